@@ -1,0 +1,231 @@
+//! A JACK client for tests: plays the ramp, records ports, asks and changes the server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser};
+use farsend_tests::lab::probe::Report;
+use farsend_tests::signal;
+use jack::{AudioIn, AudioOut, Client, ClientOptions, Control, Frames, Port, ProcessScope};
+
+/// A JACK client for tests.
+#[derive(Debug, Parser)]
+enum Task {
+    /// Print the names of all ports.
+    Ports,
+    /// Join two ports.
+    Connect {
+        /// An output port.
+        from: String,
+        /// An input port.
+        to: String,
+    },
+    /// Change the server's period.
+    Period {
+        /// Frames a cycle.
+        frames: u32,
+    },
+    /// Play the ramp and record, until killed.
+    Run(Plan),
+}
+
+#[derive(Debug, Args)]
+struct Plan {
+    /// JACK client name.
+    #[arg(long)]
+    name: String,
+    /// Play to these ports (the name without the number).
+    #[arg(long)]
+    play: Option<String>,
+    #[arg(long, default_value_t = 0)]
+    play_channels: u8,
+    /// Record these ports (the name without the number).
+    #[arg(long)]
+    record: Option<String>,
+    #[arg(long, default_value_t = 0)]
+    record_channels: u8,
+    /// How much to record.
+    #[arg(long)]
+    frames: u32,
+    /// Where to: planar 32-bit floats.
+    #[arg(long)]
+    save: Option<PathBuf>,
+}
+
+/// How long to wait for the ports of others.
+const PORTS_LIMIT: Duration = Duration::from_secs(10);
+
+/// Played before the recording begins, so that it does not begin with the connecting.
+const LEAD: Duration = Duration::from_millis(400);
+
+fn main() -> Result<()> {
+    let task = Task::parse();
+    let name = if let Task::Run(plan) = &task {
+        plan.name.as_str()
+    } else {
+        "farsend-probe"
+    };
+    let options = ClientOptions::NO_START_SERVER;
+    let (client, _) = Client::new(name, options).context("no JACK server answers")?;
+    match task {
+        Task::Ports => {
+            for port in client.ports(None, None, jack::PortFlags::empty()) {
+                println!("{port}");
+            }
+        }
+        Task::Connect { from, to } => client.connect_ports_by_name(&from, &to)?,
+        Task::Period { frames } => client.set_buffer_size(frames)?,
+        Task::Run(plan) => run(client, &plan)?,
+    }
+    Ok(())
+}
+
+fn run(client: Client, plan: &Plan) -> Result<()> {
+    let own = client.name().to_owned();
+    let outputs = (1..=plan.play_channels)
+        .map(|n| client.register_port(&format!("out_{n}"), AudioOut::default()));
+    let inputs = (1..=plan.record_channels)
+        .map(|n| client.register_port(&format!("in_{n}"), AudioIn::default()));
+    let shared = Arc::new(Shared::default());
+    let (finished, recordings) = std::sync::mpsc::sync_channel(1);
+    let worker = Worker {
+        outputs: outputs.collect::<Result<_, _>>()?,
+        inputs: inputs.collect::<Result<_, _>>()?,
+        shared: Arc::clone(&shared),
+        take: None,
+        finished,
+        planned: vec![f32::NAN; plan.frames as usize * usize::from(plan.record_channels)],
+    };
+    let active = client.activate_async(Xruns(Arc::clone(&shared)), worker)?;
+    let client = active.as_client();
+    for n in 1..=plan.play_channels {
+        let to = format!("{}{n}", plan.play.as_deref().context("--play is missing")?);
+        connect(client, &format!("{own}:out_{n}"), &to)?;
+    }
+    for n in 1..=plan.record_channels {
+        let from = format!(
+            "{}{n}",
+            plan.record.as_deref().context("--record is missing")?
+        );
+        connect(client, &from, &format!("{own}:in_{n}"))?;
+    }
+    println!("connected");
+    if let Some(save) = &plan.save {
+        std::thread::sleep(LEAD);
+        shared.wanted.store(1, Relaxed);
+        let take: Take = recordings.recv().context("JACK has ended")?;
+        let bytes: Vec<u8> = take
+            .samples
+            .iter()
+            .flat_map(|sample| sample.to_le_bytes())
+            .collect();
+        std::fs::write(save, bytes)?;
+        let xruns = shared.xruns.load(Relaxed) - take.xruns_before;
+        let missed = take.samples.iter().filter(|sample| sample.is_nan()).count() as u32;
+        let missed = missed / u32::from(plan.record_channels.max(1));
+        let report = Report {
+            first: take.first,
+            missed,
+            xruns,
+        };
+        println!("recorded {}", serde_json::to_string(&report)?);
+    }
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Joins two ports as soon as both are there.
+fn connect(client: &Client, from: &str, to: &str) -> Result<()> {
+    let started = Instant::now();
+    while client.port_by_name(from).is_none() || client.port_by_name(to).is_none() {
+        if started.elapsed() > PORTS_LIMIT {
+            bail!(
+                "no port {from} or no port {to}; there are {:?}",
+                client.ports(None, None, jack::PortFlags::empty())
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    client
+        .connect_ports_by_name(from, to)
+        .with_context(|| format!("{from} -> {to}"))
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// 1 when recording may begin.
+    wanted: AtomicU32,
+    xruns: AtomicU32,
+}
+
+struct Xruns(Arc<Shared>);
+
+impl jack::NotificationHandler for Xruns {
+    fn xrun(&mut self, _: &Client) -> Control {
+        self.0.xruns.fetch_add(1, Relaxed);
+        Control::Continue
+    }
+}
+
+/// A recording under way.
+struct Take {
+    first: Frames,
+    xruns_before: u32,
+    /// Planar; not a number where nothing has been recorded.
+    samples: Vec<f32>,
+}
+
+struct Worker {
+    outputs: Vec<Port<AudioOut>>,
+    inputs: Vec<Port<AudioIn>>,
+    shared: Arc<Shared>,
+    take: Option<Take>,
+    finished: std::sync::mpsc::SyncSender<Take>,
+    /// The memory for the recording, until it begins.
+    planned: Vec<f32>,
+}
+
+impl jack::ProcessHandler for Worker {
+    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        let now = scope.last_frame_time();
+        for (channel, port) in (0..).zip(&mut self.outputs) {
+            for (frame, sample) in (0..).zip(port.as_mut_slice(scope)) {
+                *sample = signal::ramp(now.wrapping_add(frame), channel);
+            }
+        }
+        if self.take.is_none() && !self.planned.is_empty() && self.shared.wanted.load(Relaxed) == 1
+        {
+            let samples = std::mem::take(&mut self.planned);
+            self.take = Some(Take {
+                first: now,
+                xruns_before: self.shared.xruns.load(Relaxed),
+                samples,
+            });
+        }
+        self.record(now, scope);
+        Control::Continue
+    }
+}
+
+impl Worker {
+    fn record(&mut self, now: Frames, scope: &ProcessScope) {
+        let Some(take) = &mut self.take else { return };
+        let frames = take.samples.len() / self.inputs.len().max(1);
+        let at = now.wrapping_sub(take.first) as usize;
+        for (port, channel) in self.inputs.iter().zip(take.samples.chunks_mut(frames)) {
+            for (sample, place) in port.as_slice(scope).iter().zip(channel.iter_mut().skip(at)) {
+                *place = *sample;
+            }
+        }
+        if at + scope.n_frames() as usize >= frames
+            && let Some(take) = self.take.take()
+        {
+            // The main thread is there as long as this one; a full channel cannot be, there is one take.
+            let _ = self.finished.try_send(take);
+        }
+    }
+}

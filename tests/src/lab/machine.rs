@@ -1,0 +1,180 @@
+//! A machine of its own for every test: processes, network, shared memory.
+//!
+//! JACK servers find one another through `/dev/shm` and programs meet on ports, so tests that run
+//! side by side would disturb each other, and what a failing test leaves behind would disturb the
+//! next. So [`on_a_private_machine`] starts the running test program once more, for this one test,
+//! in namespaces of its own: a private `/dev/shm`, a loopback interface that nobody else sees, and
+//! a process tree that ends with the test, whatever happens.
+
+use std::any::type_name_of_val;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::need::{self, Need};
+
+/// Tells the second start that it is on the private machine.
+const INSIDE: &str = "FARSEND_LAB_INSIDE";
+
+/// Longest life of one test.
+const LIMIT: Duration = Duration::from_secs(170);
+
+/// The private machine, as its one test sees it.
+#[derive(Debug)]
+pub struct Machine {
+    folder: PathBuf,
+}
+
+impl Machine {
+    /// A folder of this test: logs, recordings, sockets. Its path is short enough for a socket's.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A path in [`Self::folder`].
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "logs and recordings of this failure: {}",
+                self.folder.display()
+            );
+        } else {
+            // Nothing depends on it: it is in the folder for temporary files.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Runs `test` on a machine of its own; skips it where one of `needs` is missing, outside CI.
+///
+/// To be the only call in a `#[test]` function, whose name is taken from the closure's.
+///
+/// # Panics
+///
+/// If the test fails there, takes longer than a few minutes, or something is missing in CI.
+pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
+    if std::env::var_os(INSIDE).is_some() {
+        prepare();
+        return test(&Machine {
+            folder: make_folder(),
+        });
+    }
+    if !need::all_met(&[&[Need::Namespaces], needs].concat()) {
+        return;
+    }
+    let name = test_name(type_name_of_val(&test));
+    let program = std::env::current_exe().expect("a running test has a path");
+    let mut child = unshare()
+        .arg(program)
+        .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("unshare was there a moment ago");
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            assert!(
+                status.success(),
+                "failed on its private machine, see above ({status})"
+            );
+            return;
+        }
+        if started.elapsed() > LIMIT {
+            child.kill().expect("it is our child");
+            panic!("not done after {} s", LIMIT.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Gives this process a private `/dev/shm` and a loopback interface. Only for a program that was
+/// started by [`unshare`].
+pub fn prepare() {
+    run("mount", &["-t", "tmpfs", "tmpfs", "/dev/shm"]);
+    run("ip", &["link", "set", "lo", "up"]);
+}
+
+/// The command that starts the program of its next argument on a private machine.
+pub fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args([
+        "--mount",
+        "--net",
+        "--ipc",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+    ]);
+    command
+}
+
+/// Whether this user may make such a machine, found by making one.
+pub fn can_be_made() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let script = "mount -t tmpfs tmpfs /dev/shm && ip link set lo up";
+        let tried = unshare()
+            .args(["sh", "-c", script])
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    })
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "failed: {program} {}",
+        arguments.join(" ")
+    );
+}
+
+fn make_folder() -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("farsend-").tempdir();
+    folder
+        .expect("the folder for temporary files is writable")
+        .keep()
+}
+
+/// `binary::module::test::{{closure}}` -> `module::test`, as the test harness calls it.
+fn test_name(closure: &str) -> String {
+    let path = closure
+        .split("::{{closure}}")
+        .next()
+        .expect("split gives at least one");
+    path.split_once("::")
+        .expect("a test is inside a crate")
+        .1
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_called_by_its_path_in_the_crate() {
+        assert_eq!(
+            test_name("interop::server::plays::{{closure}}"),
+            "server::plays"
+        );
+        assert_eq!(
+            test_name("interop::plays::{{closure}}::{{closure}}"),
+            "plays"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! A private machine and the programs that run on it.
+
+pub mod jack;
+pub mod jacktrip;
+pub mod machine;
+pub mod need;
+pub mod probe;
+pub mod program;
+
+pub use machine::{Machine, on_a_private_machine};
+pub use need::Need;
+pub use program::Running;

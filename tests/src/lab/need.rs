@@ -1,0 +1,145 @@
+//! What a test needs of the machine, and what happens where it is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Something outside this repository that a test cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Mount, network and process namespaces of our own.
+    Namespaces,
+    /// The JACK 2 server with its dummy driver.
+    Jackd,
+    /// The real JackTrip, 1.7.0 or compatible.
+    Jacktrip,
+    /// `jack_iodelay`, which measures a loop through JACK ports.
+    JackIodelay,
+}
+
+impl Need {
+    /// Whether it is there; looks along `PATH` or tries.
+    pub fn is_met(self) -> bool {
+        match self {
+            Need::Namespaces => super::machine::can_be_made(),
+            Need::Jackd => find_program("jackd").is_some(),
+            Need::Jacktrip => find_program("jacktrip").is_some(),
+            Need::JackIodelay => find_program("jack_iodelay").is_some(),
+        }
+    }
+
+    /// What is missing and how to get it, for a line on the terminal.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Need::Namespaces => {
+                "permission to make namespaces (`unshare` of util-linux, `ip` of iproute2; as root, \
+                 or with unprivileged user namespaces switched on)"
+            }
+            Need::Jackd => "jackd (Debian: apt-get install jackd2)",
+            Need::Jacktrip => "jacktrip (Debian: apt-get install jacktrip)",
+            Need::JackIodelay => {
+                "jack_iodelay (Debian: apt-get install jackd2 or jack-example-tools)"
+            }
+        }
+    }
+}
+
+/// True if all of `needs` are there. Otherwise says what is missing; in CI (the variable `CI` is
+/// set) that is a failure.
+///
+/// # Panics
+///
+/// In CI, if anything is missing.
+pub fn all_met(needs: &[Need]) -> bool {
+    let Some(missing) = needs.iter().find(|need| !need.is_met()) else {
+        return true;
+    };
+    let advice = missing.advice();
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "in CI nothing is skipped; missing: {advice}"
+    );
+    println!("skipped: this test needs {advice}");
+    false
+}
+
+/// The program of this name along `PATH`.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// A program of this workspace: from the folder in which the running test was built.
+///
+/// Unless the runner says that it has built everything (`FARSEND_BUILT=1`, as `cargo xtask test` does),
+/// cargo is asked once to bring it up to date.
+///
+/// # Panics
+///
+/// If it cannot be built or is not there.
+pub fn own_program(package: &str, name: &str) -> PathBuf {
+    let folder = build_folder();
+    if std::env::var_os("FARSEND_BUILT").is_none() {
+        build(package, &["--bin", name], &folder);
+    }
+    let program = folder.join(name);
+    assert!(
+        program.is_file(),
+        "{} is missing: run `cargo build -p {package}`",
+        program.display()
+    );
+    program
+}
+
+/// The plugin's shared library of the same build, which is a CLAP as it is.
+///
+/// # Panics
+///
+/// If it cannot be built or is not there.
+pub fn own_plugin() -> PathBuf {
+    let folder = build_folder();
+    if std::env::var_os("FARSEND_BUILT").is_none() {
+        build("farsend-plugin", &["--lib"], &folder);
+    }
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = folder.join(format!("{prefix}farsend_plugin{suffix}"));
+    assert!(
+        library.is_file(),
+        "{} is missing: run `cargo build -p farsend-plugin`",
+        library.display()
+    );
+    library
+}
+
+/// `target/debug` or `target/release`: above `deps`, where tests are, or where programs are.
+fn build_folder() -> PathBuf {
+    let program = std::env::current_exe().expect("a running test has a path");
+    let folder = program.parent().expect("a program is in a folder");
+    let above = folder.parent().unwrap_or(folder);
+    if folder.ends_with("deps") {
+        above.to_path_buf()
+    } else {
+        folder.to_path_buf()
+    }
+}
+
+fn build(package: &str, what: &[&str], folder: &Path) {
+    let release = folder.ends_with("release").then_some("--release");
+    let target = folder
+        .parent()
+        .expect("a build folder is in the target folder");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", package, "--target-dir"])
+        .arg(target)
+        .args(what)
+        .args(release)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stdin(Stdio::null())
+        .status()
+        .expect("cargo was there when this test was built");
+    assert!(
+        status.success(),
+        "`cargo build -p {package}` failed: {status}"
+    );
+}
