@@ -1,0 +1,28 @@
+//! JackTrip's UDP datagrams.
+//!
+//! ```text
+//!   audio:    [header + samples of packet n][packet n-1] ... [packet n-R+1]     R = redundancy
+//!   samples:  [channel 0: N samples][channel 1: N samples] ...
+//!   control:  exactly 63 bytes; all ff = the sender stops
+//! ```
+//!
+//! Source: captures of JackTrip 1.7.0 and 2.7.2 (`tests/golden/`), and docs/Documentation/NetworkProtocol.md
+//! of JackTrip.
+
+mod control;
+mod datagram;
+mod format;
+mod header;
+mod low_half;
+
+pub use control::{CONTROL_LEN, Control, STOP, is_control, is_stop};
+pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
+pub use format::{Format, channel_bytes, rate_code};
+pub use header::{Header, HeaderError, HeaderKind};
+pub use low_half::{Words, classify_words};
+
+/// The UDP port of a JackTrip peer, and the TCP port of a hub, unless told otherwise.
+pub const DEFAULT_PORT: u16 = 4464;
+
+/// The most bytes that a UDP payload can have over IPv4.
+pub const MAX_DATAGRAM: usize = 65_507;

@@ -1,0 +1,136 @@
+//! Samples as bytes: the four forms in which JackTrip carries audio.
+//!
+//! The loops are plain enough that the compiler makes vector code of them, since they run for every
+//! channel on the audio thread. None looks at more than the shorter of its two slices.
+//!
+//! Source: JackTrip 1.7.0 and 2.7.2, `AudioInterface::fromSampleToBitConversion` and its reverse, and
+//! captures of both programs in `tests/golden/`.
+
+/// How one sample is written down.
+///
+/// Full scale is ±1.0. One trip through [`I8`](Self::I8) or [`I16`](Self::I16) scales by 127/128 or
+/// 32767/32768, as between two JackTrips: they multiply by the smaller and divide by the larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SampleFormat {
+    /// One signed byte. Clips at ±127.
+    I8,
+    /// Two bytes, little endian. Clips at ±32767.
+    I16,
+    /// Three bytes in the order middle, high, low. Clips at full scale, where JackTrip wraps around.
+    I24,
+    /// An IEEE float, little endian. Decoding makes silence of what is not finite.
+    F32,
+}
+
+impl SampleFormat {
+    /// All of them, the smallest first.
+    pub const ALL: [Self; 4] = [Self::I8, Self::I16, Self::I24, Self::F32];
+
+    /// Bits a sample, as the header says it.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::I8 => 8,
+            Self::I16 => 16,
+            Self::I24 => 24,
+            Self::F32 => 32,
+        }
+    }
+
+    /// Bytes a sample.
+    pub const fn bytes(self) -> usize {
+        self.bits() as usize / 8
+    }
+
+    /// The format that a header means by `bits`; none for other numbers than 8, 16, 24 and 32.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            8 => Some(Self::I8),
+            16 => Some(Self::I16),
+            24 => Some(Self::I24),
+            32 => Some(Self::F32),
+            _ => None,
+        }
+    }
+
+    /// Writes `samples` to `out`, as many as both have room for.
+    ///
+    /// What is not a number becomes silence in the integer formats.
+    pub fn encode(self, samples: &[f32], out: &mut [u8]) {
+        match self {
+            Self::I8 => {
+                for (byte, &x) in out.iter_mut().zip(samples) {
+                    *byte = nearest(x, 127.0) as u8;
+                }
+            }
+            Self::I16 => {
+                for (bytes, &x) in out.as_chunks_mut::<2>().0.iter_mut().zip(samples) {
+                    *bytes = (nearest(x, 32_767.0) as i16).to_le_bytes();
+                }
+            }
+            Self::I24 => {
+                for (bytes, &x) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
+                    let [low, middle, high, _] = floor_24(x).to_le_bytes();
+                    *bytes = [middle, high, low];
+                }
+            }
+            Self::F32 => {
+                for (bytes, x) in out.as_chunks_mut::<4>().0.iter_mut().zip(samples) {
+                    *bytes = x.to_le_bytes();
+                }
+            }
+        }
+    }
+
+    /// Reads samples from `bytes` to `out`, as many as both have room for.
+    pub fn decode(self, bytes: &[u8], out: &mut [f32]) {
+        match self {
+            Self::I8 => {
+                for (x, &byte) in out.iter_mut().zip(bytes) {
+                    *x = f32::from(byte.cast_signed()) * (1.0 / 128.0);
+                }
+            }
+            Self::I16 => {
+                for (x, &bytes) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *x = f32::from(i16::from_le_bytes(bytes)) * (1.0 / 32_768.0);
+                }
+            }
+            Self::I24 => {
+                for (x, &[middle, high, low]) in out.iter_mut().zip(bytes.as_chunks::<3>().0) {
+                    // In the upper three bytes, so that the sign is in its place; exact as a float.
+                    let value = i32::from_le_bytes([0, low, middle, high]);
+                    *x = value as f32 * (1.0 / 2_147_483_648.0);
+                }
+            }
+            Self::F32 => {
+                for (x, &bytes) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                    let value = f32::from_le_bytes(bytes);
+                    *x = if value.is_finite() { value } else { 0.0 };
+                }
+            }
+        }
+    }
+}
+
+/// `x * scale` to the nearest whole number within ±`scale`, and 0 for what is not a number.
+///
+/// Adding [`ROUNDING`] leaves the whole number in the low bits of the sum: rounding without a branch
+/// or a call. It rounds halves to even where JackTrip rounds them away from zero; with scales of 127
+/// and 32767 the only half within the range is that of ±0.5, whose neighbour away from zero is even.
+#[inline(always)]
+fn nearest(x: f32, scale: f64) -> i32 {
+    // The product is exact: 24 bits by 15.
+    let scaled = (f64::from(x) * scale).clamp(-scale, scale);
+    (scaled + ROUNDING).to_bits() as i32
+}
+
+/// `x * 2^23` rounded down, within 24 bits, and 0 for what is not a number.
+#[inline(always)]
+fn floor_24(x: f32) -> i32 {
+    // All of this is exact in a float: the scale is a power of two, both bounds have 24 bits.
+    let scaled = (x * 8_388_608.0).clamp(-8_388_608.0, 8_388_607.0);
+    let whole = scaled as i32;
+    whole - i32::from(whole as f32 > scaled)
+}
+
+/// 1.5 * 2^52: a double of this size has no bits left for fractions.
+const ROUNDING: f64 = 6_755_399_441_055_744.0;
