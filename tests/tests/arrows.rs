@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "farsend",
             "farsend-ipc",
             "farsend-netsim",
-            "farsend-plugin",
+            "farsend-rt",
             "farsend-units",
         ],
     ),
