@@ -5,6 +5,7 @@ mod bundle;
 mod demo;
 mod fuzz;
 mod install;
+mod lab;
 mod packages;
 mod test;
 mod workspace;

@@ -1,0 +1,140 @@
+//! What the tests, the demo and the measurements need besides a Rust toolchain: other people's programs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::packages::{self, Need, has_program};
+use crate::workspace;
+
+/// The JACK 2 server and its small tools.
+pub(crate) const JACKD: Need = Need {
+    debian: &["jackd2"],
+    what: "JACK 2 (jackd, jack_iodelay)",
+    why: "JackTrip runs on it; its dummy driver needs no sound card",
+    present: || has_program("jackd") && has_program("jack_iodelay"),
+};
+
+/// The peer that everybody uses.
+pub(crate) const JACKTRIP: Need = Need {
+    debian: &["jacktrip"],
+    what: "JackTrip",
+    why: "the real program is the peer",
+    present: || has_program("jacktrip"),
+};
+
+/// What makes a private machine for each test.
+pub(crate) const NAMESPACES: Need = Need {
+    debian: &["util-linux", "mount", "iproute2"],
+    what: "unshare, mount and ip",
+    why: "every test has a network, processes and JACK servers of its own",
+    present: || has_program("unshare") && has_program("mount") && has_program("ip"),
+};
+
+/// A real DAW.
+pub(crate) const ARDOUR: Need = Need {
+    debian: &["ardour"],
+    what: "Ardour",
+    why: "the VST3 is tested in a headless session of it",
+    present: || find_ardour().is_some(),
+};
+
+/// A display without a screen, for the plugin's editor.
+pub(crate) const XVFB: Need = Need {
+    debian: &["xvfb"],
+    what: "Xvfb",
+    why: "the plugin's editor is opened in it",
+    present: || has_program("Xvfb"),
+};
+
+/// Python with its virtual environments, for the VST3 host pedalboard.
+pub(crate) const PYTHON: Need = Need {
+    debian: &["python3", "python3-venv"],
+    what: "Python 3 with venv",
+    why: "pedalboard, a VST3 host, is a Python module",
+    present: || {
+        let probe = ["-c", "import venv, ensurepip"];
+        let tried = Command::new("python3")
+            .args(probe)
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    },
+};
+
+/// The version of pedalboard that the tests are written for.
+const PEDALBOARD: &str = "pedalboard==0.9.26";
+
+/// Sees to it that `needs` are there. Where they cannot be, and this is not CI, says so and goes on: then
+/// what needs them is skipped.
+pub(crate) fn ensure_if_possible(needs: &[Need]) -> Result<()> {
+    // Not one call: what cannot be had should not keep the rest away.
+    for need in needs {
+        if let Err(error) = packages::ensure(&[*need]) {
+            if is_ci() {
+                return Err(error);
+            }
+            eprintln!("Going on without: {error:#}");
+        }
+    }
+    Ok(())
+}
+
+/// The Python that has pedalboard, in an environment of its own under `target`. `None`: it could not be had.
+pub(crate) fn python_with_pedalboard(target: &Path) -> Result<Option<PathBuf>> {
+    let environment = target.join("python");
+    let python = environment.join("bin").join("python");
+    let imports = |python: &Path| {
+        let tried = Command::new(python)
+            .args(["-c", "import pedalboard"])
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    };
+    if imports(&python) {
+        return Ok(Some(python));
+    }
+    eprintln!(
+        "Installing {PEDALBOARD}, a VST3 host, into {}",
+        environment.display()
+    );
+    let made = workspace::run(
+        Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&environment),
+    )
+    .and_then(|()| {
+        let install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            PEDALBOARD,
+        ];
+        workspace::run(Command::new(&python).args(install))
+    });
+    match made {
+        Ok(()) => Ok(Some(python)),
+        Err(error) if is_ci() => Err(error),
+        Err(error) => {
+            eprintln!("Going on without: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+/// Whether this is a run that nobody watches, in which nothing may be skipped.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+/// Ardour's Lua shell, whose name carries the major version.
+fn find_ardour() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["ardour9-lua", "ardour8-lua", "ardour7-lua"];
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|file| file.is_file())
+}
