@@ -1,1 +1,15 @@
-//! Under construction.
+//! Between a plugin in a DAW and the engine on the same machine.
+//!
+//! - [`segment`]: shared memory that audio goes through, wait-free, one for each plugin instance.
+//! - [`message`]: what the two tell each other: wanted sessions, their state, statistics.
+//! - [`connection`]: a local socket that carries messages and hands the segment over.
+//! - [`runtime`]: where the engine's socket lives, and who may be the engine.
+//!
+//! Either process may be killed, stopped or replaced at any instant; the other then has silence, a
+//! time-out or an error, and no more.
+
+#![allow(unsafe_code)]
+
+pub mod message;
+pub mod segment;
+mod sys;

@@ -1,0 +1,80 @@
+//! What plugin and engine tell each other.
+//!
+//! ```text
+//!   plugin                                     engine
+//!     ── hello (protocol, program version) ──▶
+//!     ◀── hello ────────────────────────────     or the connection ends: another protocol
+//!     ── Open(wanted session) ──────────────▶
+//!     ◀── Opened, with the segment's handle ─     or Refused
+//!     ◀── State(..) ─────────────────────────     on every change
+//!     ◀── Statistics(..) ────────────────────     a few times a second
+//!     ── Close, or the connection's end ────▶
+//! ```
+//! On the socket a message is a length (`u32`, little endian) and that many bytes of postcard. The
+//! greeting is laid out by hand and stays as it is for ever, so that any two versions can tell each
+//! other what they are: see [`Hello`].
+
+mod frame;
+mod hello;
+mod session;
+mod statistics;
+mod units;
+
+use serde::{Deserialize, Serialize};
+
+pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
+pub use hello::{Hello, HelloError, PROTOCOL, Version};
+pub use session::{PeerFormat, Role, SessionState, WantedSession};
+pub use statistics::Statistics;
+
+/// From a plugin (or a person's command line) to the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToEngine {
+    /// Join this session, instead of the one that this connection has now.
+    Open(WantedSession),
+    /// Leave the session, and say goodbye to the peer. The connection stays.
+    Close,
+    /// Tell what you are and do: answered by [`FromEngine::Status`].
+    Status,
+    /// End all sessions and exit.
+    Shutdown,
+}
+
+/// From the engine to a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromEngine {
+    /// The session is on its way, and this is the memory for its audio: the
+    /// [`SegmentHandle`](crate::segment::SegmentHandle) comes along with the message.
+    Opened {
+        /// Different for each segment that this engine made.
+        generation: u64,
+    },
+    /// How the session stands. Sent on every change, and once a second while that changes a number.
+    State(SessionState),
+    /// How the audio does. Sent a few times a second while there is a session.
+    Statistics(Box<Statistics>),
+    /// An [`ToEngine::Open`] that cannot be done.
+    Refused {
+        /// What is wrong, a sentence for the musician.
+        why: String,
+        /// What to do about it, a sentence; may be empty.
+        advice: String,
+    },
+    /// The answer to [`ToEngine::Status`].
+    Status(EngineStatus),
+}
+
+/// What an engine is and does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineStatus {
+    /// Its process.
+    pub pid: u32,
+    /// Since when it runs.
+    pub uptime_s: u64,
+    /// How many connections it has.
+    pub connections: u32,
+    /// One line for each session.
+    pub sessions: Vec<String>,
+    /// Whether it ends by itself some time after the last connection.
+    pub ends_when_unused: bool,
+}

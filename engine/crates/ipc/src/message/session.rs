@@ -1,0 +1,224 @@
+//! A session as it is wanted, and as it stands.
+
+use std::fmt;
+
+use farsend_units::{Channels, Frames, SampleRate};
+use serde::{Deserialize, Serialize};
+
+use super::units;
+
+/// The session that a plugin wants; part of its saved state.
+///
+/// Nothing in it is checked here: the engine does, and answers with `Refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedSession {
+    /// Who calls whom.
+    pub role: Role,
+    /// The server's name or address, for a client; unused for a server.
+    pub host: String,
+    /// The UDP port that we bind.
+    pub port: u16,
+    /// The UDP port of the server, for a client.
+    pub peer_port: u16,
+    /// Channels to the peer.
+    #[serde(with = "units::channels")]
+    pub send: Channels,
+    /// Channels from the peer.
+    #[serde(with = "units::channels")]
+    pub receive: Channels,
+    /// Bits of a sample on the wire: 8, 16, 24 or 32.
+    pub bits: u8,
+    /// Queue length, in packets of the peer.
+    pub queue: u16,
+    /// Packets in a datagram, 1 for no redundancy.
+    pub redundancy: u8,
+    /// Frames in a packet of ours.
+    #[serde(with = "units::frames")]
+    pub period: Frames,
+    /// The host's sampling rate.
+    #[serde(with = "units::rate")]
+    pub rate: SampleRate,
+    /// The largest block that the host may pass.
+    #[serde(with = "units::frames")]
+    pub block: Frames,
+    /// Names this plugin instance in logs and status, such as the track's name.
+    pub name: String,
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// We wait for the peer's first packet.
+    Server,
+    /// We call the peer at its address.
+    Client,
+}
+
+/// How a session stands. Displays as a sentence for the musician, without the advice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionState {
+    /// Being made: names are looked up, sockets opened.
+    Connecting,
+    /// A server without a client.
+    WaitingForPeer {
+        /// The UDP port it waits at.
+        port: u16,
+    },
+    /// A client that has not heard from its server yet.
+    Calling {
+        /// As the user wrote it.
+        host: String,
+        /// The server's port.
+        port: u16,
+        /// For how long it has called.
+        heard_nothing_s: u32,
+    },
+    /// Audio comes and goes.
+    Connected {
+        /// The peer's address.
+        peer: String,
+        /// What it sends.
+        format: PeerFormat,
+    },
+    /// The peer was there, and nothing has come from it for a while.
+    Quiet {
+        /// The peer's address.
+        peer: String,
+        /// For how long.
+        heard_nothing_s: u32,
+    },
+    /// It cannot go on.
+    Failed {
+        /// What is wrong, a sentence.
+        why: String,
+        /// What to do about it, a sentence; may be empty.
+        advice: String,
+    },
+    /// Over, as one of the two wanted.
+    Ended {
+        /// Who ended it, a sentence.
+        why: String,
+    },
+}
+
+impl SessionState {
+    /// True if audio is exchanged with a peer.
+    pub const fn is_connected(&self) -> bool {
+        matches!(self, Self::Connected { .. })
+    }
+
+    /// What to do about it, if there is something to be done.
+    pub fn advice(&self) -> Option<&str> {
+        match self {
+            Self::Failed { advice, .. } if !advice.is_empty() => Some(advice),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting => write!(f, "Connecting"),
+            Self::WaitingForPeer { port } => write!(f, "Waiting for a peer at UDP port {port}"),
+            Self::Calling {
+                host,
+                port,
+                heard_nothing_s: 0,
+            } => write!(f, "Calling {host} port {port}"),
+            Self::Calling {
+                host,
+                port,
+                heard_nothing_s,
+            } => {
+                write!(
+                    f,
+                    "Calling {host} port {port}, nothing heard for {heard_nothing_s} s"
+                )
+            }
+            Self::Connected { peer, format } => write!(f, "Connected to {peer}: {format}"),
+            Self::Quiet {
+                peer,
+                heard_nothing_s,
+            } => {
+                write!(f, "Nothing from {peer} for {heard_nothing_s} s")
+            }
+            Self::Failed { why, .. } | Self::Ended { why } => f.write_str(why),
+        }
+    }
+}
+
+/// What a peer sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerFormat {
+    /// Its sampling rate.
+    #[serde(with = "units::rate")]
+    pub rate: SampleRate,
+    /// Frames in a packet.
+    #[serde(with = "units::frames")]
+    pub period: Frames,
+    /// Channels from it.
+    #[serde(with = "units::channels")]
+    pub channels: Channels,
+    /// Channels that it wants from us.
+    #[serde(with = "units::channels")]
+    pub wants: Channels,
+    /// Bits of a sample.
+    pub bits: u8,
+    /// Packets in a datagram.
+    pub redundancy: u8,
+}
+
+impl fmt::Display for PeerFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rate,
+            period,
+            channels,
+            bits,
+            redundancy,
+            ..
+        } = self;
+        write!(f, "{channels}, {rate}, {period}, {bits} bit")?;
+        if *redundancy > 1 {
+            write!(f, ", each packet sent {redundancy} times")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farsend_units::{Channels, Frames, SampleRate};
+
+    use super::{PeerFormat, SessionState};
+
+    #[test]
+    fn a_state_reads_as_a_sentence() {
+        let format = PeerFormat {
+            rate: SampleRate::HZ_48000,
+            period: Frames(128),
+            channels: Channels(2),
+            wants: Channels(2),
+            bits: 16,
+            redundancy: 1,
+        };
+        let state = SessionState::Connected {
+            peer: "10.0.0.2:4464".into(),
+            format,
+        };
+        assert_eq!(
+            state.to_string(),
+            "Connected to 10.0.0.2:4464: 2 channels, 48000 Hz, 128 frames, 16 bit"
+        );
+        let calling = SessionState::Calling {
+            host: "far.example".into(),
+            port: 4464,
+            heard_nothing_s: 3,
+        };
+        assert_eq!(
+            calling.to_string(),
+            "Calling far.example port 4464, nothing heard for 3 s"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! The numbers of a session.
+
+use farsend_units::Frames;
+use serde::{Deserialize, Serialize};
+
+use super::units;
+
+/// How a session's audio does. Counts run from the start of the session.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets received in time, or at all: lost ones are not among them.
+    pub received: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Packets that came after their turn.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicate: u64,
+    /// Packets that a redundant copy brought back.
+    pub revived: u64,
+    /// Blocks that had to be filled with less than the audio due.
+    pub dry: u64,
+    /// Packets left out to shorten a queue grown too long.
+    pub skipped: u64,
+    /// Datagrams that were no audio, or from somebody else.
+    pub dropped: u64,
+    /// Audio that waits to be played, at the last block.
+    #[serde(with = "units::frames")]
+    pub queued: Frames,
+    /// There and back on the network, without any queue; known between two Farsends only.
+    pub round_trip_us: Option<u32>,
+    /// The peer's clock against ours, in millionths; positive when it is fast.
+    pub drift_ppm: Option<f32>,
+    /// Largest absolute sample of late, of each channel to the peer.
+    pub sent_peaks: Vec<f32>,
+    /// Largest absolute sample of late, of each channel from the peer.
+    pub received_peaks: Vec<f32>,
+    /// What the musician could do better, a sentence each.
+    pub advice: Vec<String>,
+}

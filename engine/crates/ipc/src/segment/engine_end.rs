@@ -1,0 +1,264 @@
+//! The engine's end of a segment.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU64, fence};
+use std::time::Duration;
+
+use farsend_rt::clock;
+use farsend_units::{Frames, MonoTime};
+
+use super::layout::{Ring, Word};
+use super::shared::Shared;
+use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError, SegmentHandle, Watch};
+use crate::sys;
+
+/// The engine's end of a segment. Made on a control thread, used by an audio thread: but for
+/// [`create`](Self::create), nothing here allocates, waits or (but for the bell) makes a system call.
+#[derive(Debug)]
+pub struct EngineEnd {
+    shared: Arc<Shared>,
+    bell: sys::Bell,
+    /// Of the send ring: where we read.
+    read: u64,
+    /// Of the return ring: where we write.
+    written: u64,
+    call: HostCall,
+}
+
+impl EngineEnd {
+    /// Makes a segment, and the handle that the plugin is to get.
+    pub fn create(config: SegmentConfig) -> Result<(Self, SegmentHandle), SegmentError> {
+        let (shared, memory) = Shared::create(config, new_generation())?;
+        let (bell, rings) = sys::Bell::create()?;
+        let call = HostCall::default();
+        let end = Self {
+            shared: Arc::new(shared),
+            bell,
+            read: 0,
+            written: 0,
+            call,
+        };
+        Ok((
+            end,
+            SegmentHandle {
+                memory,
+                bell: rings,
+            },
+        ))
+    }
+
+    /// What the segment was made for.
+    pub fn config(&self) -> SegmentConfig {
+        self.shared.geometry().config()
+    }
+
+    /// Tells this segment from the others of this engine.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation()
+    }
+
+    /// A look at the segment for a control thread.
+    pub fn watch(&self) -> Watch {
+        Watch::new(&self.shared)
+    }
+
+    /// What went wrong, of both sides.
+    pub fn counts(&self) -> SegmentCounts {
+        self.shared.counts()
+    }
+
+    /// How many frames the plugin wrote that were not taken. At most the ring's capacity.
+    ///
+    /// An engine that was so late that the plugin overwrote some jumps here, to the start of the
+    /// newest block, and counts.
+    pub fn available(&mut self) -> Frames {
+        let written = self.shared.word(Word::SendWritten).load(Acquire);
+        let waiting = written.wrapping_sub(self.read);
+        if waiting <= self.capacity() {
+            return Frames(waiting as u32);
+        }
+        self.jump(written)
+    }
+
+    /// Moves what the plugin wrote into `out`, oldest first: as many frames as `out` is long or as
+    /// there are. Returns how many; the rest of `out` is left as it was.
+    ///
+    /// `out` is planar, of one length. Channels that the segment does not have are silent.
+    ///
+    /// The plugin never stops writing, so "until nothing is left" is no bound for a loop: take as
+    /// many as [`available`](Self::available) said, or what is due by the number of calls.
+    pub fn take(&mut self, out: &mut [&mut [f32]]) -> Frames {
+        let length = out.iter().map(|channel| channel.len()).min().unwrap_or(0);
+        let frames = length.min(self.available().get());
+        let channels = self.shared.geometry().channels(Ring::Send);
+        for (channel, out) in out.iter_mut().enumerate() {
+            if channel < channels {
+                self.shared
+                    .load(Ring::Send, channel, self.read, &mut out[..frames]);
+            } else {
+                out[..frames].fill(0.0);
+            }
+        }
+        // Written over while we read? The plugin claims the place before it writes: whoever saw one
+        // of its new samples sees the claim as well.
+        fence(Acquire);
+        let claimed = self.shared.get(Word::SendClaimed);
+        if claimed.wrapping_sub(self.read) > self.capacity() {
+            let written = self.shared.word(Word::SendWritten).load(Acquire);
+            self.jump(written);
+            return Frames::ZERO;
+        }
+        self.set_read(self.read.wrapping_add(frames as u64));
+        Frames(frames as u32)
+    }
+
+    /// Leaves out the oldest `frames` that the plugin wrote, or all there are. Returns how many.
+    pub fn skip(&mut self, frames: Frames) -> Frames {
+        let frames = frames.min(self.available());
+        self.set_read(self.read.wrapping_add(u64::from(frames.0)));
+        frames
+    }
+
+    /// How far the return is ahead of the plugin: frames written and not read yet, negative by the
+    /// frames that the plugin has gone on since it found nothing.
+    pub fn fill(&self) -> i64 {
+        self.written.wrapping_sub(self.reader()) as i64
+    }
+
+    /// How many frames [`release`](Self::release) would write now.
+    pub fn room(&self) -> Frames {
+        let (_, ahead) = self.placed(self.reader());
+        Frames((self.capacity() - ahead) as u32)
+    }
+
+    /// Appends to the return, from the plugin's position on if that has overtaken ours.
+    ///
+    /// `audio` is planar, of one length; channels that are missing are silent, further ones left out.
+    /// Frames beyond [`room`](Self::room) are not written, but counted.
+    pub fn release(&mut self, audio: &[&[f32]]) -> Released {
+        let length = audio.iter().map(|channel| channel.len()).min().unwrap_or(0);
+        let (position, ahead) = self.placed(self.reader());
+        let overtaken = position.wrapping_sub(self.written);
+        if overtaken > 0 {
+            self.shared.count(Word::Overtaken, overtaken);
+        }
+        let frames = length.min((self.capacity() - ahead) as usize);
+        for channel in 0..self.shared.geometry().channels(Ring::Return) {
+            match audio.get(channel) {
+                Some(samples) => {
+                    self.shared
+                        .store(Ring::Return, channel, position, &samples[..frames]);
+                }
+                None => self
+                    .shared
+                    .store_silence(Ring::Return, channel, position, frames),
+            }
+        }
+        if frames < length {
+            self.shared.count(Word::Refused, (length - frames) as u64);
+        }
+        self.written = position.wrapping_add(frames as u64);
+        self.shared
+            .word(Word::ReturnWritten)
+            .store(self.written, Release);
+        Released {
+            written: Frames(frames as u32),
+            overtaken,
+        }
+    }
+
+    /// The host's last call into the plugin, `None` before the first.
+    pub fn host_call(&mut self) -> Option<HostCall> {
+        self.call = self.shared.call().unwrap_or(self.call);
+        (self.call.number > 0).then_some(self.call)
+    }
+
+    /// The last block's length, 0 before the first. Of any size, if the plugin is broken.
+    pub fn host_block(&mut self) -> Frames {
+        self.host_call().map_or(Frames::ZERO, |call| call.block)
+    }
+
+    /// How often the host called.
+    pub fn host_calls(&mut self) -> u64 {
+        self.host_call().map_or(0, |call| call.number)
+    }
+
+    /// How long ago the host called, `None` before the first.
+    pub fn since_host_call(&mut self, now: MonoTime) -> Option<Duration> {
+        self.host_call().map(|call| now.since(call.at))
+    }
+
+    /// Gives a sign of life: the plugin's control thread looks for it. Once a turn is often enough.
+    pub fn beat(&self, now: MonoTime) {
+        self.shared
+            .word(Word::BeatAt)
+            .store(now.as_nanos(), Relaxed);
+        let count = self.shared.word(Word::BeatCount);
+        count.store(count.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// Forgets the plugin's rings so far: after a poll of the bell, and before what was rung for is
+    /// looked at. A system call that does not wait.
+    pub fn hush(&self) {
+        self.bell.hush();
+    }
+
+    /// The plugin's position, as it says.
+    fn reader(&self) -> u64 {
+        self.shared.word(Word::ReturnRead).load(Acquire)
+    }
+
+    /// Where the next frame of the return goes, and how far that is ahead of `reader`.
+    fn placed(&self, reader: u64) -> (u64, u64) {
+        let ahead = self.written.wrapping_sub(reader);
+        // Behind the reader, or (only if the plugin is broken) further ahead than we ever write.
+        if ahead > self.capacity() {
+            (reader, 0)
+        } else {
+            (self.written, ahead)
+        }
+    }
+
+    fn jump(&mut self, written: u64) -> Frames {
+        let block = self.host_block().0.min(self.config().capacity.0 / 2);
+        self.shared.count(Word::Jumped, 1);
+        self.set_read(written.wrapping_sub(u64::from(block)));
+        Frames(block)
+    }
+
+    fn set_read(&mut self, read: u64) {
+        self.read = read;
+        self.shared.word(Word::SendRead).store(read, Release);
+    }
+
+    fn capacity(&self) -> u64 {
+        self.shared.geometry().capacity() as u64
+    }
+}
+
+/// The bell, to poll for reading: the plugin rings at the end of each exchange.
+#[cfg(unix)]
+impl std::os::fd::AsFd for EngineEnd {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+/// What became of a [`EngineEnd::release`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "frames not written are lost"]
+pub struct Released {
+    /// Frames written.
+    pub written: Frames,
+    /// Frames that the plugin had gone on without us, so that ours starts that much later.
+    pub overtaken: u64,
+}
+
+/// Different for each segment of this machine, as far as time goes on.
+fn new_generation() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    clock::now()
+        .as_nanos()
+        .wrapping_add(NUMBER.fetch_add(1, Relaxed))
+}
