@@ -1,0 +1,532 @@
+//! Who is at the other end, and is it there.
+//!
+//! ```text
+//!   server:  Awaited ──audio──▶ ┐                           client:  Calling ──audio──▶ ┐
+//!                               │                                                       │
+//!      ┌────────────────────────┘◀──────────────────────────────────────────────────────┘
+//!      ▼
+//!   Present ──quiet for `quiet_limit`──▶ Absent ──quiet for `give_up`──▶ (gone)
+//!      ▲                                  │  │
+//!      ├──────────────audio───────────────┘  │
+//!      └──server: audio of another, after `takeover_after`──┘
+//!
+//!   Present, Absent ──stop datagram──▶ (gone), after two stop datagrams of ours
+//!   (gone): a server is Awaited again, a client is Over.      handle_leave: any ──▶ Over
+//! ```
+//!
+//! Unlike JackTrip, which listens to anybody who finds its port, the machine holds on to one address:
+//! the client to the one that it calls, the server to the first that sends audio. Datagrams of others are
+//! counted and nothing else.
+//!
+//! Source: JackTrip 1.7.0 and 2.7.2 watched as peers; docs/Documentation/NetworkProtocol.md of JackTrip.
+
+mod address;
+mod ping;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+use farsend_units::{MonoTime, SeqNum};
+use farsend_wire::jacktrip::{CONTROL_LEN, Control, Datagram, DatagramError, Format, HeaderKind};
+
+use self::address::canonical;
+use self::ping::Pinger;
+
+/// How a [`Peer`] behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// Without audio for so long, the peer is reported as quiet.
+    pub quiet_limit: Duration,
+    /// Without audio for so long, the session ends (JackTrip's `-t`); for a client also when it was never
+    /// answered. `None`: never.
+    pub give_up: Option<Duration>,
+    /// A server takes another peer when its own was quiet for so long.
+    pub takeover_after: Duration,
+    /// Between two pings, which only another Farsend answers.
+    pub ping_every: Duration,
+    /// The header in front of each packet.
+    pub header: HeaderKind,
+    /// The format of the peer's stream, for headers other than the default.
+    pub fallback: Option<Format>,
+}
+
+impl Default for PeerConfig {
+    fn default() -> Self {
+        Self {
+            quiet_limit: Duration::from_millis(500),
+            give_up: None,
+            takeover_after: Duration::from_secs(5),
+            ping_every: Duration::from_secs(1),
+            header: HeaderKind::Default,
+            fallback: None,
+        }
+    }
+}
+
+/// Follows one session. Neither allocates nor fails: any datagrams, times and order of calls will do.
+///
+/// After each `handle_...`, call [`poll_output`](Self::poll_output) until it says [`Output::Wait`].
+#[derive(Debug)]
+pub struct Peer {
+    config: PeerConfig,
+    role: Role,
+    state: State,
+    /// Whom to send control datagrams that are still owed.
+    stops: Stops,
+    pinger: Pinger,
+    events: ArrayVec<Event, MAX_EVENTS>,
+    counts: PeerCounts,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Server {
+        /// Who has left last, and when: what it sent before is still on its way.
+        left: Option<(SocketAddr, MonoTime)>,
+    },
+    Client {
+        remote: SocketAddr,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Server: nobody is there.
+    Awaited,
+    /// Client: nothing was heard, and this is how long it was waited for.
+    Calling { since: Option<MonoTime> },
+    /// Audio comes.
+    Present(Heard),
+    /// Audio came.
+    Absent(Heard),
+    /// Ended for good.
+    Over,
+}
+
+/// Whom audio comes from.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// As the socket names it, to send to.
+    remote: SocketAddr,
+    /// When the last audio came.
+    at: MonoTime,
+    format: Format,
+    newest: SeqNum,
+}
+
+/// Stop datagrams that are still to be sent.
+#[derive(Debug, Clone, Copy)]
+struct Stops {
+    to: Option<SocketAddr>,
+    left: u8,
+}
+
+impl Peer {
+    /// Waits for whoever sends audio first.
+    pub fn server(config: PeerConfig) -> Self {
+        Self::new(config, Role::Server { left: None }, State::Awaited)
+    }
+
+    /// Calls `remote`: audio goes there at once, and only what comes from there counts.
+    pub fn client(config: PeerConfig, remote: SocketAddr) -> Self {
+        Self::new(
+            config,
+            Role::Client { remote },
+            State::Calling { since: None },
+        )
+    }
+
+    fn new(config: PeerConfig, role: Role, state: State) -> Self {
+        Self {
+            config,
+            role,
+            state,
+            stops: Stops { to: None, left: 0 },
+            pinger: Pinger::new(config.ping_every),
+            events: ArrayVec::new(),
+            counts: PeerCounts::default(),
+        }
+    }
+
+    /// Takes in a UDP payload that came at `at` from `from`, and says what to do with it.
+    pub fn handle_datagram(&mut self, at: MonoTime, from: SocketAddr, payload: &[u8]) -> Verdict {
+        self.start_clock(at);
+        let control = Control::parse(payload);
+        if matches!(self.state, State::Over) {
+            return Verdict::Ignored;
+        }
+        if !self.is_welcome(at, from, control.is_none()) {
+            self.counts.strangers += 1;
+            self.counts.stranger_stops += u64::from(control == Some(Control::Stop));
+            return Verdict::Stranger;
+        }
+        match control {
+            Some(control) => self.handle_control(at, control),
+            None => self.handle_audio(at, from, payload),
+        }
+    }
+
+    /// The time of the last [`Output::Wait`] has come. Too early or too often does no harm.
+    pub fn handle_timeout(&mut self, at: MonoTime) {
+        self.start_clock(at);
+        let gave_up =
+            |since: MonoTime| self.config.give_up.is_some_and(|limit| at >= since + limit);
+        match self.state {
+            State::Calling { since: Some(since) } if gave_up(since) => self.end(at, Event::GaveUp),
+            State::Present(heard) | State::Absent(heard) if gave_up(heard.at) => {
+                self.end(at, Event::GaveUp);
+            }
+            State::Present(heard) if at >= heard.at + self.config.quiet_limit => {
+                self.state = State::Absent(heard);
+                self.pinger.pause();
+                self.report(Event::FellQuiet);
+            }
+            State::Present(_) => self.pinger.handle_timeout(at),
+            _ => {}
+        }
+    }
+
+    /// We end the session: two stop datagrams are to be sent, and that is all.
+    pub fn handle_leave(&mut self, _at: MonoTime) {
+        self.owe_stops(self.remote());
+        self.state = State::Over;
+        self.pinger.pause();
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Output {
+        if let Some(event) = self.events.pop_at(0) {
+            return Output::Event(event);
+        }
+        if let (Some(to), Some(left)) = (self.stops.to, self.stops.left.checked_sub(1)) {
+            self.stops.left = left;
+            return Output::Send {
+                to,
+                payload: Control::Stop.to_bytes(),
+            };
+        }
+        if let (State::Present(heard) | State::Absent(heard), Some(control)) =
+            (self.state, self.pinger.poll())
+        {
+            return Output::Send {
+                to: heard.remote,
+                payload: control.to_bytes(),
+            };
+        }
+        Output::Wait(self.next_timeout())
+    }
+
+    /// Where audio is to be sent now.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        match (self.state, self.role) {
+            (State::Present(heard) | State::Absent(heard), _) => Some(heard.remote),
+            (State::Calling { .. }, Role::Client { remote }) => Some(remote),
+            _ => None,
+        }
+    }
+
+    /// Whether audio has come lately.
+    pub const fn is_present(&self) -> bool {
+        matches!(self.state, State::Present(_))
+    }
+
+    /// Whether the session has ended for good.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// What the peer announced last, while there is one.
+    pub const fn format(&self) -> Option<Format> {
+        match self.state {
+            State::Present(heard) | State::Absent(heard) => Some(heard.format),
+            _ => None,
+        }
+    }
+
+    /// The time that the last answered ping took to the peer and back. Only a Farsend answers.
+    pub const fn round_trip(&self) -> Option<Duration> {
+        self.pinger.round_trip()
+    }
+
+    /// What there was so far.
+    pub const fn counts(&self) -> PeerCounts {
+        self.counts
+    }
+
+    /// Whether anything that `from` says is to be looked at.
+    fn is_welcome(&self, at: MonoTime, from: SocketAddr, audio: bool) -> bool {
+        let from = canonical(from);
+        match (self.state, self.role) {
+            (_, Role::Client { remote }) => from == canonical(remote),
+            (State::Present(heard) | State::Absent(heard), Role::Server { .. }) => {
+                let takes_over = || audio && at >= heard.at + self.config.takeover_after;
+                from == canonical(heard.remote) || takes_over()
+            }
+            (
+                State::Awaited,
+                Role::Server {
+                    left: Some((gone, when)),
+                },
+            ) => from != gone || at >= when + AFTERMATH,
+            (State::Awaited, Role::Server { left: None }) => true,
+            _ => false,
+        }
+    }
+
+    fn handle_control(&mut self, at: MonoTime, control: Control) -> Verdict {
+        let (State::Present(_) | State::Absent(_)) = self.state else {
+            // Nobody is there yet, so nobody can leave or wants to know how far it is.
+            return Verdict::Ignored;
+        };
+        match control {
+            Control::Stop => self.end(at, Event::Left),
+            Control::Ping { stamp } => self.pinger.handle_ping(at, stamp),
+            Control::Pong { stamp } => self.pinger.handle_pong(at, stamp),
+            Control::Unknown => self.counts.unknown_controls += 1,
+        }
+        Verdict::Consumed
+    }
+
+    fn handle_audio(&mut self, at: MonoTime, from: SocketAddr, payload: &[u8]) -> Verdict {
+        let datagram = match Datagram::parse(payload, self.config.header, self.config.fallback) {
+            Ok(datagram) => datagram,
+            Err(error) => {
+                self.counts.malformed += 1;
+                return Verdict::Malformed(error);
+            }
+        };
+        let (format, newest) = (datagram.format(), datagram.newest());
+        let heard = Heard {
+            remote: from,
+            at,
+            format,
+            newest,
+        };
+        let now = canonical(from);
+        let continuity = match self.state {
+            State::Present(before) | State::Absent(before) if canonical(before.remote) != now => {
+                self.owe_stops(Some(before.remote));
+                self.counts.replaced += 1;
+                self.greet(
+                    at,
+                    Event::Replaced {
+                        from: canonical(before.remote),
+                        to: now,
+                        format,
+                    },
+                );
+                self.state = State::Present(heard);
+                Continuity::NewSender
+            }
+            State::Present(before) | State::Absent(before) => self.go_on(before, heard),
+            _ => {
+                self.greet(at, Event::Arrived { from: now, format });
+                self.state = State::Present(heard);
+                Continuity::NewSender
+            }
+        };
+        Verdict::Audio(continuity)
+    }
+
+    fn greet(&mut self, at: MonoTime, event: Event) {
+        self.pinger = Pinger::new(self.config.ping_every);
+        self.pinger.start(at);
+        self.report(event);
+    }
+
+    /// More audio of the same peer.
+    fn go_on(&mut self, before: Heard, mut heard: Heard) -> Continuity {
+        // Also when the time-out itself was never handled.
+        let was_quiet = heard.at >= before.at + self.config.quiet_limit;
+        if was_quiet && matches!(self.state, State::Present(_)) {
+            self.report(Event::FellQuiet);
+        }
+        if was_quiet || matches!(self.state, State::Absent(_)) {
+            self.report(Event::Returned);
+            self.pinger.start(heard.at);
+        }
+        if !was_quiet && (-1000..=0).contains(&heard.newest.since(before.newest)) {
+            // Late: it says nothing new, and may be of a former format.
+            heard = Heard {
+                at: heard.at,
+                ..before
+            };
+        }
+        if before.format != heard.format {
+            self.report(Event::FormatChanged {
+                from: before.format,
+                to: heard.format,
+            });
+        }
+        heard.at = heard.at.max(before.at);
+        self.state = State::Present(heard);
+        if was_quiet {
+            Continuity::AfterBreak
+        } else {
+            Continuity::GoesOn
+        }
+    }
+
+    /// The session is over, for a server until the next one.
+    fn end(&mut self, at: MonoTime, event: Event) {
+        let remote = self.remote();
+        self.owe_stops(remote);
+        self.report(event);
+        self.pinger = Pinger::new(self.config.ping_every);
+        self.state = match &mut self.role {
+            Role::Server { left } => {
+                *left = remote.map(|remote| (canonical(remote), at));
+                State::Awaited
+            }
+            Role::Client { .. } => State::Over,
+        };
+    }
+
+    fn owe_stops(&mut self, to: Option<SocketAddr>) {
+        self.stops = Stops { to, left: STOPS };
+    }
+
+    /// Of more events than anybody waits for, the oldest are forgotten.
+    fn report(&mut self, event: Event) {
+        if self.events.is_full() {
+            self.events.remove(0);
+            self.counts.forgotten_events += 1;
+        }
+        self.events.push(event);
+    }
+
+    fn start_clock(&mut self, at: MonoTime) {
+        if let State::Calling {
+            since: since @ None,
+        } = &mut self.state
+        {
+            *since = Some(at);
+        }
+    }
+
+    fn next_timeout(&self) -> Option<MonoTime> {
+        let give_up = |since: MonoTime| self.config.give_up.map(|limit| since + limit);
+        match self.state {
+            // At once: how long it is called is counted from the first call with a time.
+            State::Calling { since: None } => self.config.give_up.map(|_| MonoTime::from_nanos(0)),
+            State::Calling { since: Some(since) } => give_up(since),
+            State::Present(heard) => {
+                let quiet = heard.at + self.config.quiet_limit;
+                [give_up(heard.at), self.pinger.next_timeout()]
+                    .into_iter()
+                    .flatten()
+                    .chain([quiet])
+                    .min()
+            }
+            State::Absent(heard) => give_up(heard.at),
+            State::Awaited | State::Over => None,
+        }
+    }
+}
+
+/// What to do with a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "audio is to be passed to the depacketizer"]
+pub enum Verdict {
+    /// It is the peer's audio: pass it to the depacketizer, once that knows what it continues.
+    Audio(Continuity),
+    /// It was for control, and is dealt with.
+    Consumed,
+    /// Somebody else sent it.
+    Stranger,
+    /// The peer sent it, but it is no audio datagram.
+    Malformed(DatagramError),
+    /// It means nothing now.
+    Ignored,
+}
+
+/// What a datagram continues, for [`Depacketizer::note`](super::Depacketizer::note).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The one before it.
+    GoesOn,
+    /// The same sender, who was quiet.
+    AfterBreak,
+    /// Nothing: it is the first of a sender.
+    NewSender,
+}
+
+/// What to do next. Poll after every input, until [`Output::Wait`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Output {
+    /// Send this control datagram.
+    Send {
+        /// Whom to send it, named as the socket names it.
+        to: SocketAddr,
+        /// All of it.
+        payload: [u8; CONTROL_LEN],
+    },
+    /// Report this to the control plane.
+    Event(Event),
+    /// Nothing more to do before this time (`None`: before the next datagram).
+    Wait(Option<MonoTime>),
+}
+
+/// What happened to the session. Addresses are in the form to show: IPv4 where it is IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The first audio came.
+    Arrived {
+        /// From here.
+        from: SocketAddr,
+        /// And what it is.
+        format: Format,
+    },
+    /// No audio came for `quiet_limit`.
+    FellQuiet,
+    /// Audio comes again.
+    Returned,
+    /// The peer has said that it stops. A server is free for the next one, a client is over.
+    Left,
+    /// No audio came for `give_up`. A server is free for the next one, a client is over.
+    GaveUp,
+    /// The peer announces something else than before.
+    FormatChanged {
+        /// What it was.
+        from: Format,
+        /// What it is now.
+        to: Format,
+    },
+    /// Another peer has taken the place of one that was quiet for long.
+    Replaced {
+        /// Who was quiet.
+        from: SocketAddr,
+        /// Who came.
+        to: SocketAddr,
+        /// And what it sends.
+        format: Format,
+    },
+}
+
+/// How many of what a [`Peer`] has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerCounts {
+    /// Datagrams from others than the peer.
+    pub strangers: u64,
+    /// Of those, stop datagrams: somebody mistakes the port, or wants to disturb.
+    pub stranger_stops: u64,
+    /// Payloads that are no audio datagrams, of the peer or while there was none.
+    pub malformed: u64,
+    /// Control datagrams of the peer that mean nothing to us.
+    pub unknown_controls: u64,
+    /// Times that another peer took the place of a quiet one.
+    pub replaced: u64,
+    /// Events that were never polled.
+    pub forgotten_events: u64,
+}
+
+/// As JackTrip does it, since one may be lost.
+const STOPS: u8 = 2;
+
+/// More than one input can cause, with room for inputs between two polls.
+const MAX_EVENTS: usize = 8;
+
+/// Audio of a peer that has just left is not the first of a new session; it was on its way.
+const AFTERMATH: Duration = Duration::from_millis(300);
