@@ -1,35 +1,67 @@
-//! The laboratory itself: what it reports of two real JackTrips that play to each other.
+//! The laboratory itself: what it reports of two real JackTrips that play to each other, so that what it reports
+//! of Farsend can be believed.
 
-use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::jacktrip::Jacktrip;
-use farsend_tests::lab::probe::{Plan, Probe};
+use farsend_netsim::{Loss, PathConfig};
+use farsend_tests::lab::session::{Kind, Session, Setup};
 use farsend_tests::lab::{Need, on_a_private_machine};
 use farsend_tests::signal::{Depth, listen};
+
+const TWO_JACKTRIPS: Setup = Setup {
+    server: Kind::Jacktrip,
+    client: Kind::Jacktrip,
+    ..Setup::STEREO
+};
 
 #[test]
 fn two_jacktrips_hear_each_other_to_the_sample() {
     on_a_private_machine(&[Need::Jackd, Need::Jacktrip], |machine| {
-        let a = JackServer::start(machine, "a", JackClock::default());
-        let b = JackServer::start(machine, "b", JackClock::default());
-        let mut server = Jacktrip::start(machine, &a, "jts", &["-s"]);
-        let mut client = Jacktrip::start(machine, &b, "jtc", &["-c", "127.0.0.1", "-B", "4470"]);
-        server.wait_for_peer();
-        client.wait_for_peer();
-        let plan = |name, play, record| Plan {
-            name,
-            play: Some((play, 2)),
-            record: Some((record, 2)),
-            frames: 96_000,
-        };
-        let mut at_a = Probe::start(machine, &a, &plan("pa", "jts:send_", "jts:receive_"));
-        let mut at_b = Probe::start(machine, &b, &plan("pb", "jtc:send_", "jtc:receive_"));
-        for probe in [&mut at_a, &mut at_b] {
-            let recording = probe.recording();
+        let session = Session::start(machine, TWO_JACKTRIPS);
+        let (at_a, at_b) = session.record(machine, 48_000);
+        for recording in [at_a, at_b] {
             for (channel, samples) in (0..).zip(&recording.channels) {
                 let heard = listen(samples, channel, Depth::Bits16, 1);
-                println!("{:?} {heard:?}", recording.report);
-                assert!(heard.exact > 90_000, "{heard:?}");
+                assert!(heard.exact > 47_000, "{heard:?} {:?}", recording.report);
             }
         }
+    });
+}
+
+#[test]
+fn a_loop_through_two_jacktrips_takes_1152_frames() {
+    on_a_private_machine(&[Need::Jackd, Need::Jacktrip], |machine| {
+        let session = Session::start(machine, TWO_JACKTRIPS);
+        let recording = session.record_loop(machine, 48_000);
+        let heard = listen(&recording.channels[0], 0, Depth::Bits16, 2);
+        // As the design's table has it for -q4; a hiccup of the machine may add whole periods.
+        let delay = heard.delay(recording.report.first);
+        assert!(
+            delay.is_some_and(|frames| frames >= 1152 && frames % 128 == 0),
+            "{delay:?} {heard:?}"
+        );
+    });
+}
+
+#[test]
+fn what_the_relay_swallows_two_jacktrips_miss() {
+    on_a_private_machine(&[Need::Jackd, Need::Jacktrip], |machine| {
+        let network = PathConfig {
+            seed: 1,
+            loss: Loss::Independent(0.02),
+            ..PathConfig::default()
+        };
+        let session = Session::start(
+            machine,
+            Setup {
+                network: Some(network),
+                ..TWO_JACKTRIPS
+            },
+        );
+        let (_, at_b) = session.record(machine, 96_000);
+        let heard = listen(&at_b.channels[0], 0, Depth::Bits16, 1);
+        // 750 packets, 15 of them lost on average.
+        let periods = heard.wrong_samples() / 128;
+        assert!((3..60).contains(&periods), "{periods} {heard:?}");
+        let relay = session.relay.expect("there is one");
+        assert!(relay.to_client().lost > 5, "{:?}", relay.to_client());
     });
 }

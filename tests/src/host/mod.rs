@@ -84,7 +84,7 @@ impl Host {
     ///
     /// If the plugin has none such.
     pub fn select_channels(&mut self, channels: u8) -> Result<()> {
-        let mut plugin = self.instance.plugin_handle();
+        let plugin = self.instance.plugin_handle();
         let layouts: PluginAudioPortsConfig = plugin
             .get_extension()
             .context("the plugin has one layout only")?;

@@ -1,11 +1,14 @@
 //! A private machine and the programs that run on it.
 
+pub mod farsend;
 pub mod jack;
 pub mod jacktrip;
 pub mod machine;
 pub mod need;
 pub mod probe;
 pub mod program;
+pub mod relay;
+pub mod session;
 
 pub use machine::{Machine, on_a_private_machine};
 pub use need::Need;

@@ -1,0 +1,193 @@
+//! A bad network between two programs on one machine: takes datagrams, and delivers them late, twice or never.
+//!
+//! The caller calls the relay's port; the called one hears the relay. Which datagrams are lost is decided by
+//! [`farsend_netsim`], from a seed.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_netsim::{Path, PathConfig};
+use farsend_units::MonoTime;
+
+/// How long the relay waits for a datagram before it looks at its queue again.
+const TICK: Duration = Duration::from_micros(500);
+
+/// A relay at work; ends when dropped.
+#[derive(Debug)]
+pub struct Relay {
+    counts: Arc<Counts>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What became of the datagrams of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Delivered.
+    pub delivered: u64,
+    /// Swallowed.
+    pub lost: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    to_server: Direction,
+    to_client: Direction,
+}
+
+#[derive(Debug, Default)]
+struct Direction {
+    delivered: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Relay {
+    /// Starts a relay on the loopback interface from `port` to `server_port`; both directions are equally bad,
+    /// each with losses of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the port is taken.
+    pub fn start(port: u16, server_port: u16, network: PathConfig) -> Relay {
+        let front = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))
+            .expect("the port is free on a private machine");
+        let back = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+        back.connect((Ipv4Addr::LOCALHOST, server_port))
+            .expect("loopback is reachable");
+        for socket in [&front, &back] {
+            socket
+                .set_read_timeout(Some(TICK))
+                .expect("the time is not zero");
+        }
+        let (counts, stop) = (
+            Arc::new(Counts::default()),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let client = Arc::new(caller::Address::default());
+        let threads = [true, false].map(|up| {
+            let sockets = [&front, &back].map(|socket| socket.try_clone().expect("a handle more"));
+            let (counts, stop, client) =
+                (Arc::clone(&counts), Arc::clone(&stop), Arc::clone(&client));
+            let seed = network.seed.wrapping_mul(2) + u64::from(up);
+            let path = Path::new(PathConfig { seed, ..network });
+            std::thread::spawn(move || carry(up, &sockets, path, &counts, &stop, &client))
+        });
+        Relay {
+            counts,
+            stop,
+            threads: threads.into(),
+        }
+    }
+
+    /// From the caller to the called.
+    pub fn to_server(&self) -> Passed {
+        self.counts.to_server.read()
+    }
+
+    /// From the called to the caller.
+    pub fn to_client(&self) -> Passed {
+        self.counts.to_client.read()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        for thread in self.threads.drain(..) {
+            // A relay that panicked has lost everything since; the test has seen that.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Direction {
+    fn read(&self) -> Passed {
+        Passed {
+            delivered: self.delivered.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+        }
+    }
+}
+
+/// Carries one direction.
+fn carry(
+    up: bool,
+    [front, back]: &[UdpSocket; 2],
+    mut path: Path,
+    counts: &Counts,
+    stop: &AtomicBool,
+    client: &caller::Address,
+) {
+    let count = if up {
+        &counts.to_server
+    } else {
+        &counts.to_client
+    };
+    let started = Instant::now();
+    let now = || MonoTime::from_nanos(started.elapsed().as_nanos() as u64);
+    let mut waiting: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>> = BinaryHeap::new();
+    let mut buffer = vec![0; 65_536];
+    let mut number = 0;
+    while !stop.load(Relaxed) {
+        let got = if up {
+            front
+                .recv_from(&mut buffer)
+                .inspect(|(_, from)| client.set(*from))
+                .map(|(length, _)| length)
+        } else {
+            back.recv(&mut buffer)
+        };
+        if let Ok(length) = got {
+            let arrivals = path.send(now());
+            count.lost.fetch_add(u64::from(arrivals.is_lost()), Relaxed);
+            for at in arrivals {
+                number += 1;
+                waiting.push(Reverse((at, number, buffer[..length].to_vec())));
+            }
+        }
+        while waiting.peek().is_some_and(|Reverse((at, ..))| *at <= now()) {
+            let Some(Reverse((_, _, payload))) = waiting.pop() else {
+                break;
+            };
+            // Nobody listens yet: as on a real network, it is gone.
+            let _ = if up {
+                back.send(&payload)
+            } else {
+                front.send_to(&payload, client.get())
+            };
+            count.delivered.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Where the caller was heard from last.
+mod caller {
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+
+    #[derive(Debug, Default)]
+    pub(super) struct Address(Mutex<Option<SocketAddr>>);
+
+    impl Address {
+        pub(super) fn set(&self, address: SocketAddr) {
+            *self.0.lock().expect("no holder panics") = Some(address);
+        }
+
+        /// The discard port while nobody has called.
+        pub(super) fn get(&self) -> SocketAddr {
+            self.0
+                .lock()
+                .expect("no holder panics")
+                .unwrap_or_else(super::nobody)
+        }
+    }
+}
+
+fn nobody() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 9).into()
+}

@@ -1,0 +1,300 @@
+//! Two programs in a session, each on a JACK server of its own, with or without a bad network between.
+//!
+//! ```text
+//!   JACK server a                                   JACK server b
+//!   probe ──▶ send_N [ the server ] ◀──UDP──▶ [ the client ] receive_N ──▶ probe
+//!         ◀── receive_N                  (relay)             send_N ◀──
+//! ```
+
+use super::Machine;
+use super::farsend::Farsend;
+use super::jack::{JackClock, JackServer};
+use super::jacktrip::Jacktrip;
+use super::probe::{Plan, Probe, Recording};
+use super::relay::Relay;
+use crate::signal::Depth;
+
+/// Which program is at an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Ours.
+    Farsend,
+    /// The real JackTrip.
+    Jacktrip,
+}
+
+/// What is at the two ends, and what they agree on.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Waits for the other.
+    pub server: Kind,
+    /// Calls.
+    pub client: Kind,
+    /// Of both.
+    pub clock: JackClock,
+    /// `-b` of both.
+    pub depth: Depth,
+    /// `-r` of both.
+    pub redundancy: u8,
+    /// `-q` of both.
+    pub queue: u16,
+    /// Channels that the server sends and the client receives.
+    pub down: u8,
+    /// Channels that the client sends and the server receives.
+    pub up: u8,
+    /// The network between; a direct path without it.
+    pub network: Option<farsend_netsim::PathConfig>,
+}
+
+impl Setup {
+    /// Ours as the server, JackTrip as the client, two channels each way, as either would have it unless told.
+    pub const STEREO: Setup = Setup {
+        server: Kind::Farsend,
+        client: Kind::Jacktrip,
+        clock: JackClock {
+            rate: 48_000,
+            period: 128,
+        },
+        depth: Depth::Bits16,
+        redundancy: 1,
+        queue: 4,
+        down: 2,
+        up: 2,
+        network: None,
+    };
+}
+
+/// One of the two programs.
+#[derive(Debug)]
+pub enum Peer {
+    /// Ours.
+    Farsend(Farsend),
+    /// The real JackTrip.
+    Jacktrip(Jacktrip),
+}
+
+/// A session under way. Both ends hear each other.
+#[derive(Debug)]
+pub struct Session {
+    /// The first JACK server, with the session's server on it.
+    pub a: JackServer,
+    /// The second JACK server, with the session's client on it.
+    pub b: JackServer,
+    /// JACK client `server`, on `a`.
+    pub server: Peer,
+    /// JACK client `client`, on `b`.
+    pub client: Peer,
+    /// The bad network.
+    pub relay: Option<Relay>,
+    setup: Setup,
+}
+
+/// The session's server listens here, and the client calls here unless there is a relay.
+const SERVER_PORT: u16 = 4464;
+const CLIENT_PORT: u16 = 4470;
+const RELAY_PORT: u16 = 4480;
+
+impl Session {
+    /// Starts both JACK servers and both programs, and waits until they hear each other.
+    ///
+    /// # Panics
+    ///
+    /// If anything does not start, or they do not hear each other within ten seconds.
+    pub fn start(machine: &Machine, setup: Setup) -> Session {
+        let a = JackServer::start(machine, "a", setup.clock);
+        let b = JackServer::start(machine, "b", setup.clock);
+        let relay = setup
+            .network
+            .map(|network| Relay::start(RELAY_PORT, SERVER_PORT, network));
+        let called = if relay.is_some() {
+            RELAY_PORT
+        } else {
+            SERVER_PORT
+        };
+        let server = start_server(machine, &a, &setup);
+        let client = start_client(machine, &b, &setup, called);
+        let mut session = Session {
+            a,
+            b,
+            server,
+            client,
+            relay,
+            setup,
+        };
+        session.server.wait_for_peer();
+        session.client.wait_for_peer();
+        session
+    }
+
+    /// Lets probes at both ends play and record at the same time, for `frames`; gives what was heard at `a`
+    /// and at `b`.
+    ///
+    /// # Panics
+    ///
+    /// If a probe fails.
+    pub fn record(&self, machine: &Machine, frames: u32) -> (Recording, Recording) {
+        let Setup { down, up, .. } = self.setup;
+        let probe = |server, name, play, record| {
+            let plan = Plan {
+                name,
+                play: Some(play),
+                record: Some(record),
+                frames,
+            };
+            Probe::start(machine, server, &plan)
+        };
+        let mut at_a = probe(
+            &self.a,
+            "probe_a",
+            ("server:send_", down),
+            ("server:receive_", up),
+        );
+        let mut at_b = probe(
+            &self.b,
+            "probe_b",
+            ("client:send_", up),
+            ("client:receive_", down),
+        );
+        (at_a.recording(), at_b.recording())
+    }
+
+    /// Joins the client's outputs to its inputs, plays into the server and records what comes back there.
+    ///
+    /// # Panics
+    ///
+    /// If a probe fails.
+    pub fn record_loop(&self, machine: &Machine, frames: u32) -> Recording {
+        self.loop_back();
+        let channels = self.setup.down.min(self.setup.up);
+        let plan = Plan {
+            name: "probe_loop",
+            play: Some(("server:send_", channels)),
+            record: Some(("server:receive_", channels)),
+            frames,
+        };
+        Probe::start(machine, &self.a, &plan).recording()
+    }
+
+    /// Joins the client's outputs to its inputs.
+    pub fn loop_back(&self) {
+        for n in 1..=self.setup.down.min(self.setup.up) {
+            self.b
+                .connect(&format!("client:receive_{n}"), &format!("client:send_{n}"));
+        }
+    }
+}
+
+impl Peer {
+    /// Waits until it hears the other.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within ten seconds.
+    pub fn wait_for_peer(&mut self) {
+        match self {
+            Peer::Farsend(farsend) => farsend.wait_for_peer(),
+            Peer::Jacktrip(jacktrip) => jacktrip.wait_for_peer(),
+        }
+    }
+
+    /// The program, whichever it is.
+    pub fn running(&mut self) -> &mut super::Running {
+        match self {
+            Peer::Farsend(farsend) => &mut farsend.running,
+            Peer::Jacktrip(jacktrip) => &mut jacktrip.running,
+        }
+    }
+
+    /// Ours.
+    ///
+    /// # Panics
+    ///
+    /// If it is JackTrip.
+    pub fn farsend(&mut self) -> &mut Farsend {
+        match self {
+            Peer::Farsend(farsend) => farsend,
+            Peer::Jacktrip(_) => panic!("this end is JackTrip"),
+        }
+    }
+}
+
+fn start_server(machine: &Machine, jack: &JackServer, setup: &Setup) -> Peer {
+    let port = SERVER_PORT.to_string();
+    match setup.server {
+        Kind::Farsend => farsend(machine, jack, "server", setup, &["server", "--port", &port]),
+        Kind::Jacktrip => jacktrip(machine, jack, "server", setup, &["-s", "-B", &port]),
+    }
+}
+
+fn start_client(machine: &Machine, jack: &JackServer, setup: &Setup, called: u16) -> Peer {
+    let (own, called) = (CLIENT_PORT.to_string(), called.to_string());
+    match setup.client {
+        Kind::Farsend => {
+            let host = format!("127.0.0.1:{called}");
+            farsend(
+                machine,
+                jack,
+                "client",
+                setup,
+                &["client", &host, "--bind-port", &own],
+            )
+        }
+        Kind::Jacktrip => jacktrip(
+            machine,
+            jack,
+            "client",
+            setup,
+            &["-c", "127.0.0.1", "-B", &own, "-P", &called],
+        ),
+    }
+}
+
+fn farsend(machine: &Machine, jack: &JackServer, name: &str, setup: &Setup, role: &[&str]) -> Peer {
+    let options = options(name, setup, ["--send", "--receive"]);
+    let arguments: Vec<&str> = role
+        .iter()
+        .copied()
+        .chain(options.iter().map(String::as_str))
+        .collect();
+    Peer::Farsend(Farsend::start(machine, jack, name, &arguments))
+}
+
+fn jacktrip(
+    machine: &Machine,
+    jack: &JackServer,
+    name: &str,
+    setup: &Setup,
+    role: &[&str],
+) -> Peer {
+    let options = options(name, setup, ["--sendchannels", "--receivechannels"]);
+    let arguments: Vec<&str> = role
+        .iter()
+        .copied()
+        .chain(options.iter().map(String::as_str))
+        .collect();
+    Peer::Jacktrip(Jacktrip::start(machine, jack, name, &arguments))
+}
+
+/// The options that both programs have under the same letters, and those for lopsided channels.
+fn options(name: &str, setup: &Setup, [send, receive]: [&str; 2]) -> Vec<String> {
+    let Setup { down, up, .. } = *setup;
+    let (sends, receives) = if name == "server" {
+        (down, up)
+    } else {
+        (up, down)
+    };
+    let mut options = vec!["-b".to_owned(), setup.depth.bits().to_owned()];
+    options.extend(["-r".to_owned(), setup.redundancy.to_string()]);
+    options.extend(["-q".to_owned(), setup.queue.to_string()]);
+    if sends == receives {
+        options.extend(["-n".to_owned(), sends.to_string()]);
+    } else {
+        options.extend([
+            send.to_owned(),
+            sends.to_string(),
+            receive.to_owned(),
+            receives.to_string(),
+        ]);
+    }
+    options
+}
