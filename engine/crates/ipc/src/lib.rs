@@ -9,7 +9,11 @@
 //! time-out or an error, and no more.
 
 #![allow(unsafe_code)]
+// What the other systems will need.
+#![cfg_attr(not(unix), allow(dead_code))]
 
+pub mod connection;
 pub mod message;
+pub mod runtime;
 pub mod segment;
 mod sys;

@@ -22,6 +22,7 @@ mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use session::{PeerFormat, Role, SessionState, WantedSession};

@@ -8,6 +8,8 @@ mod unix;
 #[cfg(not(unix))]
 mod unsupported;
 
+#[cfg(target_vendor = "apple")]
+pub(crate) use unix::no_signal;
 #[cfg(unix)]
 pub(crate) use unix::{Bell, Handle, Memory};
 #[cfg(not(unix))]

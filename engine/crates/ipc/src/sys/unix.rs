@@ -251,14 +251,14 @@ impl Bell {
             }
         }
         #[cfg(target_vendor = "apple")]
-        no_signal(&handle)?;
+        no_signal(handle.as_fd())?;
         Ok(Self { descriptor: handle })
     }
 }
 
-/// To ring when the engine is gone must not signal the DAW.
+/// To write to a socket when the other end is gone must not signal the DAW.
 #[cfg(target_vendor = "apple")]
-fn no_signal(socket: &OwnedFd) -> io::Result<()> {
+pub(crate) fn no_signal(socket: BorrowedFd<'_>) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the pointer and the length are those of `on`.
     let outcome = unsafe {
