@@ -1,1 +1,17 @@
-//! Under construction.
+//! The Farsend engine: every thread, socket, device, clock and file of Farsend is opened here.
+//!
+//! ```text
+//! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
+//!           └────▶ control (what is said; the plugins' service)
+//! ```
+//! [`audio`] is what one period does; ARCHITECTURE.md tells of the threads.
+
+pub mod audio;
+pub mod backend;
+pub mod cli;
+pub mod control;
+pub mod engine;
+pub mod net;
+pub mod peers;
+pub mod settings;
+pub mod statistics;

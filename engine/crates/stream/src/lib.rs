@@ -4,14 +4,17 @@
 //! Pure: no clock, no thread, no socket. Everything allocates in `new` and never again, so that all
 //! of it may live on an audio thread.
 
+mod conceal;
+mod depth;
 mod drift;
 mod gain;
 mod jitter;
 mod meter;
+mod slots;
+mod tally;
 
+pub use conceal::Conceal;
 pub use drift::Drift;
 pub use gain::Gain;
-pub use jitter::{
-    BufferConfig, BufferCounts, Conceal, Inserted, JitterBuffer, Pulled, Unsupported,
-};
+pub use jitter::{BufferConfig, BufferCounts, Inserted, JitterBuffer, Pulled, Unsupported};
 pub use meter::Meter;

@@ -1,0 +1,350 @@
+//! The last step before the ear: joins what is played to what was played, without a click.
+//!
+//! ```text
+//!                     nothing to play                        the cross-fade is over
+//!   Clean ──────────────────────────────▶ Inventing                 Clean
+//!     ▲ │  the play position jumps            │  audio again            ▲
+//!     │ └────────────────────────────────┐    ▼                         │
+//!     │                                  └▶ Returning ──────────────────┘
+//!     └─ as it came, to the bit                (nothing to play: Inventing, from here on)
+//! ```
+//!
+//! What is invented continues the last frames that were put out, whatever they were: backwards, so
+//! that there is no step, and then faded, or blended into the last period again and again. Better
+//! inventions replace [`Weaver::invent_into`]; the rest stays.
+
+use farsend_units::{Channels, Frames, SampleRate};
+
+use crate::slots::Slots;
+
+/// What is played instead of what is missing. None of it clicks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conceal {
+    /// The last frames backwards, faded to silence over 15 ms; 5 ms of cross-fade on return.
+    #[default]
+    Fade,
+    /// Silence, with ramps of 1.3 ms.
+    Zero,
+    /// The last period over and over, for ever; 5 ms of cross-fade on return.
+    Wavetable,
+}
+
+/// Puts out one stream.
+#[derive(Debug)]
+pub(crate) struct Weaver {
+    conceal: Conceal,
+    state: State,
+    /// What was put out last, each channel a ring of `ring` frames (a power of two).
+    history: Box<[f32]>,
+    ring: usize,
+    /// The frames put out so far: the next one goes to `written % ring`.
+    written: usize,
+    /// The weight of what is invented, frame by frame, and of what returns.
+    fade: Box<[f32]>,
+    cross: Box<[f32]>,
+    /// The continuation of what was played before a jump, `cross.len()` frames a channel.
+    tail: Box<[f32]>,
+    /// How long the wavetable is.
+    turn: usize,
+    /// Channels with audio, and those with history: more, while a fade of others goes on.
+    channels: usize,
+    sounding: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Clean,
+    Inventing(Invention),
+    Returning { done: usize, from: Old },
+}
+
+/// What a return fades out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Old {
+    Invention(Invention),
+    Tail,
+}
+
+/// Audio that continues what was put out before `from` (in the count of `written`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Invention {
+    from: usize,
+    turning: bool,
+}
+
+/// Where in the caller's block to put what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) at: usize,
+    pub(crate) frames: usize,
+}
+
+impl Weaver {
+    /// Silent. Allocates for up to `channels`.
+    pub(crate) fn new(conceal: Conceal, channels: Channels, rate: SampleRate) -> Self {
+        let ms = |ms: usize| (rate.0 as usize * ms / 1000).max(16);
+        let short = (rate.0 as usize / 750).max(16);
+        let (fade, cross) = if conceal == Conceal::Zero {
+            (short, short)
+        } else {
+            (ms(15), ms(5))
+        };
+        let reach = if conceal == Conceal::Wavetable {
+            8192 + cross
+        } else {
+            0
+        };
+        let ring = reach.max(2 * fade + 2).next_power_of_two();
+        let rising = |len: usize| {
+            (1..=len).map(move |i| 0.5 - 0.5 * (PI * i as f32 / (len + 1) as f32).cos())
+        };
+        Self {
+            conceal,
+            state: State::Inventing(Invention {
+                from: 0,
+                turning: false,
+            }),
+            history: filled(channels.get() * ring),
+            ring,
+            written: 0,
+            fade: rising(fade).rev().collect(),
+            cross: rising(cross).collect(),
+            tail: filled(channels.get() * cross),
+            turn: cross,
+            channels: 0,
+            sounding: 0,
+        }
+    }
+
+    /// Audio comes with this many channels (no more than in `new`) in such periods from now on.
+    pub(crate) fn set_format(&mut self, period: Frames, channels: usize) {
+        let period = period.get().max(1);
+        self.turn = self.cross.len().div_ceil(period) * period;
+        self.channels = channels.min(self.history.len() / self.ring);
+        if self.channels > self.sounding {
+            self.history[self.sounding * self.ring..self.channels * self.ring].fill(0.0);
+            self.sounding = self.channels;
+        }
+    }
+
+    /// Silent at once.
+    pub(crate) fn hush(&mut self) {
+        self.history.fill(0.0);
+        self.state = State::Inventing(Invention {
+            from: self.written,
+            turning: false,
+        });
+    }
+
+    /// Fades to silence from here, whatever is concealed with.
+    pub(crate) fn rest(&mut self) {
+        if !matches!(
+            self.state,
+            State::Inventing(Invention { turning: false, .. })
+        ) {
+            self.state = State::Inventing(Invention {
+                from: self.written,
+                turning: false,
+            });
+        }
+    }
+
+    /// The next frames to be played do not follow those before: `old` is where those would go on.
+    pub(crate) fn jump(&mut self, slots: &Slots, old: i64) {
+        let len = self.cross.len();
+        self.state = match self.state {
+            State::Inventing(invention) => State::Inventing(invention),
+            State::Clean if slots.available(old, len as i64) == len as i64 => {
+                for (channel, tail) in self
+                    .tail
+                    .chunks_exact_mut(len)
+                    .enumerate()
+                    .take(self.sounding)
+                {
+                    slots.copy(channel, old, tail);
+                }
+                State::Returning {
+                    done: 0,
+                    from: Old::Tail,
+                }
+            }
+            State::Clean | State::Returning { .. } => State::Inventing(self.invention()),
+        };
+    }
+
+    /// Puts frames of packet `n`, from `offset` on, into this span of the block.
+    pub(crate) fn play(
+        &mut self,
+        slots: &Slots,
+        n: i64,
+        offset: usize,
+        out: &mut [&mut [f32]],
+        span: Span,
+    ) {
+        let mut done = 0;
+        while done < span.frames {
+            let part = Span {
+                at: span.at + done,
+                frames: (span.frames - done).min(self.chunk()),
+            };
+            let samples = |channel| {
+                slots
+                    .samples(n, channel)
+                    .get(offset + done..offset + done + part.frames)
+            };
+            done += match self.state {
+                State::Clean => {
+                    self.put(out, part, |_, channel, out| match samples(channel) {
+                        Some(samples) => out.copy_from_slice(samples),
+                        None => out.fill(0.0),
+                    });
+                    part.frames
+                }
+                State::Inventing(invention) => {
+                    self.state = State::Returning {
+                        done: 0,
+                        from: Old::Invention(invention),
+                    };
+                    0
+                }
+                State::Returning { done, from } => self.blend(done, from, samples, out, part),
+            };
+        }
+    }
+
+    /// Invents frames for this span of the block.
+    pub(crate) fn invent(&mut self, out: &mut [&mut [f32]], span: Span) {
+        let invention = match self.state {
+            State::Inventing(invention) => invention,
+            State::Clean | State::Returning { .. } => self.invention(),
+        };
+        self.state = State::Inventing(invention);
+        let mut done = 0;
+        while done < span.frames {
+            let part = Span {
+                at: span.at + done,
+                frames: (span.frames - done).min(self.chunk()),
+            };
+            self.put(out, part, |weaver, channel, out| {
+                weaver.invent_into(invention, channel, out)
+            });
+            done += part.frames;
+        }
+    }
+
+    /// Puts out the part of a cross-fade that this span has room for; returns its frames.
+    fn blend<'a>(
+        &mut self,
+        done: usize,
+        from: Old,
+        samples: impl Fn(usize) -> Option<&'a [f32]>,
+        out: &mut [&mut [f32]],
+        span: Span,
+    ) -> usize {
+        let len = self.cross.len();
+        let frames = span.frames.min(len - done);
+        self.put(out, Span { frames, ..span }, |weaver, channel, out| {
+            match from {
+                Old::Invention(invention) => weaver.invent_into(invention, channel, out),
+                Old::Tail => out.copy_from_slice(&weaver.tail[channel * len + done..][..frames]),
+            }
+            let weights = &weaver.cross[done..done + frames];
+            match samples(channel) {
+                Some(new) => {
+                    for ((out, weight), new) in out.iter_mut().zip(weights).zip(new) {
+                        *out += (new - *out) * weight;
+                    }
+                }
+                None => out
+                    .iter_mut()
+                    .zip(weights)
+                    .for_each(|(out, weight)| *out -= *out * weight),
+            }
+        });
+        self.state = if done + frames < len {
+            State::Returning {
+                done: done + frames,
+                from,
+            }
+        } else {
+            self.sounding = self.channels;
+            State::Clean
+        };
+        frames
+    }
+
+    /// Has each sounding channel of a span filled, others silenced, and remembers what was put out.
+    fn put(
+        &mut self,
+        out: &mut [&mut [f32]],
+        span: Span,
+        mut fill: impl FnMut(&Self, usize, &mut [f32]),
+    ) {
+        let Span { at, frames } = span;
+        let start = self.written % self.ring;
+        let first = frames.min(self.ring - start);
+        for (channel, out) in out.iter_mut().enumerate() {
+            let Some(out) = out.get_mut(at..at + frames) else {
+                continue;
+            };
+            if channel >= self.sounding {
+                out.fill(0.0);
+                continue;
+            }
+            fill(self, channel, out);
+            let ring = &mut self.history[channel * self.ring..][..self.ring];
+            ring[start..start + first].copy_from_slice(&out[..first]);
+            ring[..frames - first].copy_from_slice(&out[first..]);
+        }
+        self.written = self.written.wrapping_add(frames);
+    }
+
+    /// The frames of an invention that come next, for one channel; at most [`Self::chunk`].
+    fn invent_into(&self, invention: Invention, channel: usize, out: &mut [f32]) {
+        let past = &self.history[channel * self.ring..][..self.ring];
+        let mask = self.ring - 1;
+        let begun = self.written.wrapping_sub(invention.from);
+        // The frame before the last one, the one before that, ...
+        let mirrored = |k: usize| past[invention.from.wrapping_sub(2 + k) & mask];
+        if !invention.turning {
+            let fading = self.fade.len().saturating_sub(begun).min(out.len());
+            let (sounding, silent) = out.split_at_mut(fading);
+            for (i, sample) in sounding.iter_mut().enumerate() {
+                *sample = mirrored(begun + i) * self.fade[begun + i];
+            }
+            silent.fill(0.0);
+            return;
+        }
+        // The last `turn` frames again; where the end meets the beginning the mirrored end fades
+        // out as the beginning fades in. Later turns repeat what the first one put out.
+        for (i, sample) in out.iter_mut().enumerate() {
+            let again = past[self.written.wrapping_add(i).wrapping_sub(self.turn) & mask];
+            *sample = match self.cross.get(begun.saturating_add(i)) {
+                Some(weight) => mirrored(begun + i) * (1.0 - weight) + again * weight,
+                None => again,
+            };
+        }
+    }
+
+    /// An invention that begins here.
+    fn invention(&self) -> Invention {
+        Invention {
+            from: self.written,
+            turning: self.conceal == Conceal::Wavetable,
+        }
+    }
+
+    /// The most frames that can be put out in one go: what is repeated must be in the history.
+    fn chunk(&self) -> usize {
+        self.turn.min(self.ring)
+    }
+}
+
+/// Memory that was written to, so that its pages are there.
+fn filled(len: usize) -> Box<[f32]> {
+    let mut memory = Vec::with_capacity(len);
+    memory.resize(len, 0.0);
+    memory.into_boxed_slice()
+}
+
+const PI: f32 = std::f32::consts::PI;

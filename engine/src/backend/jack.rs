@@ -1,0 +1,350 @@
+//! A JACK client: ports `send_N` and `receive_N`, paced by the server's cycle.
+//!
+//! The audio path sits in a cell that the process callback empties for the time of one cycle. When the server
+//! goes away the path stays in its cell, and a new client is made as soon as a server is back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+use crossbeam_utils::atomic::AtomicCell;
+use farsend_units::{Channels, Frames, SampleRate};
+use jack::{
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, Port, PortFlags,
+    ProcessScope,
+};
+use thiserror::Error;
+
+use crate::audio::AudioPath;
+use crate::settings::MAX_CHANNELS;
+
+/// Why there is no JACK client.
+#[derive(Debug, Error)]
+pub enum JackError {
+    /// libjack is not installed.
+    #[error(
+        "libjack is not installed, so there is no JACK here: install JACK (Debian: jackd2) or PipeWire's JACK (pipewire-jack), or use --backend timer or file"
+    )]
+    NoLibrary,
+    /// No server runs under that name.
+    #[error("no JACK server{} is running: start one (`jackd -d alsa`, QjackCtl, or PipeWire), or use --backend timer or file", named(.server))]
+    NoServer {
+        /// What `JACK_DEFAULT_SERVER` says.
+        server: Option<String>,
+    },
+    /// The server is there and says no.
+    #[error("the JACK server refuses the client \"{name}\": {why}")]
+    Refused {
+        /// The client name wanted.
+        name: String,
+        /// What the library said.
+        why: String,
+    },
+}
+
+fn named(server: &Option<String>) -> String {
+    server
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" named \"{name}\""))
+}
+
+/// What the control thread is told when it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JackEvent {
+    /// The server ended; we wait for one.
+    ServerGone,
+    /// A server is back at the same rate, and so are our ports.
+    ServerBack,
+    /// A server is back at another rate: the session has to be made anew.
+    RateChanged {
+        /// The server's rate now.
+        to: SampleRate,
+    },
+    /// The server's period is another one from now on.
+    PeriodChanged {
+        /// Frames a cycle.
+        to: Frames,
+    },
+}
+
+/// The JACK end of a session. Used by the control thread; the process callback belongs to libjack.
+pub struct JackBackend {
+    name: String,
+    connect: bool,
+    send: Channels,
+    receive: Channels,
+    rate: SampleRate,
+    period: Frames,
+    path: Cell,
+    shared: Arc<Shared>,
+    running: Option<AsyncClient<Notifications, Process>>,
+    retry_at: Instant,
+}
+
+type Cell = Arc<AtomicCell<Option<Box<AudioPath>>>>;
+
+/// What the callbacks tell the control thread.
+#[derive(Debug, Default)]
+struct Shared {
+    gone: AtomicBool,
+    period: AtomicU64,
+    xruns: AtomicU64,
+}
+
+impl std::fmt::Debug for JackBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JackBackend")
+            .field("name", &self.name)
+            .field("rate", &self.rate)
+            .field("period", &self.period)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An open client that does not run yet: its server's rate and period are known.
+#[derive(Debug)]
+pub struct OpenClient {
+    client: Client,
+}
+
+impl OpenClient {
+    /// Opens a client of the server that `JACK_DEFAULT_SERVER` names. Never starts a server.
+    ///
+    /// # Errors
+    /// [`JackError`], each with what to do about it.
+    pub fn open(name: &str) -> Result<Self, JackError> {
+        quiet_library();
+        match Client::new(name, ClientOptions::NO_START_SERVER) {
+            Ok((client, _)) => Ok(Self { client }),
+            Err(error) => Err(explain(name, &error)),
+        }
+    }
+
+    /// The server's rate.
+    pub fn rate(&self) -> SampleRate {
+        SampleRate(self.client.sample_rate())
+    }
+
+    /// The server's period now.
+    pub fn period(&self) -> Frames {
+        Frames(self.client.buffer_size())
+    }
+
+    /// The name that the server gave us: the one asked for, or with a number behind it.
+    pub fn name(&self) -> &str {
+        self.client.name()
+    }
+
+    /// Registers the ports, starts the callback and connects to the physical ports if wanted.
+    ///
+    /// # Errors
+    /// [`JackError::Refused`], such as for too many ports.
+    pub fn start(
+        self,
+        path: Box<AudioPath>,
+        send: Channels,
+        receive: Channels,
+        connect: bool,
+    ) -> Result<JackBackend, JackError> {
+        let mut backend = JackBackend {
+            name: self.name().to_owned(),
+            connect,
+            send,
+            receive,
+            rate: self.rate(),
+            period: self.period(),
+            path: Arc::new(AtomicCell::new(Some(path))),
+            shared: Arc::default(),
+            running: None,
+            retry_at: Instant::now(),
+        };
+        backend.activate(self.client)?;
+        Ok(backend)
+    }
+}
+
+impl JackBackend {
+    /// Looks after the server; to be called some times a second.
+    pub fn poll(&mut self) -> Option<JackEvent> {
+        if self.running.is_some() && self.shared.gone.load(Relaxed) {
+            // The server is dead: libjack's clean-up of the old client needs no answer from it.
+            drop(self.running.take());
+            self.retry_at = Instant::now() + RETRY_EVERY;
+            return Some(JackEvent::ServerGone);
+        }
+        if self.running.is_none() {
+            return self.retry();
+        }
+        let period = Frames(u32::try_from(self.shared.period.load(Relaxed)).unwrap_or(0));
+        if period != Frames::ZERO && period != self.period {
+            self.period = period;
+            return Some(JackEvent::PeriodChanged { to: period });
+        }
+        None
+    }
+
+    /// Cycles that the server reported as missed.
+    pub fn xruns(&self) -> u64 {
+        self.shared.xruns.load(Relaxed)
+    }
+
+    /// Stops the callback and gives the path back. `None` when a dying server holds on to it.
+    pub fn stop(mut self) -> Option<Box<AudioPath>> {
+        let running = self.running.take();
+        // A cycle has the path for less than a period; wait for it, but not for a hung server.
+        for _ in 0..200 {
+            if let Some(path) = self.path.take() {
+                drop(running);
+                return Some(path);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn retry(&mut self) -> Option<JackEvent> {
+        if Instant::now() < self.retry_at {
+            return None;
+        }
+        self.retry_at = Instant::now() + RETRY_EVERY;
+        let open = OpenClient::open(&self.name).ok()?;
+        if open.rate() != self.rate {
+            return Some(JackEvent::RateChanged { to: open.rate() });
+        }
+        self.period = open.period();
+        if let Some(mut path) = self.path.take() {
+            path.resume();
+            self.path.store(Some(path));
+        }
+        self.activate(open.client).ok()?;
+        Some(JackEvent::ServerBack)
+    }
+
+    fn activate(&mut self, client: Client) -> Result<(), JackError> {
+        let refused = |error: jack::Error| JackError::Refused {
+            name: self.name.clone(),
+            why: error.to_string(),
+        };
+        let inputs = (1..=self.send.get())
+            .map(|i| client.register_port(&format!("send_{i}"), AudioIn::default()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refused)?;
+        let outputs = (1..=self.receive.get())
+            .map(|i| client.register_port(&format!("receive_{i}"), AudioOut::default()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refused)?;
+        self.shared.gone.store(false, Relaxed);
+        self.shared.period.store(0, Relaxed);
+        let notifications = Notifications {
+            shared: self.shared.clone(),
+        };
+        let process = Process {
+            inputs,
+            outputs,
+            path: self.path.clone(),
+            shared: self.shared.clone(),
+        };
+        let running = client
+            .activate_async(notifications, process)
+            .map_err(refused)?;
+        if self.connect {
+            self.connect_to_hardware(running.as_client());
+        }
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Capture i to `send_i`, `receive_i` to playback i, as many as there are. A connection that fails is
+    /// left to the user's patch bay.
+    fn connect_to_hardware(&self, client: &Client) {
+        let name = client.name();
+        let hardware = |flags| client.ports(None, Some(AUDIO_TYPE), PortFlags::IS_PHYSICAL | flags);
+        let sends = (1..=self.send.get()).map(|i| format!("{name}:send_{i}"));
+        for (capture, send) in hardware(PortFlags::IS_OUTPUT).iter().zip(sends) {
+            _ = client.connect_ports_by_name(capture, &send);
+        }
+        let receives = (1..=self.receive.get()).map(|i| format!("{name}:receive_{i}"));
+        for (playback, receive) in hardware(PortFlags::IS_INPUT).iter().zip(receives) {
+            _ = client.connect_ports_by_name(&receive, playback);
+        }
+    }
+}
+
+struct Process {
+    inputs: Vec<Port<AudioIn>>,
+    outputs: Vec<Port<AudioOut>>,
+    path: Cell,
+    shared: Arc<Shared>,
+}
+
+impl jack::ProcessHandler for Process {
+    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        let mut outputs: ArrayVec<&mut [f32], MAX_CHANNELS> = self
+            .outputs
+            .iter_mut()
+            .map(|port| port.as_mut_slice(scope))
+            .collect();
+        let Some(mut path) = self.path.take() else {
+            outputs.iter_mut().for_each(|channel| channel.fill(0.0));
+            return Control::Continue;
+        };
+        let inputs: ArrayVec<&[f32], MAX_CHANNELS> = self
+            .inputs
+            .iter()
+            .map(|port| port.as_slice(scope))
+            .collect();
+        path.period(&inputs, &mut outputs);
+        self.path.store(Some(path));
+        Control::Continue
+    }
+
+    fn buffer_size(&mut self, _: &Client, period: jack::Frames) -> Control {
+        self.shared.period.store(u64::from(period), Relaxed);
+        Control::Continue
+    }
+}
+
+struct Notifications {
+    shared: Arc<Shared>,
+}
+
+impl jack::NotificationHandler for Notifications {
+    #[allow(unsafe_code)]
+    // SAFETY: the trait asks for an async-signal-safe body: one atomic store is.
+    unsafe fn shutdown(&mut self, _: ClientStatus, _: &str) {
+        self.shared.gone.store(true, Relaxed);
+    }
+
+    fn xrun(&mut self, _: &Client) -> Control {
+        self.shared.xruns.fetch_add(1, Relaxed);
+        Control::Continue
+    }
+}
+
+fn explain(name: &str, error: &jack::Error) -> JackError {
+    match error {
+        jack::Error::LibraryError(_) => JackError::NoLibrary,
+        jack::Error::ClientError(status)
+            if status.intersects(ClientStatus::SERVER_FAILED | ClientStatus::SERVER_ERROR) =>
+        {
+            JackError::NoServer {
+                server: std::env::var("JACK_DEFAULT_SERVER").ok(),
+            }
+        }
+        other => JackError::Refused {
+            name: name.to_owned(),
+            why: other.to_string(),
+        },
+    }
+}
+
+/// libjack writes its own complaints to standard error; ours say the same and what to do.
+fn quiet_library() {
+    jack::set_logger(jack::LoggerType::None);
+}
+
+const AUDIO_TYPE: &str = "32 bit float mono audio";
+
+/// How often a lost server is looked for.
+const RETRY_EVERY: Duration = Duration::from_millis(500);

@@ -1,0 +1,432 @@
+//! WAV files at the two ends of a session: read ahead and written behind by threads of their own, so that the
+//! audio thread only meets rings.
+
+use std::fs;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use farsend_units::{Channels, SampleRate};
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use rtrb::{Consumer, Producer, RingBuffer};
+use thiserror::Error;
+
+use crate::settings::MAX_CHANNELS;
+
+/// What is wrong with a WAV file, and what to do.
+#[derive(Debug, Error)]
+pub enum WavError {
+    /// It cannot be opened.
+    #[error("cannot open {}: {source}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no WAV file that we read.
+    #[error("{} is no WAV file that can be played: {why}. Farsend reads 8, 16, 24 and 32 bit integer and 32 bit float WAV; convert it, for example `sox in.wav -b 24 out.wav`", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        why: String,
+    },
+    /// It has no frames.
+    #[error("{} holds no audio: zero frames", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It ends before its header says so.
+    #[error("{} is cut: its header promises {promised} bytes of audio, {there} are there. Repair it, for example `sox --ignore-length in.wav out.wav`", .path.display())]
+    Cut {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of audio by the header.
+        promised: u64,
+        /// Bytes of audio in the file.
+        there: u64,
+    },
+    /// It has more channels than a session can carry.
+    #[error("{} has {channels} channels; a session carries at most {MAX_CHANNELS}", .path.display())]
+    TooManyChannels {
+        /// The file.
+        path: PathBuf,
+        /// Its channels.
+        channels: u16,
+    },
+    /// It cannot be written.
+    #[error("cannot record to {}: {why}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        why: String,
+    },
+}
+
+/// A WAV file that has been looked over and is ready to be read.
+pub struct WavInput {
+    path: PathBuf,
+    reader: WavReader<BufReader<fs::File>>,
+}
+
+impl std::fmt::Debug for WavInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WavInput")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WavInput {
+    /// Opens and checks `path`.
+    ///
+    /// # Errors
+    /// [`WavError`] for anything that would not play from beginning to end.
+    pub fn open(path: &Path) -> Result<Self, WavError> {
+        let owned = || path.to_owned();
+        let file = fs::File::open(path).map_err(|source| WavError::Open {
+            path: owned(),
+            source,
+        })?;
+        let size = file
+            .metadata()
+            .map_err(|source| WavError::Open {
+                path: owned(),
+                source,
+            })?
+            .len();
+        let unreadable = |why: hound::Error| WavError::Unreadable {
+            path: owned(),
+            why: match why {
+                hound::Error::Unsupported => "its sample format is not supported (64 bit?)".into(),
+                other if size < 44 => format!("{other}; it has {size} bytes, fewer than a header"),
+                other => other.to_string(),
+            },
+        };
+        let mut input = BufReader::new(file);
+        let spec = hound::read_wave_header(&mut input).map_err(unreadable)?;
+        _ = spec;
+        let file = fs::File::open(path).map_err(|source| WavError::Open {
+            path: owned(),
+            source,
+        })?;
+        let reader = WavReader::new(BufReader::new(file)).map_err(unreadable)?;
+        let spec = reader.spec();
+        if usize::from(spec.channels) > MAX_CHANNELS {
+            return Err(WavError::TooManyChannels {
+                path: owned(),
+                channels: spec.channels,
+            });
+        }
+        if reader.len() == 0 || spec.channels == 0 {
+            return Err(WavError::Empty { path: owned() });
+        }
+        let promised = u64::from(reader.len()) * u64::from(spec.bits_per_sample.div_ceil(8));
+        let there = size.saturating_sub(SMALLEST_HEADER);
+        if promised > there {
+            return Err(WavError::Cut {
+                path: owned(),
+                promised,
+                there,
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+        })
+    }
+
+    /// The file's rate.
+    pub fn rate(&self) -> SampleRate {
+        SampleRate(self.reader.spec().sample_rate)
+    }
+
+    /// The file's channels.
+    pub fn channels(&self) -> Channels {
+        Channels(u8::try_from(self.reader.spec().channels).unwrap_or(u8::MAX))
+    }
+
+    /// How long it plays.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(
+            f64::from(self.reader.duration()) / f64::from(self.reader.spec().sample_rate.max(1)),
+        )
+    }
+
+    /// Begins to read ahead on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(self) -> std::io::Result<WavSource> {
+        let channels = self.channels().get();
+        let (mut samples, consumer) =
+            RingBuffer::new(channels * self.rate().0 as usize * READ_AHEAD_S);
+        let ended = Arc::new(AtomicBool::new(false));
+        let all_read = ended.clone();
+        let read = move || {
+            read_all(self.reader, &mut samples);
+            all_read.store(true, Relaxed);
+        };
+        std::thread::Builder::new()
+            .name("wav-read".into())
+            .spawn(read)?;
+        Ok(WavSource {
+            samples: consumer,
+            channels,
+            ended,
+        })
+    }
+}
+
+fn read_all(mut reader: WavReader<BufReader<fs::File>>, samples: &mut Producer<f32>) {
+    let spec = reader.spec();
+    let scale = 1.0 / (1u64 << (spec.bits_per_sample - 1)) as f32;
+    match spec.sample_format {
+        SampleFormat::Float => put_all(reader.samples::<f32>().map_while(Result::ok), samples),
+        SampleFormat::Int => put_all(
+            reader
+                .samples::<i32>()
+                .map_while(Result::ok)
+                .map(|x| x as f32 * scale),
+            samples,
+        ),
+    }
+}
+
+fn put_all(all: impl Iterator<Item = f32>, samples: &mut Producer<f32>) {
+    for sample in all {
+        while samples.is_full() {
+            if samples.is_abandoned() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // There is room, checked above, and we are the only writer.
+        _ = samples.push(sample);
+    }
+}
+
+/// The audio thread's end of a file that is being read.
+#[derive(Debug)]
+pub struct WavSource {
+    samples: Consumer<f32>,
+    channels: usize,
+    ended: Arc<AtomicBool>,
+}
+
+impl WavSource {
+    /// Fills `block` (planar) with the next frames; silence behind the end and where the disk was too slow.
+    /// Returns `false` once everything has been played. Wait-free.
+    pub fn pull(&mut self, block: &mut [Vec<f32>]) -> bool {
+        let ended = self.ended.load(Relaxed);
+        let wanted = block.first().map_or(0, Vec::len);
+        let frames = wanted.min(self.samples.slots() / self.channels);
+        block
+            .iter_mut()
+            .for_each(|channel| channel[frames..].fill(0.0));
+        if let Ok(chunk) = self.samples.read_chunk(frames * self.channels) {
+            for (i, sample) in chunk.into_iter().enumerate() {
+                if let Some(channel) = block.get_mut(i % self.channels) {
+                    channel[i / self.channels] = sample;
+                }
+            }
+        }
+        for extra in self.channels..block.len() {
+            block[extra].fill(0.0);
+        }
+        !(ended && self.samples.is_empty())
+    }
+}
+
+/// The audio thread's end of a file that is being written: 32 bit float, one file after another where 4 GiB
+/// are not enough (`take.wav`, `take-2.wav`, ...).
+#[derive(Debug)]
+pub(super) struct WavSink {
+    samples: Option<Producer<f32>>,
+    owed: u64,
+    lost: Arc<AtomicU64>,
+    thread: Option<JoinHandle<Result<(), WavError>>>,
+}
+
+impl WavSink {
+    /// Creates `path` and the thread that writes it.
+    ///
+    /// # Errors
+    /// [`WavError::Write`] when the file cannot be created.
+    pub(super) fn create(
+        path: &Path,
+        rate: SampleRate,
+        channels: Channels,
+    ) -> Result<Self, WavError> {
+        let spec = WavSpec {
+            channels: u16::from(channels.0),
+            sample_rate: rate.0,
+            bits_per_sample: 32,
+            sample_format: SampleFormat::Float,
+        };
+        let failed = |why: String| WavError::Write {
+            path: path.to_owned(),
+            why,
+        };
+        let file = WavWriter::create(path, spec).map_err(|error| failed(error.to_string()))?;
+        let (producer, samples) =
+            RingBuffer::new(channels.get().max(1) * rate.0 as usize * WRITE_BEHIND_S);
+        let behind = Take {
+            first: path.to_owned(),
+            spec,
+            part: 1,
+            file,
+        };
+        let thread = std::thread::Builder::new()
+            .name("wav-write".into())
+            .spawn(move || behind.write_all(samples))
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            samples: Some(producer),
+            owed: 0,
+            lost: Arc::default(),
+            thread: Some(thread),
+        })
+    }
+
+    /// Frames that a slow disk made us drop; silence stands in their place in the file.
+    pub(super) fn lost(&self) -> Arc<AtomicU64> {
+        self.lost.clone()
+    }
+
+    /// Appends one block (planar). A full ring (a stalled disk) costs these frames; they are written as
+    /// silence later, so that what follows stays in its place. Wait-free.
+    pub(super) fn push(&mut self, block: &[Vec<f32>]) {
+        let Some(samples) = &mut self.samples else {
+            return;
+        };
+        let frames = block.first().map_or(0, Vec::len);
+        let channels = block.len().max(1);
+        if self.owed > 0 {
+            let most = (samples.slots() / channels) as u64;
+            let now = self.owed.min(most).min(frames as u64 * 4) as usize;
+            if let Ok(chunk) = samples.write_chunk_uninit(now * channels) {
+                chunk.fill_from_iter(std::iter::repeat_n(0.0, now * channels));
+                self.owed -= now as u64;
+            }
+        }
+        let written = (self.owed == 0)
+            .then(|| samples.write_chunk_uninit(frames * channels).ok())
+            .flatten()
+            .map(|chunk| {
+                let interleaved =
+                    (0..frames).flat_map(|i| block.iter().map(move |channel| channel[i]));
+                chunk.fill_from_iter(interleaved);
+            });
+        if written.is_none() {
+            self.owed += frames as u64;
+            self.lost.fetch_add(frames as u64, Relaxed);
+        }
+    }
+
+    /// Writes what is queued and completes the file. Blocks until the disk has it.
+    ///
+    /// # Errors
+    /// [`WavError::Write`] when the disk was full, say.
+    pub(super) fn finish(mut self) -> Result<(), WavError> {
+        drop(self.samples.take());
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The writing thread's side of a recording.
+struct Take {
+    first: PathBuf,
+    spec: WavSpec,
+    part: u32,
+    file: WavWriter<BufWriter<fs::File>>,
+}
+
+impl Take {
+    fn write_all(mut self, mut samples: Consumer<f32>) -> Result<(), WavError> {
+        let a_second = self.spec.sample_rate as usize * usize::from(self.spec.channels);
+        let mut unflushed = 0;
+        loop {
+            let abandoned = samples.is_abandoned();
+            let Ok(chunk) = samples.read_chunk(samples.slots()) else {
+                continue;
+            };
+            let count = chunk.len();
+            for sample in chunk {
+                self.write(sample)?;
+            }
+            unflushed += count;
+            if unflushed >= a_second {
+                // The header on disk is true once a second, so that a crash loses no more than that.
+                let flushed = self.file.flush();
+                flushed.map_err(|error| self.failed(&error))?;
+                unflushed = 0;
+            }
+            if abandoned && count == 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let path = self.path();
+        self.file.finalize().map_err(|error| WavError::Write {
+            path,
+            why: error.to_string(),
+        })
+    }
+
+    fn write(&mut self, sample: f32) -> Result<(), WavError> {
+        let frames_left = MOST_SAMPLES.saturating_sub(self.file.len());
+        if frames_left == 0
+            && self
+                .file
+                .len()
+                .is_multiple_of(u32::from(self.spec.channels))
+        {
+            self.part += 1;
+            let next = WavWriter::create(self.path(), self.spec);
+            let next = next.map_err(|error| self.failed(&error))?;
+            let full = std::mem::replace(&mut self.file, next);
+            full.finalize().map_err(|error| self.failed(&error))?;
+        }
+        self.file
+            .write_sample(sample)
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn path(&self) -> PathBuf {
+        if self.part == 1 {
+            return self.first.clone();
+        }
+        let stem = self.first.file_stem().unwrap_or_default().to_string_lossy();
+        self.first
+            .with_file_name(format!("{stem}-{}.wav", self.part))
+    }
+
+    fn failed(&self, error: &hound::Error) -> WavError {
+        WavError::Write {
+            path: self.path(),
+            why: error.to_string(),
+        }
+    }
+}
+
+/// RIFF, format and data chunk heads at their shortest.
+const SMALLEST_HEADER: u64 = 44;
+
+/// Seconds of input held ready.
+const READ_AHEAD_S: usize = 2;
+
+/// Seconds that a disk may stall.
+const WRITE_BEHIND_S: usize = 10;
+
+/// Samples of 4 bytes in a file below the 4 GiB of its format.
+const MOST_SAMPLES: u32 = 1_070_000_000;

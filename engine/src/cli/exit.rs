@@ -1,0 +1,46 @@
+//! Exit codes: one for each kind of cause, so that a script can tell them apart.
+
+use std::process::ExitCode;
+
+/// Why the program ended. The numbers are documented in README.md and stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// As asked: Ctrl-C, SIGTERM, the end of the input, the peer's goodbye.
+    Done = 0,
+    /// Something that has no code of its own.
+    Other = 1,
+    /// The command line is wrong (clap's own code).
+    Usage = 2,
+    /// The UDP port is taken.
+    PortBusy = 3,
+    /// The host's name leads to no address.
+    NoSuchHost = 4,
+    /// The JACK server, or libjack itself, is not there.
+    NoJack = 5,
+    /// The peer's stream cannot be played, such as one of another sampling rate.
+    Mismatch = 6,
+    /// The peer was silent for longer than `--timeout`.
+    PeerSilent = 7,
+    /// A WAV file cannot be read or written.
+    File = 8,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The table for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0  ended as asked: Ctrl-C, SIGTERM, end of the input, the peer's goodbye
+  1  another error
+  2  wrong command line
+  3  the UDP port is taken
+  4  the host's name leads to no address
+  5  no JACK server, or no libjack
+  6  the peer's stream cannot be played (another sampling rate, say)
+  7  the peer was silent for longer than --timeout
+  8  a WAV file cannot be read or written";

@@ -1,0 +1,543 @@
+//! JackTrip's own command line, so that recipes people have written down work unchanged.
+//!
+//! Source: the option table of JackTrip 1.7.0 (`jacktrip --help`), whose defaults are kept: two channels, 16 bit, a
+//! queue of 4, the session ends with its peer. Numbers are read as leniently as C's `atoi` does.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser};
+use farsend_stream::Conceal;
+use farsend_units::Channels;
+use farsend_wire::jacktrip::HeaderKind;
+use farsend_wire::sample::SampleFormat;
+
+use super::exit::Exit;
+use crate::control::report::{Reporter, Style};
+use crate::engine::Request;
+use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, SessionSettings};
+
+/// JackTrip's options, peer to peer.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jacktrip",
+    bin_name = "jacktrip",
+    about = "JackTrip's command line, run by Farsend",
+    disable_version_flag = true,
+    args_override_self = true
+)]
+struct Options {
+    /// Wait for a peer.
+    #[arg(short = 's', long)]
+    server: bool,
+    /// Call the peer that waits at HOST.
+    #[arg(short = 'c', long, value_name = "HOST")]
+    client: Option<String>,
+    /// Hub server.
+    #[arg(short = 'S', long = "jacktripserver")]
+    hub_server: bool,
+    /// Hub client.
+    #[arg(short = 'C', long = "pingtoserver", value_name = "HOST")]
+    hub_client: Option<String>,
+    /// Channels each way [default: 2].
+    #[arg(short = 'n', long = "numchannels", value_name = "N", value_parser = atoi)]
+    channels: Option<i64>,
+    /// Channels to receive, where they differ.
+    #[arg(long = "receivechannels", value_name = "N", value_parser = atoi)]
+    receive: Option<i64>,
+    /// Channels to send, where they differ.
+    #[arg(long = "sendchannels", value_name = "N", value_parser = atoi)]
+    send: Option<i64>,
+    /// Queue length in packets, or `auto`.
+    #[arg(
+        short = 'q',
+        long = "queue",
+        value_name = "N|auto",
+        default_value = "4"
+    )]
+    queue: String,
+    /// Packets in each datagram.
+    #[arg(short = 'r', long, value_name = "N", default_value = "1", value_parser = atoi)]
+    redundancy: i64,
+    /// Added to our port and to the peer's.
+    #[arg(short = 'o', long = "portoffset", value_name = "N", default_value = "0", value_parser = atoi, allow_hyphen_values = true)]
+    offset: i64,
+    /// Our UDP port [default: 4464].
+    #[arg(short = 'B', long = "bindport", value_name = "PORT", value_parser = atoi)]
+    bind_port: Option<i64>,
+    /// The peer's UDP port [default: 4464].
+    #[arg(short = 'P', long = "peerport", value_name = "PORT", value_parser = atoi)]
+    peer_port: Option<i64>,
+    /// Bits a sample: 8, 16, 24, 32.
+    #[arg(short = 'b', long = "bitres", value_name = "BITS", default_value = "16", value_parser = atoi)]
+    bits: i64,
+    /// Silence where audio is missing, instead of a repetition.
+    #[arg(short = 'z', long = "zerounderrun")]
+    zero: bool,
+    /// End after 10 s without the peer.
+    #[arg(short = 't', long)]
+    timeout: bool,
+    /// Send back what is received (JackTrip accepts this and does nothing).
+    #[arg(short = 'l', long)]
+    loopback: bool,
+    /// JamLink's header.
+    #[arg(short = 'j', long)]
+    jamlink: bool,
+    /// No header at all.
+    #[arg(short = 'e', long = "emptyheader")]
+    empty_header: bool,
+    /// The JACK client's name [default: JackTrip, or the host].
+    #[arg(short = 'J', long = "clientname", value_name = "NAME")]
+    name: Option<String>,
+    /// Do not connect to the sound card's ports.
+    #[arg(short = 'D', long = "nojackportsconnect")]
+    no_connect: bool,
+    /// How JackTrip buffers: -1 plays a wavetable where audio is missing unless `-z` is given.
+    #[arg(long = "bufstrategy", value_name = "N", default_value = "1", value_parser = atoi, allow_hyphen_values = true)]
+    strategy: i64,
+    /// Print numbers every so many seconds.
+    #[arg(short = 'I', long = "iostat", value_name = "SECONDS", value_parser = atoi)]
+    iostat: Option<i64>,
+    /// Print the version.
+    #[arg(short = 'v', long)]
+    version: bool,
+    /// Say more.
+    #[arg(short = 'V', long)]
+    verbose: bool,
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+/// What JackTrip 1.7.0 knows and has no meaning here.
+#[derive(Debug, clap::Args)]
+struct Ignored {
+    #[arg(short = 'K', long = "remotename", value_name = "NAME", hide = true)]
+    remote_name: Option<String>,
+    #[arg(long = "appendthreadid", hide = true, action = ArgAction::SetTrue)]
+    append_thread_id: bool,
+    #[arg(
+        short = 'L',
+        long = "localaddress",
+        value_name = "ADDRESS",
+        hide = true
+    )]
+    local_address: Option<String>,
+    #[arg(short = 'U', long = "udpbaseport", value_name = "PORT", hide = true)]
+    udp_base_port: Option<String>,
+    #[arg(long, value_name = "QUEUE", hide = true)]
+    broadcast: Option<String>,
+    #[arg(long, hide = true)]
+    udprt: bool,
+    #[arg(short = 'p', long = "hubpatch", value_name = "MODE", hide = true)]
+    hub_patch: Option<String>,
+    #[arg(short = 'i', long = "includeserver", hide = true)]
+    include_server: bool,
+    #[arg(short = 'u', long = "upmix", hide = true)]
+    upmix: bool,
+    #[arg(short = 'f', long, value_name = "SPEC", hide = true)]
+    effects: Option<String>,
+    #[arg(
+        short = 'O',
+        long = "overflowlimiting",
+        value_name = "SPEC",
+        hide = true
+    )]
+    limiter: Option<String>,
+    #[arg(short = 'a', long = "assumednumclients", value_name = "N", hide = true)]
+    assumed_clients: Option<String>,
+    #[arg(short = 'G', long = "iostatlog", value_name = "FILE", hide = true)]
+    iostat_log: Option<String>,
+    #[arg(
+        short = 'x',
+        long = "examine-audio-delay",
+        value_name = "SECONDS",
+        hide = true
+    )]
+    examine_delay: Option<String>,
+    #[arg(long, value_name = "RATE", hide = true)]
+    simloss: Option<String>,
+    #[arg(long, value_name = "RATE,D", hide = true)]
+    simjitter: Option<String>,
+    #[arg(short = 'A', long, hide = true)]
+    auth: bool,
+    #[arg(long, value_name = "FILE", hide = true)]
+    certfile: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    keyfile: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    credsfile: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    username: Option<String>,
+    #[arg(long, value_name = "TEXT", hide = true)]
+    password: Option<String>,
+    #[arg(short = 'T', long, value_name = "HZ", hide = true)]
+    srate: Option<String>,
+    #[arg(short = 'F', long, value_name = "FRAMES", hide = true)]
+    bufsize: Option<String>,
+    #[arg(short = 'R', long, hide = true)]
+    rtaudio: bool,
+    #[arg(short = 'd', long, value_name = "N", hide = true)]
+    deviceid: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    audiodevice: Option<String>,
+}
+
+/// Runs what `jacktrip OPTIONS` would.
+pub fn main(options: Vec<OsString>) -> Exit {
+    let args = std::iter::once(OsString::from("jacktrip")).chain(options);
+    let options = match Options::try_parse_from(args) {
+        Ok(options) => options,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            _ = error.print();
+            return if wrong { Exit::Usage } else { Exit::Done };
+        }
+    };
+    if options.version {
+        println!(
+            "farsend {} as jacktrip (protocol of JackTrip 1.7.0)",
+            env!("CARGO_PKG_VERSION")
+        );
+        return Exit::Done;
+    }
+    let (request, remarks) = match options.request() {
+        Ok(request) => request,
+        Err(why) => {
+            eprintln!("jacktrip: {why}");
+            return Exit::Usage;
+        }
+    };
+    let style = if options.iostat.is_some() || options.verbose {
+        Style::Text
+    } else {
+        Style::Quiet
+    };
+    let mut reporter = Reporter::new(style);
+    for remark in remarks {
+        reporter.note(&remark);
+    }
+    super::run(&request, &mut reporter)
+}
+
+impl Options {
+    /// The session, and what is to be said about options that mean nothing here.
+    fn request(&self) -> Result<(Request, Vec<String>), String> {
+        let role = self.role()?;
+        let both = self
+            .channels
+            .map_or(Ok(Channels(2)), |n| channels("-n", n))?;
+        let send = self
+            .send
+            .map_or(Ok(both), |n| channels("--sendchannels", n))?;
+        let receive = self
+            .receive
+            .map_or(Ok(both), |n| channels("--receivechannels", n))?;
+        let samples = u8::try_from(self.bits)
+            .ok()
+            .and_then(SampleFormat::from_bits);
+        let samples = samples.ok_or("-b takes 8, 16, 24 or 32")?;
+        let redundancy = u8::try_from(self.redundancy)
+            .ok()
+            .filter(|r| (1..=16).contains(r));
+        let redundancy = redundancy.ok_or("-r takes a number from 1 to 16")?;
+        let mut remarks = self.ignored.remarks();
+        let queue = self.queue_length(&mut remarks)?;
+        let header = match (self.jamlink, self.empty_header) {
+            (true, _) if send != Channels(1) || receive != Channels(1) => {
+                return Err("-j (JamLink) carries one channel: add -n 1".into());
+            }
+            (true, _) => HeaderKind::JamLink,
+            (_, true) => HeaderKind::Empty,
+            _ => HeaderKind::Default,
+        };
+        if !(-1..=4).contains(&self.strategy) {
+            return Err("--bufstrategy takes a number from -1 to 4".into());
+        }
+        if self.strategy > 1 {
+            remarks.push(format!(
+                "--bufstrategy {} means nothing here: Farsend has one buffer of its own",
+                self.strategy
+            ));
+        }
+        let name = self.name.clone().unwrap_or_else(|| match &role {
+            Role::Client { host, .. } => host.replace(':', "_"),
+            Role::Server => "JackTrip".into(),
+        });
+        let session = SessionSettings {
+            bind_port: self.port("-B", self.bind_port)?,
+            role,
+            send,
+            receive,
+            samples: Some(samples),
+            queue,
+            redundancy,
+            conceal: match (self.strategy, self.zero) {
+                (-1, false) => Conceal::Wavetable,
+                (_, true) => Conceal::Zero,
+                _ => Conceal::Fade,
+            },
+            header,
+            give_up: self.timeout.then_some(JACKTRIP_TIMEOUT),
+            once: true,
+            loopback: self.loopback,
+        };
+        let backend = BackendSettings::Jack {
+            name,
+            connect: !self.no_connect,
+        };
+        Ok((Request { session, backend }, remarks))
+    }
+
+    fn role(&self) -> Result<Role, String> {
+        let chosen = [
+            self.server,
+            self.client.is_some(),
+            self.hub_server,
+            self.hub_client.is_some(),
+        ];
+        match chosen.iter().filter(|one| **one).count() {
+            0 => return Err("choose one of -s (wait for a peer) and -c HOST (call one)".into()),
+            1 => {}
+            _ => return Err("only one of -s, -c, -S and -C can be chosen".into()),
+        }
+        if self.hub_server || self.hub_client.is_some() {
+            return Err(
+                "hub mode (-S, -C) is not there yet; peer to peer is -s and -c HOST".into(),
+            );
+        }
+        match &self.client {
+            Some(host) => Ok(Role::Client {
+                host: host.clone(),
+                port: self.port("-P", self.peer_port)?,
+            }),
+            None => Ok(Role::Server),
+        }
+    }
+
+    /// A port of its own is taken as it is; JackTrip adds the offset to its default ports alike.
+    fn port(&self, option: &str, given: Option<i64>) -> Result<u16, String> {
+        let port = given.unwrap_or(i64::from(DEFAULT_PORT) + self.offset);
+        let wrong =
+            || format!("{option} (with -o) leads to port {port}, which is none: 1 to 65535");
+        u16::try_from(port)
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(wrong)
+    }
+
+    fn queue_length(&self, remarks: &mut Vec<String>) -> Result<u16, String> {
+        if self.queue.starts_with("auto") {
+            remarks.push(
+                "-q auto: Farsend's queue does not adapt by itself yet; it keeps 4 packets".into(),
+            );
+            return Ok(4);
+        }
+        let queue = atoi(&self.queue)?;
+        u16::try_from(queue)
+            .ok()
+            .filter(|queue| (1..=1000).contains(queue))
+            .ok_or_else(|| {
+                format!(
+                    "-q takes a number from 1 to 1000 or \"auto\", not \"{}\"",
+                    self.queue
+                )
+            })
+    }
+}
+
+impl Ignored {
+    /// A line for each option given.
+    fn remarks(&self) -> Vec<String> {
+        let given: [(bool, &str, &str); 27] = [
+            (
+                self.remote_name.is_some(),
+                "-K",
+                "it names a client on a hub",
+            ),
+            (
+                self.append_thread_id,
+                "--appendthreadid",
+                "it names clients on a hub",
+            ),
+            (
+                self.local_address.is_some(),
+                "-L",
+                "JackTrip does not use it either",
+            ),
+            (self.udp_base_port.is_some(), "-U", "it is for hubs"),
+            (
+                self.broadcast.is_some(),
+                "--broadcast",
+                "there are no broadcast ports",
+            ),
+            (
+                self.udprt,
+                "--udprt",
+                "audio is sent and taken by the audio thread itself",
+            ),
+            (self.hub_patch.is_some(), "-p", "it is for hubs"),
+            (self.include_server, "-i", "it is for hubs"),
+            (self.upmix, "-u", "it is for hubs"),
+            (
+                self.effects.is_some(),
+                "-f",
+                "there are no effects; insert them in JACK or the DAW",
+            ),
+            (
+                self.limiter.is_some(),
+                "-O",
+                "there is no limiter; insert one in JACK or the DAW",
+            ),
+            (
+                self.assumed_clients.is_some(),
+                "-a",
+                "it belongs to the limiter",
+            ),
+            (
+                self.iostat_log.is_some(),
+                "-G",
+                "redirect standard output instead",
+            ),
+            (
+                self.examine_delay.is_some(),
+                "-x",
+                "the round trip between two Farsends is shown by itself",
+            ),
+            (
+                self.simloss.is_some(),
+                "--simloss",
+                "bad networks are not simulated here",
+            ),
+            (
+                self.simjitter.is_some(),
+                "--simjitter",
+                "bad networks are not simulated here",
+            ),
+            (self.auth, "-A", "it is for hubs"),
+            (self.certfile.is_some(), "--certfile", "it is for hubs"),
+            (self.keyfile.is_some(), "--keyfile", "it is for hubs"),
+            (self.credsfile.is_some(), "--credsfile", "it is for hubs"),
+            (self.username.is_some(), "--username", "it is for hubs"),
+            (self.password.is_some(), "--password", "it is for hubs"),
+            (self.srate.is_some(), "-T", "JACK's rate is used"),
+            (self.bufsize.is_some(), "-F", "JACK's period is used"),
+            (self.rtaudio, "-R", "JACK is used"),
+            (self.deviceid.is_some(), "-d", "JACK is used"),
+            (self.audiodevice.is_some(), "--audiodevice", "JACK is used"),
+        ];
+        let line =
+            |(_, option, why): &(bool, &str, &str)| format!("{option} means nothing here: {why}");
+        given.iter().filter(|one| one.0).map(line).collect()
+    }
+}
+
+fn channels(option: &str, count: i64) -> Result<Channels, String> {
+    u8::try_from(count)
+        .ok()
+        .filter(|count| (1..=MAX_CHANNELS).contains(&usize::from(*count)))
+        .map(Channels)
+        .ok_or_else(|| format!("{option} takes a number from 1 to {MAX_CHANNELS}"))
+}
+
+/// The number at the beginning of a text, as C's `atoi` finds it, but an error where there is none.
+fn atoi(text: &str) -> Result<i64, String> {
+    let text = text.trim_start();
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let digits = text[sign..].bytes().take_while(u8::is_ascii_digit).count();
+    text[..sign + digits]
+        .parse()
+        .map_err(|_| format!("\"{text}\" does not begin with a number"))
+}
+
+/// JackTrip's `-t`.
+const JACKTRIP_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Options;
+    use crate::engine::Request;
+    use crate::settings::{BackendSettings, Role};
+
+    fn request(line: &str) -> Result<(Request, Vec<String>), String> {
+        let options =
+            Options::try_parse_from(line.split_whitespace()).map_err(|e| e.to_string())?;
+        options.request()
+    }
+
+    #[test]
+    fn recipes_mean_what_they_mean_to_jacktrip() {
+        let (made, remarks) =
+            request("jacktrip -c 10.0.0.7 -n8 -q2 -r 2 -b24 -o 10 -z -D -J me").unwrap();
+        assert_eq!(remarks, [""; 0]);
+        let session = made.session;
+        assert_eq!(
+            session.role,
+            Role::Client {
+                host: "10.0.0.7".into(),
+                port: 4474
+            }
+        );
+        assert_eq!(
+            (session.bind_port, session.send.0, session.receive.0),
+            (4474, 8, 8)
+        );
+        assert_eq!(
+            (session.queue, session.redundancy, session.once),
+            (2, 2, true)
+        );
+        assert_eq!(
+            made.backend,
+            BackendSettings::Jack {
+                name: "me".into(),
+                connect: false
+            }
+        );
+
+        let (made, _) = request("jacktrip -s").unwrap();
+        assert_eq!((made.session.bind_port, made.session.queue), (4464, 4));
+        assert_eq!(
+            made.backend,
+            BackendSettings::Jack {
+                name: "JackTrip".into(),
+                connect: true
+            }
+        );
+        let (made, _) =
+            request("jacktrip --client fe80::1 --sendchannels 1 --receivechannels 2").unwrap();
+        assert_eq!(
+            made.backend,
+            BackendSettings::Jack {
+                name: "fe80__1".into(),
+                connect: true
+            }
+        );
+        assert_eq!((made.session.send.0, made.session.receive.0), (1, 2));
+    }
+
+    #[test]
+    fn what_has_no_meaning_here_is_taken_with_a_word_about_it() {
+        let (_, remarks) =
+            request("jacktrip -s --udprt -O io -f 0.5 -q auto --bufstrategy 3").unwrap();
+        assert_eq!(remarks.len(), 5, "{remarks:?}");
+    }
+
+    #[test]
+    fn contradictions_and_nonsense_are_named() {
+        for (line, word) in [
+            ("jacktrip", "-s"),
+            ("jacktrip -s -c a", "only one"),
+            ("jacktrip -s -n 0", "-n"),
+            ("jacktrip -s -n 65", "-n"),
+            ("jacktrip -s -b 17", "-b"),
+            ("jacktrip -s -q many", "number"),
+            ("jacktrip -s -o 70000", "port"),
+            ("jacktrip -C hub.example", "hub"),
+            ("jacktrip -s stray", "stray"),
+        ] {
+            let error = request(line).unwrap_err();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+    }
+}

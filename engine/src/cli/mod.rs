@@ -1,0 +1,131 @@
+//! The command line: arguments in, exit code out.
+
+pub mod exit;
+pub mod jacktrip;
+mod options;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::exit::Exit;
+use self::options::{ClientArgs, ServerArgs, SessionArgs};
+use crate::control::report::Reporter;
+use crate::control::service;
+use crate::engine::{self, Request, RunError};
+
+/// Play and record music together over a network.
+///
+/// Speaks JackTrip's protocol: the far end runs JackTrip, or Farsend.
+#[derive(Debug, Parser)]
+#[command(name = "farsend", version, after_help = EXAMPLES, after_long_help = long_help())]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Wait for a peer to call (JackTrip's `-s`).
+    Server(ServerArgs),
+    /// Call a peer that waits (JackTrip's `-c`).
+    Client(ClientArgs),
+    /// Take JackTrip's own options: `farsend jacktrip -c HOST -q 4`.
+    ///
+    /// The same happens when the program is run under the name `jacktrip`.
+    #[command(disable_help_flag = true)]
+    Jacktrip {
+        /// What you would give to `jacktrip`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
+    /// Serve the plugins of this user. The first plugin starts it by itself.
+    Engine(service::Args),
+    /// Print a script that completes this command line in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    start_log();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let called = args
+        .first()
+        .map(Path::new)
+        .and_then(Path::file_stem)
+        .unwrap_or_default();
+    if called == "jacktrip" {
+        return jacktrip::main(args.split_off(1)).into();
+    }
+    match Cli::parse_from(args).command {
+        Command::Server(args) => run_session(args.request(), &args.session),
+        Command::Client(args) => match args.request() {
+            Ok(request) => run_session(Ok(request), &args.session),
+            Err(error) => complain(&error),
+        },
+        Command::Jacktrip { options } => jacktrip::main(options),
+        Command::Engine(args) => service::main(&args),
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "farsend", &mut std::io::stdout());
+            Exit::Done
+        }
+    }
+    .into()
+}
+
+fn run_session(request: Result<Request, RunError>, args: &SessionArgs) -> Exit {
+    match request {
+        Ok(request) => run(&request, &mut Reporter::new(args.style())),
+        Err(error) => complain(&error),
+    }
+}
+
+/// Runs one request to its end; errors go to standard error.
+pub fn run(request: &Request, reporter: &mut Reporter) -> Exit {
+    let quit = match engine::quit_on_signals() {
+        Ok(quit) => quit,
+        Err(source) => {
+            return complain(&RunError::System {
+                what: "a signal handler",
+                source,
+            });
+        }
+    };
+    engine::run(request, reporter, &quit).unwrap_or_else(|error| complain(&error))
+}
+
+fn complain(error: &RunError) -> Exit {
+    eprintln!("farsend: {error}");
+    error.exit()
+}
+
+/// Logs go to standard error, warnings only unless `FARSEND_LOG` says more (`FARSEND_LOG=debug`).
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FARSEND_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+fn long_help() -> String {
+    format!("{EXAMPLES}\n\n{}", exit::HELP)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farsend server                          wait for a JackTrip or Farsend peer, as a JACK client
+  farsend client studio.example           call one
+  farsend client 10.0.0.7 -n 8 -b 24      eight channels each way, 24 bit
+  farsend client 10.0.0.7 --input take.wav --record back.wav
+                                          no JACK: play a file there, keep what comes back
+  farsend server --backend timer --loopback
+                                          send everything back, to try a line
+  farsend jacktrip -c 10.0.0.7 -q 4       JackTrip's own options";

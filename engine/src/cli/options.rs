@@ -1,0 +1,239 @@
+//! The options of `farsend server` and `farsend client`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use farsend_stream::Conceal;
+use farsend_units::{Channels, Frames, SampleRate};
+use farsend_wire::sample::SampleFormat;
+
+use crate::backend::file::WavInput;
+use crate::control::report::Style;
+use crate::engine::{Request, RunError};
+use crate::net::resolve::split_host;
+use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, SessionSettings};
+
+/// `farsend server`.
+#[derive(Debug, Args)]
+#[command(after_long_help = super::exit::HELP)]
+pub(super) struct ServerArgs {
+    /// Our UDP port.
+    #[arg(long, visible_alias = "bind-port", value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// End with the first peer instead of waiting for the next.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// `farsend client`.
+#[derive(Debug, Args)]
+#[command(after_long_help = super::exit::HELP)]
+pub(super) struct ClientArgs {
+    /// Whom to call: a name or an address, with `:PORT` if it is not 4464.
+    #[arg(value_name = "HOST[:PORT]")]
+    host: String,
+    /// The peer's UDP port, where HOST names none.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Our own UDP port; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    bind_port: u16,
+    /// End when the peer ends the session instead of calling again.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// What both have.
+#[derive(Debug, Args)]
+pub(super) struct SessionArgs {
+    /// Channels each way [default: 2, or those of --input].
+    #[arg(short = 'n', long, value_name = "N", value_parser = channels)]
+    channels: Option<u8>,
+    /// Channels that we send, where they differ.
+    #[arg(long, value_name = "N", value_parser = channels)]
+    send: Option<u8>,
+    /// Channels that we receive, where they differ.
+    #[arg(long, value_name = "N", value_parser = channels)]
+    receive: Option<u8>,
+    /// Packets of the peer kept before playing: more ride out more jitter and cost more delay.
+    #[arg(short, long, value_name = "PACKETS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    queue: u16,
+    /// Bits a sample that we send: 8, 16, 24, or 32 (float). A server sends what its caller sends unless told.
+    #[arg(short, long, value_name = "BITS", value_parser = bits)]
+    bits: Option<SampleFormat>,
+    /// Packets in each datagram: 2 repairs every single loss, at twice the bytes.
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    redundancy: u8,
+    /// What to play where audio is missing.
+    #[arg(long, value_enum, default_value_t = ConcealArg::Fade)]
+    conceal: ConcealArg,
+    /// Who paces the audio [default: jack; file with --input or --record].
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+    /// Play this WAV file to the peer, from the moment that it is there.
+    #[arg(long, value_name = "WAV")]
+    input: Option<PathBuf>,
+    /// Record what the peer sends, from the same moment on.
+    #[arg(long, value_name = "WAV")]
+    record: Option<PathBuf>,
+    /// Go on this long after the input's end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    tail: f64,
+    /// Frames a second, without JACK [default: the input's, or 48000].
+    #[arg(long, value_name = "HZ")]
+    rate: Option<u32>,
+    /// Frames a packet, without JACK.
+    #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=8192))]
+    period: u32,
+    /// The JACK client's name [default: farsend].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Do not connect to the sound card's ports in JACK.
+    #[arg(long)]
+    no_connect: bool,
+    /// Send back what is received.
+    #[arg(long)]
+    loopback: bool,
+    /// End after this long without the peer [default: wait for ever].
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Print JSON lines: events, and statistics once a second.
+    #[arg(long)]
+    json: bool,
+    /// Print no line of numbers.
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// A JACK server (or PipeWire's).
+    Jack,
+    /// The machine's clock; nothing is played or captured.
+    Timer,
+    /// The machine's clock and WAV files.
+    File,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ConcealArg {
+    /// Go on from the last frames and fade out.
+    Fade,
+    /// Silence, without a click.
+    Zero,
+    /// Repeat the last packet until audio returns.
+    Wavetable,
+}
+
+impl ServerArgs {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// [`RunError::Wav`] for an input that cannot be read: its channels are the default.
+    pub(super) fn request(&self) -> Result<Request, RunError> {
+        self.session.request(Role::Server, self.port, self.once)
+    }
+}
+
+impl ClientArgs {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// [`RunError::Resolve`] for a host that is none, [`RunError::Wav`] as above.
+    pub(super) fn request(&self) -> Result<Request, RunError> {
+        let (host, port) = split_host(&self.host, self.port)?;
+        self.session
+            .request(Role::Client { host, port }, self.bind_port, self.once)
+    }
+}
+
+impl SessionArgs {
+    /// How to print.
+    pub(super) fn style(&self) -> Style {
+        match (self.json, self.quiet) {
+            (true, _) => Style::Json,
+            (_, true) => Style::Quiet,
+            _ => Style::Text,
+        }
+    }
+
+    fn request(&self, role: Role, bind_port: u16, once: bool) -> Result<Request, RunError> {
+        let of_input = match (&self.input, self.channels.or(self.send)) {
+            (Some(path), None) => Some(WavInput::open(path)?.channels().0),
+            _ => None,
+        };
+        let both = self.channels.or(of_input).unwrap_or(2);
+        let session = SessionSettings {
+            role,
+            bind_port,
+            send: Channels(self.send.unwrap_or(both)),
+            receive: Channels(self.receive.unwrap_or(both)),
+            samples: self.bits,
+            queue: self.queue,
+            redundancy: self.redundancy,
+            conceal: match self.conceal {
+                ConcealArg::Fade => Conceal::Fade,
+                ConcealArg::Zero => Conceal::Zero,
+                ConcealArg::Wavetable => Conceal::Wavetable,
+            },
+            give_up: self.timeout.map(seconds),
+            once,
+            loopback: self.loopback,
+            ..SessionSettings::default()
+        };
+        Ok(Request {
+            session,
+            backend: self.backend(),
+        })
+    }
+
+    fn backend(&self) -> BackendSettings {
+        let with_files = self.input.is_some() || self.record.is_some();
+        let default = if with_files {
+            Backend::File
+        } else {
+            Backend::Jack
+        };
+        let rate = self.rate.map(SampleRate);
+        match self.backend.unwrap_or(default) {
+            Backend::Jack => BackendSettings::Jack {
+                name: self.name.clone().unwrap_or_else(|| "farsend".into()),
+                connect: !self.no_connect,
+            },
+            Backend::Timer => BackendSettings::Timer {
+                rate: rate.unwrap_or(SampleRate::HZ_48000),
+                period: Frames(self.period),
+            },
+            Backend::File => BackendSettings::File {
+                input: self.input.clone(),
+                record: self.record.clone(),
+                rate,
+                period: Frames(self.period),
+                tail: seconds(self.tail),
+            },
+        }
+    }
+}
+
+fn channels(text: &str) -> Result<u8, String> {
+    match text.parse::<usize>() {
+        Ok(count) if (1..=MAX_CHANNELS).contains(&count) => Ok(count as u8),
+        _ => Err(format!("expected a number from 1 to {MAX_CHANNELS}")),
+    }
+}
+
+fn bits(text: &str) -> Result<SampleFormat, String> {
+    text.parse()
+        .ok()
+        .and_then(SampleFormat::from_bits)
+        .ok_or_else(|| "expected 8, 16, 24 or 32".to_owned())
+}
+
+fn seconds(number: f64) -> Duration {
+    Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,304 @@
+//! What the program prints: sentences and one line of numbers on a terminal, plain lines into a file or a pipe,
+//! JSON lines for programs.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use farsend_protocol::jacktrip::Event;
+use farsend_units::{Frames, SampleRate};
+use serde_json::{Map, Value, json};
+
+use super::words;
+use crate::backend::jack::JackEvent;
+use crate::engine::Desk;
+use crate::peers::LinkEvent;
+use crate::settings::{Role, SessionSettings};
+use crate::statistics::Statistics;
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Sentences; numbers in one line that is written over, if standard output is a terminal.
+    Text,
+    /// Sentences only.
+    Quiet,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Prints to standard output. Control thread.
+#[derive(Debug)]
+pub struct Reporter {
+    style: Style,
+    terminal: bool,
+    line_open: bool,
+    waiting_since: Option<Instant>,
+    next_advice: Duration,
+    told_broken_floats: bool,
+    send: usize,
+    receive: usize,
+}
+
+impl Reporter {
+    /// A reporter on standard output.
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            terminal: std::io::stdout().is_terminal(),
+            line_open: false,
+            waiting_since: None,
+            next_advice: FIRST_ADVICE,
+            told_broken_floats: false,
+            send: 0,
+            receive: 0,
+        }
+    }
+
+    /// The session stands and waits for its peer.
+    pub fn started(
+        &mut self,
+        desk: &Desk,
+        settings: &SessionSettings,
+        rate: SampleRate,
+        period: Frames,
+    ) {
+        (self.send, self.receive) = (settings.send.get(), settings.receive.get());
+        self.wait_anew();
+        let text = match (&settings.role, desk.remote) {
+            (Role::Client { host, .. }, Some(remote)) if *host == remote.ip().to_string() => {
+                format!("calling {remote} from UDP port {}", desk.port)
+            }
+            (Role::Client { host, .. }, Some(remote)) => {
+                format!("calling {host} ({remote}) from UDP port {}", desk.port)
+            }
+            _ => format!("waiting for a peer on UDP port {}", desk.port),
+        };
+        let text = format!(
+            "{text}: sending {} and receiving {}, {rate}, {period} a packet",
+            settings.send, settings.receive
+        );
+        let facts = json!({
+            "port": desk.port, "remote": desk.remote, "rate": rate.0, "period": period.0,
+            "send": settings.send.0, "receive": settings.receive.0,
+        });
+        self.say("started", &text, facts);
+    }
+
+    /// Something happened to the peer.
+    pub fn event(&mut self, event: &LinkEvent, desk: &Desk, rate: SampleRate) {
+        let remote = match event {
+            LinkEvent::Peer(Event::Arrived { from, .. }) => Some(*from),
+            _ => desk.remote,
+        };
+        match event {
+            LinkEvent::Peer(Event::Arrived { .. } | Event::Returned) => self.waiting_since = None,
+            LinkEvent::Peer(Event::Left) => self.wait_anew(),
+            _ => {}
+        }
+        let facts = match event {
+            LinkEvent::Peer(
+                Event::Arrived { format, .. } | Event::FormatChanged { to: format, .. },
+            )
+            | LinkEvent::Unplayable(format) => json!({
+                "remote": remote, "rate": format.rate.0, "period": format.period.0,
+                "channels": format.channels.0, "bits": format.samples.bits(),
+            }),
+            _ => json!({ "remote": remote }),
+        };
+        self.say(
+            words::name(event),
+            &words::sentence(event, remote, rate),
+            facts,
+        );
+    }
+
+    /// Something happened to the JACK server.
+    pub fn jack(&mut self, event: JackEvent) {
+        let (name, text) = match event {
+            JackEvent::ServerGone => (
+                "jack_gone",
+                "the JACK server has ended; waiting for one to come back".to_owned(),
+            ),
+            JackEvent::ServerBack => (
+                "jack_back",
+                "the JACK server is back, and so are our ports".to_owned(),
+            ),
+            JackEvent::RateChanged { to } => (
+                "jack_rate",
+                format!("the JACK server is back at {to}: starting the session anew"),
+            ),
+            JackEvent::PeriodChanged { to } => (
+                "jack_period",
+                format!("the JACK server's period is now {to}; packets keep their size"),
+            ),
+        };
+        self.say(name, &text, json!({}));
+    }
+
+    /// Something worth knowing.
+    pub fn note(&mut self, text: &str) {
+        self.say("note", text, json!({}));
+    }
+
+    /// The numbers, once a second.
+    pub fn statistics(&mut self, now: &Statistics, desk: &Desk, rate: SampleRate, xruns: u64) {
+        self.advise(now, desk);
+        match self.style {
+            Style::Json => {
+                let mut facts = self.facts(now, rate, xruns);
+                facts.insert("event".into(), "statistics".into());
+                println!("{}", Value::Object(facts));
+            }
+            Style::Text if self.terminal => {
+                print!("\r\x1b[K{}", self.line(now, rate, xruns));
+                _ = std::io::stdout().flush();
+                self.line_open = true;
+            }
+            Style::Text | Style::Quiet => {}
+        }
+    }
+
+    /// The session is over: the numbers once more.
+    pub fn ended(&mut self, now: &Statistics, rate: SampleRate, xruns: u64) {
+        let facts = Value::Object(self.facts(now, rate, xruns));
+        let text = if now.buffer.received == 0 {
+            "ended; no peer was heard".to_owned()
+        } else {
+            let counts = &now.buffer;
+            format!(
+                "ended: {} packets received, {} lost, {} late, {} dry periods, {} sent",
+                counts.received, counts.lost, counts.late, counts.dry, now.sent
+            )
+        };
+        self.say("ended", &text, facts);
+    }
+
+    fn wait_anew(&mut self) {
+        self.waiting_since = Some(Instant::now());
+        self.next_advice = FIRST_ADVICE;
+    }
+
+    /// While there is no peer: says why, ever more rarely.
+    fn advise(&mut self, now: &Statistics, desk: &Desk) {
+        if now.broken_floats && !self.told_broken_floats {
+            self.told_broken_floats = true;
+            self.say("advice", words::BROKEN_FLOATS, json!({}));
+        }
+        let Some(waiting) = self.waiting_since.map(|since| since.elapsed()) else {
+            return;
+        };
+        if waiting < self.next_advice {
+            return;
+        }
+        self.next_advice = waiting * 3;
+        let text = match desk.remote {
+            Some(remote) => Some(words::no_answer(remote, waiting, now)),
+            None => words::no_caller(desk.port, waiting, now),
+        };
+        if let Some(text) = text {
+            self.say("advice", &text, json!({}));
+        }
+    }
+
+    fn say(&mut self, name: &str, text: &str, facts: Value) {
+        if self.style == Style::Json {
+            let mut line = Map::new();
+            line.insert("event".into(), name.into());
+            line.insert("text".into(), text.into());
+            if let Value::Object(facts) = facts {
+                line.extend(facts);
+            }
+            println!("{}", Value::Object(line));
+            return;
+        }
+        if std::mem::take(&mut self.line_open) {
+            print!("\r\x1b[K");
+        }
+        println!("farsend: {text}");
+    }
+
+    fn facts(&self, now: &Statistics, rate: SampleRate, xruns: u64) -> Map<String, Value> {
+        let peaks = |all: &[f32], channels: usize| -> Vec<f32> {
+            all[..channels]
+                .iter()
+                .map(|peak| (words::decibels(*peak) * 10.0).round() / 10.0)
+                .collect()
+        };
+        let round = |x: f64| (x * 1000.0).round() / 1000.0;
+        let facts = json!({
+            "remote": now.remote,
+            "connected": now.present,
+            "rate": rate.0,
+            "peer_period": now.format.map(|format| format.period.0),
+            "peer_channels": now.format.map(|format| format.channels.0),
+            "peer_bits": now.format.map(|format| format.samples.bits()),
+            "peer_redundancy": now.redundancy,
+            "sent": now.sent,
+            "unsent": now.unsent,
+            "received": now.buffer.received,
+            "lost": now.buffer.lost,
+            "late": now.buffer.late,
+            "duplicate": now.buffer.duplicate,
+            "revived": now.buffer.revived,
+            "dry": now.buffer.dry,
+            "skipped": now.buffer.skipped,
+            "reanchored": now.buffer.reanchored,
+            "strangers": now.peer.strangers,
+            "malformed": now.peer.malformed,
+            "queued_frames": now.queued.0,
+            "queue_ms": round(now.queued.duration(rate).as_secs_f64() * 1000.0),
+            "round_trip_ms": now.round_trip.map(|time| round(time.as_secs_f64() * 1000.0)),
+            "drift_ppm": now.drift_ppm.map(round),
+            "level_out_db": peaks(&now.peaks_out, self.send),
+            "level_in_db": peaks(&now.peaks_in, self.receive),
+            "periods": now.periods,
+            "longest_period_us": now.longest.as_micros() as u64,
+            "xruns": xruns,
+        });
+        match facts {
+            Value::Object(facts) => facts,
+            _ => Map::new(),
+        }
+    }
+
+    fn line(&self, now: &Statistics, rate: SampleRate, xruns: u64) -> String {
+        let loudest =
+            |all: &[f32], channels: usize| all[..channels].iter().copied().fold(0.0, f32::max);
+        let known = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let counts = &now.buffer;
+        format!(
+            "out {} in {}  queue {:.1} ms  round trip {}  lost {} late {} dry {}  drift {}{}",
+            meter(loudest(&now.peaks_out, self.send)),
+            meter(loudest(&now.peaks_in, self.receive)),
+            now.queued.duration(rate).as_secs_f64() * 1000.0,
+            known(
+                now.round_trip
+                    .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0))
+            ),
+            counts.lost,
+            counts.late,
+            counts.dry,
+            known(now.drift_ppm.map(|ppm| format!("{ppm:+.0} ppm"))),
+            if xruns > 0 {
+                format!("  xruns {xruns}")
+            } else {
+                String::new()
+            },
+        )
+    }
+}
+
+/// A level from -60 dB to 0 dB as a bar of ten cells.
+fn meter(peak: f32) -> String {
+    let eighths = ((words::decibels(peak) + 60.0) / 60.0 * 80.0).clamp(0.0, 80.0) as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    let mut bar = "█".repeat(full);
+    if part > 0 {
+        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
+    }
+    let width = full + usize::from(part > 0);
+    format!("▕{bar}{}▏", " ".repeat(10 - width))
+}
+
+/// When a silent line first gets a reason.
+const FIRST_ADVICE: Duration = Duration::from_secs(3);

@@ -1,0 +1,416 @@
+//! Builds the parts of a session on the control thread, hands the audio to its thread, watches, and takes it back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_rt::{LatestReader, clock, latest};
+use farsend_units::{Frames, SampleRate};
+use rtrb::{Consumer, RingBuffer};
+use thiserror::Error;
+
+use crate::audio::AudioPath;
+use crate::backend::WavError;
+use crate::backend::file::{FileEars, Progress, WavInput};
+use crate::backend::jack::{JackBackend, JackError, JackEvent, OpenClient};
+use crate::backend::timer::{Deaf, Ears, TimerBackend};
+use crate::cli::exit::Exit;
+use crate::control::report::Reporter;
+use crate::net::resolve::{ResolveError, resolve};
+use crate::net::udp::{AudioSocket, BindError, SendHandle};
+use crate::peers::{LinkEvent, PeerLink, say_goodbye};
+use crate::settings::{BackendSettings, Role, SessionSettings};
+use crate::statistics::Statistics;
+
+/// Why a session did not start, or ended by itself.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The host is not known.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// No socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Packets of that shape cannot be sent.
+    #[error("these settings make no packet that can be sent: {0}")]
+    Packets(#[from] PacketizerError),
+    /// No JACK.
+    #[error(transparent)]
+    Jack(#[from] JackError),
+    /// A WAV file.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+    /// No header can say this rate.
+    #[error(
+        "JackTrip's header cannot say {0}: use 22050, 32000, 44100, 48000, 88200, 96000 or 192000 Hz"
+    )]
+    Rate(SampleRate),
+    /// The system.
+    #[error("the system refuses {what}: {source}")]
+    System {
+        /// What was wanted.
+        what: &'static str,
+        /// Its answer.
+        source: std::io::Error,
+    },
+}
+
+impl RunError {
+    /// The exit code for this cause.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Resolve(_) => Exit::NoSuchHost,
+            Self::Bind(BindError::PortBusy { .. }) => Exit::PortBusy,
+            Self::Jack(_) => Exit::NoJack,
+            Self::Wav(_) => Exit::File,
+            Self::Rate(_) | Self::Packets(_) => Exit::Usage,
+            Self::Bind(_) | Self::System { .. } => Exit::Other,
+        }
+    }
+}
+
+/// A session's halves: the audio for whoever paces it, and what the control thread keeps.
+#[derive(Debug)]
+pub struct Session {
+    /// For the audio thread.
+    pub path: Box<AudioPath>,
+    /// For the control thread.
+    pub desk: Desk,
+}
+
+/// The control thread's end of a session.
+#[derive(Debug)]
+pub struct Desk {
+    /// What happened.
+    pub events: Consumer<LinkEvent>,
+    /// What it is doing.
+    pub statistics: LatestReader<Statistics>,
+    /// Whom we call, if we do.
+    pub remote: Option<SocketAddr>,
+    /// Our UDP port.
+    pub port: u16,
+    goodbye: SendHandle,
+}
+
+impl Session {
+    /// Resolves, binds and allocates everything. `period` is what each packet of ours will hold, `block` the
+    /// largest local block.
+    ///
+    /// # Errors
+    /// [`RunError`], for a host, port, rate or shape of packets that cannot be had.
+    pub fn build(
+        settings: &SessionSettings,
+        rate: SampleRate,
+        period: Frames,
+        block: Frames,
+    ) -> Result<Self, RunError> {
+        let remote = match &settings.role {
+            Role::Client { host, port } => Some(resolve(host, *port)?),
+            Role::Server => None,
+        };
+        let socket = AudioSocket::bind(settings.bind_port, remote)?;
+        let system = |source| RunError::System {
+            what: "a second handle to the socket",
+            source,
+        };
+        let (out, goodbye) = (
+            socket.try_clone().map_err(system)?,
+            socket.try_clone().map_err(system)?,
+        );
+        let port = socket.port().unwrap_or(settings.bind_port);
+        let (events, received) = RingBuffer::new(EVENTS);
+        let (publisher, statistics) = latest(Statistics::default());
+        let link = PeerLink::new(settings, socket, out, remote, rate, period, block, events)?;
+        let path = Box::new(AudioPath::new(
+            link,
+            settings.loopback,
+            rate,
+            settings.send,
+            settings.receive,
+            publisher,
+        ));
+        Ok(Self {
+            path,
+            desk: Desk {
+                events: received,
+                statistics,
+                remote,
+                port,
+                goodbye,
+            },
+        })
+    }
+}
+
+impl Desk {
+    /// Says goodbye, through the path if its thread gave it back, else around it.
+    pub fn leave(&mut self, path: Option<Box<AudioPath>>) {
+        if let Some(mut path) = path {
+            path.leave();
+        } else if let Some(remote) = self.statistics.read().remote {
+            say_goodbye(&self.goodbye, remote);
+        }
+    }
+}
+
+/// What the program was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The session.
+    pub session: SessionSettings,
+    /// Who paces it.
+    pub backend: BackendSettings,
+}
+
+/// Runs one session from the beginning to its end, which is a signal, the end of a file or of the peer.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub fn run(
+    request: &Request,
+    reporter: &mut Reporter,
+    quit: &Arc<AtomicBool>,
+) -> Result<Exit, RunError> {
+    loop {
+        let mut running = Running::start(request, reporter)?;
+        match running.watch(request, reporter, quit) {
+            Ended::For(exit) => return running.finish(exit, reporter),
+            Ended::ToStartAnew => _ = running.finish(Exit::Done, reporter)?,
+        }
+    }
+}
+
+/// A session in progress.
+struct Running {
+    desk: Desk,
+    pacer: Pacer,
+    rate: SampleRate,
+}
+
+/// Who paces it, running.
+enum Pacer {
+    Jack(JackBackend),
+    Timer(TimerBackend),
+    File {
+        timer: TimerBackend,
+        progress: Progress,
+    },
+}
+
+enum Ended {
+    For(Exit),
+    /// The local rate changed.
+    ToStartAnew,
+}
+
+impl Running {
+    fn start(request: &Request, reporter: &mut Reporter) -> Result<Self, RunError> {
+        match &request.backend {
+            BackendSettings::Jack { name, connect } => {
+                let open = OpenClient::open(name)?;
+                let (rate, period) = (open.rate(), open.period());
+                let settings = &request.session;
+                check_rate(rate)?;
+                let Session { path, desk } =
+                    Session::build(settings, rate, period, LARGEST_JACK_PERIOD)?;
+                reporter.started(&desk, settings, rate, period);
+                let backend = open.start(path, settings.send, settings.receive, *connect)?;
+                Ok(Self {
+                    desk,
+                    pacer: Pacer::Jack(backend),
+                    rate,
+                })
+            }
+            BackendSettings::Timer { rate, period } => {
+                let session = Self::timed(request, reporter, *rate, *period)?;
+                Self::pace(request, session, Box::new(Deaf), *rate, *period, None)
+            }
+            BackendSettings::File {
+                input,
+                record,
+                rate,
+                period,
+                tail,
+            } => {
+                let input = input.as_deref().map(WavInput::open).transpose()?;
+                let rate = rate
+                    .or(input.as_ref().map(WavInput::rate))
+                    .unwrap_or(SampleRate::HZ_48000);
+                if let Some(input) = input.as_ref().filter(|input| input.rate() != rate) {
+                    reporter.note(&format!(
+                        "the input's rate is {}, not {rate}: it is played at {rate} as it stands",
+                        input.rate(),
+                    ));
+                }
+                if let Some(input) = &input {
+                    reporter.note(&format!(
+                        "the input plays for {:.1} s once the peer is there",
+                        input.duration().as_secs_f64()
+                    ));
+                }
+                let session = Self::timed(request, reporter, rate, *period)?;
+                let receive = request.session.receive;
+                let ears = FileEars::start(input, record.as_deref(), rate, receive, *tail)?;
+                let progress = ears.progress();
+                Self::pace(
+                    request,
+                    session,
+                    Box::new(ears),
+                    rate,
+                    *period,
+                    Some(progress),
+                )
+            }
+        }
+    }
+
+    fn timed(
+        request: &Request,
+        reporter: &mut Reporter,
+        rate: SampleRate,
+        period: Frames,
+    ) -> Result<Session, RunError> {
+        check_rate(rate)?;
+        let session = Session::build(&request.session, rate, period, period)?;
+        reporter.started(&session.desk, &request.session, rate, period);
+        Ok(session)
+    }
+
+    fn pace(
+        request: &Request,
+        session: Session,
+        ears: Box<dyn Ears>,
+        rate: SampleRate,
+        period: Frames,
+        progress: Option<Progress>,
+    ) -> Result<Self, RunError> {
+        let SessionSettings { send, receive, .. } = request.session;
+        let timer = TimerBackend::start(session.path, ears, rate, period, send, receive).map_err(
+            |source| RunError::System {
+                what: "an audio thread",
+                source,
+            },
+        )?;
+        let pacer = match progress {
+            Some(progress) => Pacer::File { timer, progress },
+            None => Pacer::Timer(timer),
+        };
+        Ok(Self {
+            desk: session.desk,
+            pacer,
+            rate,
+        })
+    }
+
+    /// Reports until something ends the session.
+    fn watch(&mut self, request: &Request, reporter: &mut Reporter, quit: &AtomicBool) -> Ended {
+        let mut next_report = Instant::now() + REPORT_EVERY;
+        loop {
+            if quit.load(Relaxed) {
+                return Ended::For(Exit::Done);
+            }
+            std::thread::sleep(LOOK_EVERY);
+            while let Ok(event) = self.desk.events.pop() {
+                reporter.event(&event, &self.desk, self.rate);
+                if let Some(exit) = ending(&event, &request.session, self.rate) {
+                    return Ended::For(exit);
+                }
+            }
+            if let Pacer::Jack(backend) = &mut self.pacer
+                && let Some(event) = backend.poll()
+            {
+                reporter.jack(event);
+                if matches!(event, JackEvent::RateChanged { .. }) {
+                    return Ended::ToStartAnew;
+                }
+            }
+            if let Pacer::File { progress, .. } = &self.pacer
+                && progress.done.load(Relaxed)
+            {
+                return Ended::For(Exit::Done);
+            }
+            if Instant::now() >= next_report {
+                next_report += REPORT_EVERY;
+                let statistics = self.desk.statistics.read();
+                reporter.statistics(&statistics, &self.desk, self.rate, self.xruns());
+            }
+        }
+    }
+
+    fn xruns(&self) -> u64 {
+        match &self.pacer {
+            Pacer::Jack(backend) => backend.xruns(),
+            Pacer::Timer(timer) | Pacer::File { timer, .. } => timer.xruns(),
+        }
+    }
+
+    /// Takes the audio back, says goodbye, completes the recording.
+    fn finish(mut self, exit: Exit, reporter: &mut Reporter) -> Result<Exit, RunError> {
+        let xruns = self.xruns();
+        let (path, progress) = match self.pacer {
+            Pacer::Jack(backend) => (backend.stop(), None),
+            Pacer::Timer(timer) => (timer.stop(), None),
+            Pacer::File { timer, progress } => (timer.stop(), Some(progress)),
+        };
+        self.desk.leave(path);
+        if let Some(progress) = progress {
+            let recorded = progress.finish();
+            let lost = progress.lost.load(Relaxed);
+            if lost > 0 {
+                reporter.note(&format!(
+                    "the disk was too slow: {lost} frames are silence in the recording"
+                ));
+            }
+            recorded?;
+        }
+        reporter.ended(&self.desk.statistics.read(), self.rate, xruns);
+        Ok(exit)
+    }
+}
+
+/// Whether an event ends the program, and with what.
+fn ending(event: &LinkEvent, settings: &SessionSettings, rate: SampleRate) -> Option<Exit> {
+    let ends_alone = settings.once || matches!(settings.role, Role::Client { .. });
+    match event {
+        LinkEvent::Peer(Event::Left) if settings.once => Some(Exit::Done),
+        LinkEvent::Peer(Event::GaveUp) => Some(Exit::PeerSilent),
+        LinkEvent::Unplayable(format) if ends_alone && format.rate != rate => Some(Exit::Mismatch),
+        _ => None,
+    }
+}
+
+fn check_rate(rate: SampleRate) -> Result<(), RunError> {
+    farsend_wire::jacktrip::rate_code(rate)
+        .map(|_| ())
+        .ok_or(RunError::Rate(rate))
+}
+
+/// Sets `quit` on the first SIGINT or SIGTERM; a second one ends the program at once.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn quit_on_signals() -> std::io::Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let quit = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, quit.clone())?;
+        signal_hook::flag::register(signal, quit.clone())?;
+    }
+    // So that the clock's first reading is not on an audio thread.
+    _ = clock::now();
+    Ok(quit)
+}
+
+/// Events that the control thread may be behind.
+const EVENTS: usize = 256;
+
+/// How often the control thread looks around.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How often the numbers are told.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// JACK's largest period: its server may change to it while we run.
+const LARGEST_JACK_PERIOD: Frames = Frames(8192);

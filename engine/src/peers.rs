@@ -1,0 +1,406 @@
+//! One remote peer on the audio thread: its socket, its protocol machines and its jitter buffer.
+//!
+//! Bytes go from the socket to the machines and, when they are audio of the peer's, straight into the buffer;
+//! what the machines want done is done at once. Nothing here allocates, locks, waits or logs: what the control
+//! thread should know goes out through a ring of events.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use farsend_protocol::jacktrip::{
+    Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
+    PeerConfig, Taken, Verdict,
+};
+use farsend_stream::{BufferConfig, JitterBuffer, Pulled};
+use farsend_units::{Frames, MonoTime, SampleRate};
+use farsend_wire::jacktrip::{DatagramError, Format, STOP};
+use rtrb::Producer;
+
+use crate::net::udp::{AudioSocket, Received, SendHandle};
+use crate::settings::{Role, SessionSettings};
+use crate::statistics::Statistics;
+
+/// What the control thread is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LinkEvent {
+    /// Something in the life of the peer.
+    Peer(Event),
+    /// The peer's stream has another rate than ours, or a shape that cannot be played.
+    Unplayable(Format),
+    /// A datagram of ours came back: nothing listens where we send.
+    Refused,
+    /// The peer was restarted: its numbers began anew.
+    Restarted,
+    /// The peer's first datagram that could not be understood, and why.
+    Malformed(DatagramError),
+}
+
+/// The remote end of a session.
+#[derive(Debug)]
+pub struct PeerLink {
+    socket: AudioSocket,
+    machines: Machines,
+    refused: u64,
+    malformed: u64,
+}
+
+/// Everything of a [`PeerLink`] but the receiving socket, which lends out the datagram in hand.
+#[derive(Debug)]
+struct Machines {
+    out: SendHandle,
+    peer: Peer,
+    depacketizer: Depacketizer,
+    packetizer: Packetizer,
+    buffer: JitterBuffer,
+    rate: SampleRate,
+    adopts_samples: bool,
+    /// A client's way to call again after a goodbye.
+    call: Option<(PeerConfig, SocketAddr)>,
+    once: bool,
+    state: State,
+    events: Producer<LinkEvent>,
+    sent: u64,
+    unsent: u64,
+    format: Option<Format>,
+    redundancy: u8,
+}
+
+/// Where the audio of the session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Audio flows as far as there is a peer.
+    Open,
+    /// The peer said goodbye; a client calls again then.
+    Resting { until: MonoTime },
+    /// Over: nothing is sent or taken any more.
+    Ended,
+}
+
+impl PeerLink {
+    /// Builds the link. Control thread.
+    ///
+    /// `block` is the largest local block; `period` what each of our packets holds.
+    ///
+    /// # Errors
+    /// [`PacketizerError`] when such packets cannot be sent, as for a datagram beyond UDP's limit.
+    pub fn new(
+        settings: &SessionSettings,
+        socket: AudioSocket,
+        out: SendHandle,
+        remote: Option<SocketAddr>,
+        rate: SampleRate,
+        period: Frames,
+        block: Frames,
+        events: Producer<LinkEvent>,
+    ) -> Result<Self, PacketizerError> {
+        let packetizer = Packetizer::new(PacketizerConfig {
+            header: settings.header,
+            rate,
+            period,
+            send: settings.send,
+            receive: settings.receive,
+            samples: settings.first_samples(),
+            redundancy: settings.redundancy,
+        })?;
+        // JamLink's and the empty header announce nothing: the peer is taken to send as we do.
+        let fallback = Some(Format {
+            rate,
+            period,
+            channels: settings.receive,
+            wants: settings.send,
+            samples: settings.first_samples(),
+        });
+        let config = PeerConfig {
+            header: settings.header,
+            fallback,
+            give_up: settings.give_up,
+            ..PeerConfig::default()
+        };
+        let peer = match remote {
+            Some(remote) => Peer::client(config, remote),
+            None => Peer::server(config),
+        };
+        let buffer = JitterBuffer::new(BufferConfig {
+            channels: settings.receive,
+            rate,
+            queue: settings.queue,
+            block,
+            conceal: settings.conceal,
+        });
+        let machines = Machines {
+            out,
+            peer,
+            depacketizer: Depacketizer::new(settings.header, fallback),
+            packetizer,
+            buffer,
+            rate,
+            adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
+            call: remote.map(|remote| (config, remote)),
+            once: settings.once,
+            state: State::Open,
+            events,
+            sent: 0,
+            unsent: 0,
+            format: None,
+            redundancy: 1,
+        };
+        Ok(Self {
+            socket,
+            machines,
+            refused: 0,
+            malformed: 0,
+        })
+    }
+
+    /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
+    /// the block is gone.
+    pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
+        let Machines {
+            state,
+            peer,
+            call,
+            packetizer,
+            out,
+            sent,
+            unsent,
+            ..
+        } = &mut self.machines;
+        if let (State::Resting { until }, Some((config, remote))) = (*state, *call)
+            && now >= until
+        {
+            *peer = Peer::client(config, remote);
+            *state = State::Open;
+        }
+        let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
+            return;
+        };
+        packetizer.push(wall_us, block, &mut |datagram| {
+            let counter = if out.send(remote, datagram) {
+                &mut *sent
+            } else {
+                &mut *unsent
+            };
+            *counter += 1;
+        });
+    }
+
+    /// Takes what has come since the last call, [`MOST_DATAGRAMS`] at most, and lets the machines act.
+    pub fn receive(&mut self, now: MonoTime) {
+        self.socket.begin(now);
+        for _ in 0..MOST_DATAGRAMS {
+            match self.socket.receive(now) {
+                Received::Nothing => break,
+                Received::Refused => {
+                    self.refused += 1;
+                    if self.refused == 1 {
+                        self.machines.tell(LinkEvent::Refused);
+                    }
+                }
+                Received::Datagram { at, from, payload } => {
+                    if let Err(error) = self.machines.take(at, from, payload) {
+                        self.malformed += 1;
+                        if self.malformed == 1 {
+                            self.machines.tell(LinkEvent::Malformed(error));
+                        }
+                    }
+                }
+            }
+        }
+        self.machines.peer.handle_timeout(now);
+        self.machines.drain(now);
+    }
+
+    /// The jitter buffer, to play from.
+    pub fn buffer(&mut self) -> &mut JitterBuffer {
+        &mut self.machines.buffer
+    }
+
+    /// Plays the next block (planar). For backends that play at once: one call a period.
+    pub fn play(&mut self, out: &mut [&mut [f32]]) -> Pulled {
+        let block = Frames(out.first().map_or(0, |channel| channel.len()) as u32);
+        self.machines.buffer.settle(Frames::ZERO, block);
+        self.machines.buffer.pull(out)
+    }
+
+    /// Whether the peer is there and its audio can be played.
+    pub fn has_peer(&self) -> bool {
+        self.machines.has_peer()
+    }
+
+    /// Whether the session is over.
+    pub fn is_ended(&self) -> bool {
+        self.machines.state == State::Ended
+    }
+
+    /// The audio clock stood still for a while: what is queued is old.
+    pub fn resume(&mut self) {
+        self.machines.buffer.reset();
+    }
+
+    /// Says goodbye to the peer, if there is one. Nothing is sent after that.
+    pub fn leave(&mut self, now: MonoTime) {
+        let machines = &mut self.machines;
+        if machines.state != State::Ended {
+            machines.peer.handle_leave(now);
+            machines.drain(now);
+            machines.state = State::Ended;
+        }
+    }
+
+    /// Fills in what this end knows.
+    pub fn report(&self, to: &mut Statistics) {
+        let Machines {
+            peer,
+            depacketizer,
+            buffer,
+            ..
+        } = &self.machines;
+        to.remote = peer.remote();
+        to.format = self.machines.format;
+        to.redundancy = self.machines.redundancy;
+        to.present = peer.is_present();
+        to.broken_floats = depacketizer.has_32_bit_bug();
+        to.sent = self.machines.sent;
+        to.unsent = self.machines.unsent;
+        to.refused = self.refused;
+        to.buffer = buffer.counts();
+        to.peer = peer.counts();
+        to.queued = buffer.queued();
+        to.round_trip = peer.round_trip();
+        to.drift_ppm = buffer.drift();
+    }
+
+    /// The socket, to wait on.
+    pub fn socket(&self) -> &AudioSocket {
+        &self.socket
+    }
+}
+
+impl Machines {
+    /// One datagram, from anybody.
+    fn take(
+        &mut self,
+        at: MonoTime,
+        from: SocketAddr,
+        payload: &[u8],
+    ) -> Result<(), DatagramError> {
+        if self.state == State::Ended {
+            return Ok(());
+        }
+        let verdict = self.peer.handle_datagram(at, from, payload);
+        self.drain(at);
+        match verdict {
+            Verdict::Audio(continuity) => {
+                self.depacketizer.note(continuity);
+                self.take_audio(at, payload);
+            }
+            Verdict::Malformed(error) => return Err(error),
+            Verdict::Consumed | Verdict::Stranger | Verdict::Ignored => {}
+        }
+        Ok(())
+    }
+
+    /// Does what the peer machine wants done, until it waits.
+    fn drain(&mut self, now: MonoTime) {
+        loop {
+            match self.peer.poll_output() {
+                Output::Send { to, payload } => _ = self.out.send(to, &payload),
+                Output::Event(event) => self.act_on(event, now),
+                Output::Wait(_) => return,
+            }
+        }
+    }
+
+    fn act_on(&mut self, event: Event, now: MonoTime) {
+        self.tell(LinkEvent::Peer(event));
+        match event {
+            Event::Arrived { format, .. } => self.begin(format),
+            Event::FormatChanged { to, .. } => self.begin(to),
+            Event::Replaced { format, .. } => self.begin(format),
+            Event::FellQuiet | Event::Returned => {}
+            Event::Left | Event::GaveUp => {
+                self.buffer.fade_out();
+                if self.once || event == Event::GaveUp {
+                    self.state = State::Ended;
+                } else if self.call.is_some() {
+                    self.state = State::Resting { until: now + REST };
+                }
+            }
+        }
+    }
+
+    /// A stream of this format begins.
+    fn begin(&mut self, format: Format) {
+        self.format = Some(format);
+        let playable = format.rate == self.rate
+            && self
+                .buffer
+                .set_format(format.period, format.channels)
+                .is_ok();
+        if !playable {
+            self.tell(LinkEvent::Unplayable(format));
+        }
+        if self.adopts_samples {
+            // Refused only where samples that wide would not fit into a datagram: then ours stay.
+            _ = self.packetizer.set_samples(format.samples);
+        }
+    }
+
+    /// Takes one datagram of the peer's into the buffer.
+    fn take_audio(&mut self, at: MonoTime, payload: &[u8]) {
+        if !self.playable() {
+            return;
+        }
+        let Self {
+            depacketizer,
+            buffer,
+            ..
+        } = self;
+        let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
+            let Arrival {
+                number,
+                redundant,
+                anew,
+                packet,
+                ..
+            } = arrival;
+            if anew {
+                buffer.reset();
+            }
+            _ = buffer.insert(number, at, redundant, &mut |channel, out| {
+                packet.decode_channel(channel, out);
+            });
+        });
+        match taken {
+            Taken::Audio { redundancy, .. } => self.redundancy = redundancy,
+            Taken::Restarted { .. } => self.tell(LinkEvent::Restarted),
+            _ => {}
+        }
+    }
+
+    fn has_peer(&self) -> bool {
+        self.state == State::Open && self.peer.is_present() && self.playable()
+    }
+
+    fn playable(&self) -> bool {
+        self.format.is_some_and(|format| format.rate == self.rate)
+    }
+
+    /// To the control thread. With its ring full (nobody looks) the event is gone; the statistics remain.
+    fn tell(&mut self, event: LinkEvent) {
+        _ = self.events.push(event);
+    }
+}
+
+/// The goodbye, for a control thread whose audio thread is gone: twice, as every JackTrip does.
+pub fn say_goodbye(out: &SendHandle, remote: SocketAddr) {
+    for _ in 0..2 {
+        out.send(remote, &STOP);
+    }
+}
+
+/// A bound on one period's reading. A socket buffer of 1 MiB holds fewer than this of JackTrip's.
+const MOST_DATAGRAMS: usize = 512;
+
+/// How long a client is silent after the peer's goodbye before it calls again.
+const REST: Duration = Duration::from_secs(1);

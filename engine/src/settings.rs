@@ -1,0 +1,116 @@
+//! What a session is to be: said once, by the command line, JackTrip's command line or a plugin.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use farsend_stream::Conceal;
+use farsend_units::{Channels, Frames, SampleRate};
+use farsend_wire::jacktrip::HeaderKind;
+use farsend_wire::sample::SampleFormat;
+
+/// Most channels each way: what a plugin, a JACK client and the meters are sized for.
+pub const MAX_CHANNELS: usize = 64;
+
+/// JackTrip's port, for both ends.
+pub const DEFAULT_PORT: u16 = 4464;
+
+/// One peer-to-peer session, whoever paces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Who calls whom.
+    pub role: Role,
+    /// The UDP port of our own.
+    pub bind_port: u16,
+    /// Channels that we send.
+    pub send: Channels,
+    /// Channels that we want from the peer.
+    pub receive: Channels,
+    /// How samples go out. `None`: 16 bit, or as the peer sends its own where we hear it first.
+    pub samples: Option<SampleFormat>,
+    /// Packets of the peer that are kept before playing.
+    pub queue: u16,
+    /// Packets in each datagram.
+    pub redundancy: u8,
+    /// What is played in place of what is missing.
+    pub conceal: Conceal,
+    /// The header before each packet.
+    pub header: HeaderKind,
+    /// How long a peer may be silent before the session ends; `None`: for ever.
+    pub give_up: Option<Duration>,
+    /// Whether the session ends with its peer, or waits for it (or the next one) to come back.
+    pub once: bool,
+    /// Whether what is received is sent back instead of the input.
+    pub loopback: bool,
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Waits for a peer to call.
+    Server,
+    /// Calls a peer.
+    Client {
+        /// A name or an address, as typed.
+        host: String,
+        /// The peer's UDP port.
+        port: u16,
+    },
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            role: Role::Server,
+            bind_port: DEFAULT_PORT,
+            send: Channels(2),
+            receive: Channels(2),
+            samples: None,
+            queue: 4,
+            redundancy: 1,
+            conceal: Conceal::Fade,
+            header: HeaderKind::Default,
+            give_up: None,
+            once: false,
+            loopback: false,
+        }
+    }
+}
+
+impl SessionSettings {
+    /// How the first datagram's samples go out.
+    pub fn first_samples(&self) -> SampleFormat {
+        self.samples.unwrap_or(SampleFormat::I16)
+    }
+}
+
+/// Who paces the audio thread, and where audio comes from and goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackendSettings {
+    /// A JACK server.
+    Jack {
+        /// The JACK client's name.
+        name: String,
+        /// Whether to connect to the physical ports.
+        connect: bool,
+    },
+    /// The machine's clock; sends silence and drops what comes (or loops it back).
+    Timer {
+        /// Frames a second.
+        rate: SampleRate,
+        /// Frames a period.
+        period: Frames,
+    },
+    /// The machine's clock, with WAV files for ears and voice.
+    File {
+        /// Sent from its beginning once the peer is there.
+        input: Option<PathBuf>,
+        /// What the peer sends, from the same moment on.
+        record: Option<PathBuf>,
+        /// Frames a second; `None`: the input's, or 48 kHz without one.
+        rate: Option<SampleRate>,
+        /// Frames a period.
+        period: Frames,
+        /// How long to go on receiving after the input's end.
+        tail: Duration,
+    },
+}

@@ -1,0 +1,74 @@
+//! What a session is doing, in numbers: published whole by the audio thread, shown by everybody else.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use farsend_protocol::jacktrip::PeerCounts;
+use farsend_stream::BufferCounts;
+use farsend_units::Frames;
+use farsend_wire::jacktrip::Format;
+
+use crate::settings::MAX_CHANNELS;
+
+/// One look at a session. Counts run since its start.
+#[derive(Debug, Clone, Copy)]
+pub struct Statistics {
+    /// Where audio goes now.
+    pub remote: Option<SocketAddr>,
+    /// What the peer sends, once it was heard.
+    pub format: Option<Format>,
+    /// Packets in each of its datagrams.
+    pub redundancy: u8,
+    /// Whether it is there now.
+    pub present: bool,
+    /// Whether it sends 32 bit samples as JackTrip 1.3 to 2.7.2 do, which destroys them.
+    pub broken_floats: bool,
+    /// Audio datagrams sent.
+    pub sent: u64,
+    /// Datagrams that the system would not take.
+    pub unsent: u64,
+    /// Datagrams that found nobody listening.
+    pub refused: u64,
+    /// What the jitter buffer did.
+    pub buffer: BufferCounts,
+    /// What was not from the peer, or not to be understood.
+    pub peer: PeerCounts,
+    /// Audio waiting to be played.
+    pub queued: Frames,
+    /// The network's round trip, where the peer answers us (another Farsend does).
+    pub round_trip: Option<Duration>,
+    /// The peer's clock against ours, in parts per million; positive: the peer's is faster.
+    pub drift_ppm: Option<f64>,
+    /// Local periods since the start.
+    pub periods: u64,
+    /// The longest that one of them took us.
+    pub longest: Duration,
+    /// Peak of each channel going out, 0 to 1 and beyond.
+    pub peaks_out: [f32; MAX_CHANNELS],
+    /// Peak of each channel coming in.
+    pub peaks_in: [f32; MAX_CHANNELS],
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            remote: None,
+            format: None,
+            redundancy: 1,
+            present: false,
+            broken_floats: false,
+            sent: 0,
+            unsent: 0,
+            refused: 0,
+            buffer: BufferCounts::default(),
+            peer: PeerCounts::default(),
+            queued: Frames::ZERO,
+            round_trip: None,
+            drift_ppm: None,
+            periods: 0,
+            longest: Duration::ZERO,
+            peaks_out: [0.0; MAX_CHANNELS],
+            peaks_in: [0.0; MAX_CHANNELS],
+        }
+    }
+}
