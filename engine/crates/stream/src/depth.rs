@@ -16,7 +16,7 @@
 //!  Empty ───────────────▶ Arriving ───────────────────────────▶ Settling ───────▶ Steady
 //!    ▲                       ▲                                   │    ▲             │
 //!    │                       └── numbers jump (`start_anew`) ────┤    └─────────────┤
-//!    └────────── nothing came for 0.5 s (`Step::Lose`) ──────────┴─────────────────-┘
+//!    └────────── nothing came for 0.5 s (`Step::Lose`) ──────────┴──────────────────┘
 //!                                                    persistently late: depth := target
 //!
 //!  Settling  every few blocks: more than the target        -> skip down to it
@@ -109,6 +109,11 @@ impl Depth {
         self.state = State::Empty;
         self.quiet = 0;
         self.begin();
+    }
+
+    /// Whether nothing came yet, or nothing since the stream was lost.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state == State::Empty
     }
 
     /// Anchors anew at the next settle, as the numbers of the packets jumped.

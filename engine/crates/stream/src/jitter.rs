@@ -408,8 +408,10 @@ impl JitterBuffer {
             _ if redundant => self.far_behind,
             _ => self.far_behind + 1,
         };
+        // Old numbers after a break: the peer began again.
+        let again = n.is_some_and(|n| n <= newest && !redundant && self.depth.is_empty());
         match n {
-            Some(n) if self.far_behind < FAR_BEHIND => {
+            Some(n) if self.far_behind < FAR_BEHIND && !again => {
                 if self.anchored && n >= self.next.div_euclid(self.period) + self.slots.count() {
                     self.anchored = false;
                     self.depth.start_anew();

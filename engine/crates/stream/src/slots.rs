@@ -48,7 +48,7 @@ impl Slots {
 
     /// Forgets all packets.
     pub(crate) fn clear(&mut self) {
-        self.numbers.fill(NOTHING);
+        self.numbers[..self.count].fill(NOTHING);
     }
 
     /// How many packets fit.
