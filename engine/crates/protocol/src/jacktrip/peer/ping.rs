@@ -35,11 +35,11 @@ impl Pinger {
         }
     }
 
-    /// A peer is there.
+    /// A peer is there. It is not asked at once: a JackTrip takes the first datagram that it gets for audio, whatever
+    /// its length, and ends the session if that was a ping.
     pub(super) fn start(&mut self, at: MonoTime) {
-        self.due = Some(at);
+        self.due = Some(at + self.every.max(MIN_INTERVAL));
         self.unanswered = 0;
-        self.handle_timeout(at);
     }
 
     /// Nobody is there to be asked.
