@@ -241,6 +241,15 @@ impl EngineEnd {
     fn capacity(&self) -> u64 {
         self.shared.geometry().capacity() as u64
     }
+
+    /// As if both positions had come to `position`.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, position: u64) {
+        (self.read, self.written) = (position, position);
+        for word in [Word::SendRead, Word::ReturnWritten] {
+            self.shared.word(word).store(position, Release);
+        }
+    }
 }
 
 /// The bell, to poll for reading: the plugin rings at the end of each exchange.

@@ -30,6 +30,8 @@ mod shared;
 mod watch;
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use thiserror::Error;
@@ -72,6 +74,18 @@ impl SegmentHandle {
             memory: self.memory.try_clone()?,
             bell: self.bell.try_clone()?,
         })
+    }
+
+    /// From the descriptors of the memory and of the bell, to be checked by [`PluginEnd::open`].
+    #[cfg(unix)]
+    pub fn from_descriptors(memory: OwnedFd, bell: OwnedFd) -> Self {
+        Self { memory, bell }
+    }
+
+    /// The descriptors of the memory and of the bell.
+    #[cfg(unix)]
+    pub fn into_descriptors(self) -> (OwnedFd, OwnedFd) {
+        (self.memory, self.bell)
     }
 }
 
@@ -155,4 +169,46 @@ pub struct SegmentCounts {
     pub overtaken: u64,
     /// Frames of the return that the ring had no room for.
     pub refused: u64,
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use farsend_units::{Channels, Frames, SampleRate};
+
+    use super::{EngineEnd, Exchanged, PluginEnd, SegmentConfig};
+
+    #[test]
+    fn audio_goes_on_where_positions_wrap() {
+        let config = SegmentConfig {
+            send: Channels(1),
+            receive: Channels(1),
+            rate: SampleRate::HZ_48000,
+            capacity: Frames(256),
+        };
+        let (mut engine, handle) = EngineEnd::create(config).unwrap();
+        let mut plugin = PluginEnd::open(handle).unwrap();
+        // As after some million years.
+        plugin.start_at(0_u64.wrapping_sub(500));
+        engine.start_at(0_u64.wrapping_sub(500));
+
+        let mut expected = Vec::new();
+        let mut heard = Vec::new();
+        for block in 0..20_usize {
+            let input: Vec<f32> = (0..50)
+                .map(|frame| (block * 50 + frame) as f32 + 1.0)
+                .collect();
+            let mut output = [0.0; 50];
+            let exchanged = plugin.exchange(&[&input], &mut [&mut output]);
+            assert_eq!(exchanged == Exchanged::Fresh, block > 0, "block {block}");
+            let mut taken = [0.0; 60];
+            assert_eq!(engine.take(&mut [&mut taken]), Frames(50));
+            assert_eq!(engine.release(&[&taken[..50]]).written, Frames(50));
+            assert_eq!(engine.fill(), 50);
+            expected.extend(input);
+            heard.extend(output);
+        }
+        // The first block was dry, and two fade in.
+        assert_eq!(heard[150..], expected[100..950]);
+        assert_eq!((engine.counts().jumped, engine.counts().overtaken), (0, 50));
+    }
 }

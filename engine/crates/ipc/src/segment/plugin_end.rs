@@ -171,6 +171,15 @@ impl PluginEnd {
         });
         self.bell.ring();
     }
+
+    /// As if both positions had come to `position`.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, position: u64) {
+        (self.written, self.read) = (position, position);
+        for word in [Word::SendClaimed, Word::SendWritten, Word::ReturnRead] {
+            self.shared.word(word).store(position, Release);
+        }
+    }
 }
 
 /// How a block's outputs were filled.
