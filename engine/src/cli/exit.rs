@@ -24,6 +24,8 @@ pub enum Exit {
     PeerSilent = 7,
     /// A WAV file cannot be read or written.
     File = 8,
+    /// `farsend engine`: there is one already.
+    AlreadyRunning = 9,
 }
 
 impl From<Exit> for ExitCode {
@@ -43,4 +45,5 @@ Exit codes:
   5  no JACK server, or no libjack
   6  the peer's stream cannot be played (another sampling rate, say)
   7  the peer was silent for longer than --timeout
-  8  a WAV file cannot be read or written";
+  8  a WAV file cannot be read or written
+  9  farsend engine: one is running already";

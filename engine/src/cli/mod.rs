@@ -105,10 +105,10 @@ fn complain(error: &RunError) -> Exit {
     error.exit()
 }
 
-/// Logs go to standard error, warnings only unless `FARSEND_LOG` says more (`FARSEND_LOG=debug`).
+/// Logs go to standard error; `FARSEND_LOG` says how much (`warn`, `info`, `debug`).
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FARSEND_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -1,14 +1,242 @@
-//! The engine as a service for plugins.
-//! under construction
+//! The engine as a service: one a user, a connection and a session for each plugin instance.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_ipc::connection::{BindError, Pending, Server, ServerConnection};
+use farsend_ipc::message::{EngineStatus, FromEngine, ToEngine};
+use farsend_ipc::runtime::RuntimeDir;
+use parking_lot::Mutex;
+use tracing::{info, warn};
+
+use super::plugin_session::PluginSession;
 use crate::cli::exit::Exit;
-/// Options.
+use crate::engine::quit_on_signals;
+
+/// `farsend engine`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// grace
-    #[arg(long)]
+    /// End this long after the last plugin has gone [default: only when told].
+    #[arg(long, value_name = "SECONDS")]
     grace: Option<f64>,
 }
-/// Runs.
-pub fn main(_: &Args) -> Exit {
-    Exit::Other
+
+/// Serves plugins until a signal, a plugin's word, or the end of the grace time.
+pub fn main(args: &Args) -> Exit {
+    let served = RuntimeDir::find()
+        .map_err(|error| (Exit::Other, describe(&error)))
+        .and_then(|directory| {
+            let server = Server::bind(&directory).map_err(|error| match &error {
+                BindError::AlreadyRunning { .. } => (
+                    Exit::AlreadyRunning,
+                    "one is enough for all plugins of this user".into(),
+                ),
+                error => (Exit::Other, describe(error)),
+            })?;
+            info!("serving plugins at {}", directory.socket().display());
+            let quit = quit_on_signals().map_err(|error| (Exit::Other, describe(&error)))?;
+            Service::new(args, quit).run(&server);
+            Ok(())
+        });
+    match served {
+        Ok(()) => Exit::Done,
+        Err((exit, why)) => {
+            eprintln!("farsend: an engine cannot be started: {why}");
+            exit
+        }
+    }
 }
+
+/// What all connections share.
+struct Service {
+    quit: Arc<AtomicBool>,
+    grace: Option<Duration>,
+    started: Instant,
+    connections: AtomicU32,
+    sessions: Mutex<Vec<(u64, String)>>,
+}
+
+impl Service {
+    fn new(args: &Args, quit: Arc<AtomicBool>) -> Arc<Self> {
+        let grace = args
+            .grace
+            .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
+        Arc::new(Self {
+            quit,
+            grace,
+            started: Instant::now(),
+            connections: AtomicU32::new(0),
+            sessions: Mutex::default(),
+        })
+    }
+
+    /// Accepts until it is time to end; then waits for the connections to say their goodbyes.
+    fn run(self: &Arc<Self>, server: &Server) {
+        let mut threads: Vec<JoinHandle<()>> = Vec::new();
+        let mut number = 0;
+        let mut unused_since = Instant::now();
+        while !self.quit.load(Relaxed) {
+            match server.accept(ACCEPT_PATIENCE) {
+                Ok(Some(pending)) => {
+                    number += 1;
+                    threads.retain(|thread| !thread.is_finished());
+                    self.connections.fetch_add(1, Relaxed);
+                    let service = Arc::clone(self);
+                    let serve = move || service.serve(number, pending);
+                    match std::thread::Builder::new()
+                        .name("plugin".into())
+                        .spawn(serve)
+                    {
+                        Ok(thread) => threads.push(thread),
+                        Err(error) => {
+                            self.connections.fetch_sub(1, Relaxed);
+                            warn!("no thread for a plugin: {error}");
+                        }
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    warn!("no connection could be taken: {error}");
+                    std::thread::sleep(ACCEPT_PATIENCE);
+                }
+            }
+            if self.connections.load(Relaxed) > 0 {
+                unused_since = Instant::now();
+            }
+            if self
+                .grace
+                .is_some_and(|grace| unused_since.elapsed() >= grace)
+            {
+                info!("no plugin has needed this engine for a while: ending");
+                break;
+            }
+            if !server.is_reachable() {
+                warn!(
+                    "the control socket was removed: plugins cannot find this engine any more, ending"
+                );
+                break;
+            }
+        }
+        self.quit.store(true, Relaxed);
+        for thread in threads {
+            _ = thread.join();
+        }
+    }
+
+    /// One plugin, from its greeting to its end.
+    fn serve(&self, number: u64, pending: Pending) {
+        match pending.greet(env!("CARGO_PKG_VERSION"), GREETING_PATIENCE) {
+            Ok(mut connection) => {
+                let mut session = None;
+                let ended = self.converse(number, &mut connection, &mut session);
+                if let Err(error) = ended {
+                    info!("plugin {number} is gone: {error}");
+                }
+                self.close(number, session);
+            }
+            Err(error) => warn!(
+                "somebody connected who is no plugin of ours: {}",
+                describe(&error)
+            ),
+        }
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    fn converse(
+        &self,
+        number: u64,
+        connection: &mut ServerConnection,
+        session: &mut Option<PluginSession>,
+    ) -> Result<(), farsend_ipc::connection::ConnectionError> {
+        while !self.quit.load(Relaxed) {
+            match connection.receive(LOOK_EVERY)? {
+                None => {}
+                Some(ToEngine::Open(wanted)) => {
+                    self.close(number, session.take());
+                    connection.send(&PluginSession::connecting(), SAYING_PATIENCE)?;
+                    match PluginSession::open(&wanted) {
+                        Ok((opened, segment)) => {
+                            info!("plugin {number} opens {}", opened.title());
+                            self.sessions
+                                .lock()
+                                .push((number, opened.title().to_owned()));
+                            let generation = opened.generation();
+                            *session = Some(opened);
+                            connection.send_segment(generation, &segment, SAYING_PATIENCE)?;
+                        }
+                        Err(refused) => {
+                            info!("plugin {number} is refused: {}", refused.why);
+                            let refused = FromEngine::Refused {
+                                why: refused.why,
+                                advice: refused.advice,
+                            };
+                            connection.send(&refused, SAYING_PATIENCE)?;
+                        }
+                    }
+                }
+                Some(ToEngine::Close) => {
+                    self.close(number, session.take());
+                    connection.send(&PluginSession::closed(), SAYING_PATIENCE)?;
+                }
+                Some(ToEngine::Status) => {
+                    connection.send(&FromEngine::Status(self.status()), SAYING_PATIENCE)?;
+                }
+                Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
+            }
+            if let Some(session) = session {
+                for message in session.poll() {
+                    connection.send(&message, SAYING_PATIENCE)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, number: u64, session: Option<PluginSession>) {
+        if let Some(session) = session {
+            self.sessions.lock().retain(|(owner, _)| *owner != number);
+            info!("plugin {number} closes {}", session.title());
+            session.close();
+        }
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            connections: self.connections.load(Relaxed),
+            sessions: self
+                .sessions
+                .lock()
+                .iter()
+                .map(|(_, title)| title.clone())
+                .collect(),
+            ends_when_unused: self.grace.is_some(),
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// How often the service looks whether it is to end.
+const ACCEPT_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a plugin may take to say who it is.
+const GREETING_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a plugin may take to hear what we say.
+const SAYING_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often a session's events are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);

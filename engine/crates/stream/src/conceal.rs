@@ -226,7 +226,7 @@ impl Weaver {
                 frames: (span.frames - done).min(self.chunk()),
             };
             self.put(out, part, |weaver, channel, out| {
-                weaver.invent_into(invention, channel, out)
+                weaver.invent_into(invention, channel, out);
             });
             done += part.frames;
         }

@@ -23,6 +23,7 @@
 //!  Steady    every second:     a packet too much or more   -> skip these packets
 //!            every second:     one packet in ten late      -> go back by what was missing
 //!  both      every few blocks: less than no gap at all     -> go back to the target
+//!            every second:     blocks of many sizes, gaps  -> go back by these, by gcd(N, M) - 1 at most
 //! ```
 //!
 //! Counts only; it neither knows samples nor packets. The adaptive depth of the future replaces
@@ -255,6 +256,11 @@ impl Depth {
             let mean = arrivals.late_by / arrivals.late.max(1);
             return Some(self.back((mean / self.period + 1) * self.period, depth));
         }
+        // Blocks of many sizes meet packets in more ways than the rule knows of.
+        let spare = self.target() + self.common() - 1 - window.most;
+        if arrivals.late > 0 && self.blocks.vary() && spare > 0 {
+            return Some(self.back(arrivals.latest.min(spare), depth));
+        }
         let packets = self.excess(&window) / self.period;
         (packets > 0 && self.state == State::Steady).then(|| self.skip(packets * self.period))
     }
@@ -317,8 +323,9 @@ impl Window {
 struct Arrivals {
     came: i64,
     late: i64,
-    /// The sum of how late.
+    /// The sum of how late, and the most.
     late_by: i64,
+    latest: i64,
 }
 
 impl Arrivals {
@@ -327,33 +334,48 @@ impl Arrivals {
         if late_by > 0 {
             self.late += 1;
             self.late_by += late_by;
+            self.latest = self.latest.max(late_by);
         }
     }
 }
 
-/// The largest block of this second and the one before.
+/// The blocks of this second and the one before.
 #[derive(Debug, Clone, Copy, Default)]
 struct Blocks {
-    before: i64,
-    now: i64,
+    before: Sizes,
+    now: Sizes,
     frames: i64,
+}
+
+/// The smallest and the largest.
+#[derive(Debug, Clone, Copy)]
+struct Sizes(i64, i64);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self(i64::MAX, 1)
+    }
 }
 
 impl Blocks {
     fn note(&mut self, block: i64, rate: i64) {
-        self.now = self.now.max(block);
+        self.now = Sizes(self.now.0.min(block), self.now.1.max(block));
         self.frames += block;
         if self.frames >= rate {
             *self = Self {
                 before: self.now,
-                now: block,
+                now: Sizes(block, block),
                 frames: 0,
             };
         }
     }
 
     fn largest(&self) -> i64 {
-        self.before.max(self.now).max(1)
+        self.before.1.max(self.now.1)
+    }
+
+    fn vary(&self) -> bool {
+        self.before.0.min(self.now.0) < self.largest()
     }
 }
 

@@ -83,7 +83,7 @@ impl Drift {
                 self.push(least);
             }
             Some(least) if packet.delay < least.delay && packet.sent >= least.sent.floor() => {
-                *least = packet
+                *least = packet;
             }
             Some(_) => {}
         }

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(slots.set_format(Frames(4), 2, 100), 3);
         for n in [-1, 0, 1, -2] {
             slots.put(n, &mut |channel, out| {
-                out.fill(n as f32 + channel as f32 * 0.5)
+                out.fill(n as f32 + channel as f32 * 0.5);
             });
         }
         assert!(slots.has(-1) && slots.has(0) && slots.has(1) && !slots.has(-2) && !slots.has(2));
@@ -158,7 +158,7 @@ mod tests {
         let mut slots = Slots::new(64, 1, 4);
         slots.set_format(Frames(4), 1, 16);
         slots.put(5, &mut |_, out| {
-            out.copy_from_slice(&[0.5, f32::NAN, f32::INFINITY, -0.25])
+            out.copy_from_slice(&[0.5, f32::NAN, f32::INFINITY, -0.25]);
         });
         assert_eq!(slots.samples(5, 0), [0.5, 0.0, 0.0, -0.25]);
     }

@@ -1,5 +1,6 @@
 //! Awkward samples (full scale and beyond, half steps, tiny values) to bytes and back, against what
 //! JackTrip 1.7.0 and 2.7.2 make of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -121,6 +122,7 @@ impl Edge {
 
 /// In the order in which the generator repeats them.
 #[rustfmt::skip]
+#[allow(clippy::excessive_precision, reason = "as the generator of the captures has them")]
 const EDGES: [Edge; 32] = [
     Edge(0.0,                   [0x00], [0x00, 0x00], [0x00, 0x00, 0x00]),
     Edge(1.0,                   [0x7f], [0xff, 0x7f], [0x00, 0x80, 0x00]),
