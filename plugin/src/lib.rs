@@ -1,1 +1,25 @@
-//! Under construction.
+//! The Farsend plugin: sends a track to a musician far away, and brings back what they play.
+//!
+//! It only moves audio between the host and the engine, a process of its own, which does all that has
+//! to do with the network. See [`plugin`] for what a host calls, [`supervisor`] for how the engine is
+//! found and kept, [`state`] for what is saved, and [`insert`] for what happens to a block.
+
+// What hosts call is made by the framework's macros.
+#![allow(unsafe_code)]
+
+pub mod editor;
+pub mod insert;
+pub mod link;
+pub mod mix;
+pub mod params;
+pub mod plugin;
+pub mod shared;
+pub mod signal;
+pub mod situation;
+pub mod state;
+pub mod supervisor;
+
+use plugin::{FarsendClap, FarsendVst3};
+
+nice_plug::nice_export_clap!(FarsendClap);
+nice_plug::nice_export_vst3!(FarsendVst3);

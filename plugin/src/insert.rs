@@ -1,0 +1,122 @@
+//! What one insert does with a block: input to the far end, far end and input to the output.
+//!
+//! ```text
+//!   block ──┬── send ──▶ link ──▶ far end
+//!           │                        │
+//!           └── dry ──▶ + ◀── return ┘
+//!                       │
+//!                       ▼ block
+//! ```
+//! Made on a control thread, used by the audio thread. Nothing of [`Insert::process`] allocates, locks
+//! or waits, and it takes time in proportion to the samples.
+
+use arrayvec::ArrayVec;
+
+use crate::link::Link;
+use crate::mix::{BlockGains, Gains, Mix};
+
+/// The most channels of a layout.
+pub const MOST_CHANNELS: usize = 64;
+
+/// One insert on a track.
+#[derive(Debug)]
+pub struct Insert {
+    link: Link,
+    mix: Mix,
+    /// What goes to the far end, planar, `frames` a channel.
+    sent: Vec<f32>,
+    /// What comes from there, likewise.
+    returned: Vec<f32>,
+    channels: usize,
+    frames: usize,
+}
+
+impl Insert {
+    /// Ready for nothing yet: a block passes unchanged until [`prepare`](Self::prepare).
+    pub fn new(link: Link) -> Self {
+        let mix = Mix::new(48_000.0);
+        Self {
+            link,
+            mix,
+            sent: Vec::new(),
+            returned: Vec::new(),
+            channels: 0,
+            frames: 0,
+        }
+    }
+
+    /// Makes room for blocks of `frames`, and sets the pace of the gains; `rate` is in Hz. Longer
+    /// blocks do no harm: they are taken in parts. Allocates.
+    pub fn prepare(&mut self, channels: usize, frames: usize, rate: f32) {
+        self.channels = channels.min(MOST_CHANNELS);
+        self.frames = frames.clamp(SHORTEST, LONGEST);
+        self.sent = vec![0.0; self.channels * self.frames];
+        self.returned = vec![0.0; self.channels * self.frames];
+        self.mix = Mix::new(rate);
+    }
+
+    /// Starts anew, as after a pause: the next gains are there at once.
+    pub fn reset(&mut self) {
+        self.mix.reset();
+    }
+
+    /// One block of any length, in place and planar. Channels beyond those prepared for pass
+    /// unchanged.
+    pub fn process(&mut self, wanted: Gains, block: &mut [&mut [f32]]) {
+        let length = block.iter().map(|channel| channel.len()).min().unwrap_or(0);
+        let channels = block.len().min(self.channels);
+        if channels == 0 {
+            return;
+        }
+        let mut done = 0;
+        while done < length {
+            let frames = (length - done).min(self.frames);
+            let gains = self.mix.next(wanted, frames);
+            let mut part: ArrayVec<&mut [f32], MOST_CHANNELS> = block[..channels]
+                .iter_mut()
+                .map(|c| &mut c[done..done + frames])
+                .collect();
+            self.part(gains, &mut part, frames);
+            done += frames;
+        }
+    }
+
+    /// One block that is no longer than was prepared for.
+    fn part(&mut self, gains: BlockGains, block: &mut [&mut [f32]], frames: usize) {
+        let sent: ArrayVec<&[f32], MOST_CHANNELS> = if gains.send.is_off() {
+            ArrayVec::new()
+        } else if gains.send.is_level(1.0) {
+            block.iter().map(|channel| &**channel).collect()
+        } else {
+            let room = self.sent.chunks_exact_mut(self.frames);
+            block
+                .iter()
+                .zip(room)
+                .map(|(channel, room)| {
+                    gains.send.copy(channel, &mut room[..frames]);
+                    &room[..frames]
+                })
+                .collect()
+        };
+        let room = self
+            .returned
+            .chunks_exact_mut(self.frames)
+            .take(block.len());
+        let mut returned: ArrayVec<&mut [f32], MOST_CHANNELS> =
+            room.map(|room| &mut room[..frames]).collect();
+        // Whether it was dry, the segment counts.
+        let _ = self.link.exchange(&sent, &mut returned);
+        drop(sent);
+
+        for (channel, returned) in block.iter_mut().zip(&returned) {
+            gains.dry.apply(channel);
+            gains.returned.add(returned, channel);
+        }
+    }
+}
+
+/// Below this a part is not worth a call to the engine.
+const SHORTEST: usize = 64;
+
+/// Above this a host only promises what it never does, and memory is dear.
+const LONGEST: usize = 16_384;

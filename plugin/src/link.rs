@@ -1,0 +1,54 @@
+//! The audio thread's end of the link to the engine.
+//!
+//! The supervisor makes an end of a segment and puts it into a mailbox; the audio thread takes it from
+//! there at its next block and uses it until another one comes. With none, or with an engine that does
+//! not answer, there is silence. Nothing here allocates, locks or waits.
+
+use farsend_ipc::segment::{Exchanged, PluginEnd};
+use farsend_rt::{MailboxReader, MailboxSender, mailbox};
+
+/// Both halves: the supervisor's and the audio thread's.
+pub fn link() -> (LinkSender, Link) {
+    let (sender, reader) = mailbox();
+    (LinkSender { sender }, Link { reader })
+}
+
+/// The supervisor's half.
+#[derive(Debug)]
+pub struct LinkSender {
+    sender: MailboxSender<Option<PluginEnd>>,
+}
+
+impl LinkSender {
+    /// Gives the audio thread another end, or none. What it used before is dropped here, at once or
+    /// by a later call.
+    pub fn install(&mut self, end: Option<PluginEnd>) {
+        drop(self.sender.install(Box::new(end)));
+    }
+
+    /// Drops what the audio thread has given back.
+    pub fn collect(&mut self) {
+        drop(self.sender.collect());
+    }
+}
+
+/// The audio thread's half.
+#[derive(Debug)]
+pub struct Link {
+    reader: MailboxReader<Option<PluginEnd>>,
+}
+
+impl Link {
+    /// One block: sends `inputs` and fills `outputs` with the far end, both planar and of one length.
+    ///
+    /// An input that is missing is sent as silence. Wait-free.
+    pub fn exchange(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Exchanged {
+        match self.reader.newest() {
+            Some(Some(end)) => end.exchange(inputs, outputs),
+            _ => {
+                outputs.iter_mut().for_each(|channel| channel.fill(0.0));
+                Exchanged::Dry
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What an instance's threads share: the host's, the supervisor's, the editor's.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use farsend_ipc::message::Statistics;
+use farsend_ipc::segment::Levels;
+use farsend_units::{Channels, Frames, SampleRate};
+use parking_lot::Mutex;
+
+use crate::params::FarsendParams;
+use crate::signal::Signal;
+use crate::situation::Situation;
+use crate::state::SessionStore;
+
+/// What an instance's threads share. The audio thread touches atomics only.
+#[derive(Debug)]
+pub struct Shared {
+    /// What the host automates and saves.
+    pub params: Arc<FarsendParams>,
+    signal: Arc<Signal>,
+    processed: AtomicBool,
+    asked: AtomicBool,
+    leaving: AtomicBool,
+    control: Mutex<Control>,
+}
+
+#[derive(Debug)]
+struct Control {
+    setup: Option<Setup>,
+    track: Option<String>,
+    view: View,
+}
+
+/// How the host calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// Of input and output.
+    pub channels: Channels,
+    /// The host's.
+    pub rate: SampleRate,
+    /// The largest block, as the host says.
+    pub block: Frames,
+}
+
+/// What the supervisor has to show.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// How the instance stands.
+    pub situation: Situation,
+    /// How the session's audio does, while there is one.
+    pub statistics: Option<Arc<Statistics>>,
+    /// The peaks of what goes through, while there is a session.
+    pub levels: Option<Arc<Levels>>,
+    /// Which engine it is.
+    pub engine: Option<String>,
+    /// What the environment has to say about the session, if it does.
+    pub overridden: Option<String>,
+}
+
+impl Shared {
+    /// With defaults, for a new instance.
+    pub fn new() -> Arc<Self> {
+        let signal = Arc::new(Signal::default());
+        let session = Arc::new(SessionStore::new(Arc::clone(&signal)));
+        Arc::new(Self {
+            params: Arc::new(FarsendParams::new(session)),
+            signal,
+            processed: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            control: Mutex::new(Control {
+                setup: None,
+                track: None,
+                view: View::default(),
+            }),
+        })
+    }
+
+    /// What wakes the supervisor.
+    pub fn signal(&self) -> &Signal {
+        &self.signal
+    }
+
+    /// The host runs audio through the instance. For the audio thread; wait-free.
+    pub fn note_block(&self) {
+        if !self.processed.load(Acquire) {
+            self.processed.store(true, Release);
+        }
+    }
+
+    /// Somebody in front of the editor wants the session now, host's audio or not.
+    pub fn ask(&self) {
+        self.asked.store(true, Release);
+        self.signal.give();
+    }
+
+    /// Whether there is somebody who wants audio: the host or a person. While a host only looks at
+    /// its plugins, there is not.
+    pub fn is_in_use(&self) -> bool {
+        self.processed.load(Acquire) || self.asked.load(Acquire)
+    }
+
+    /// The instance goes away: the supervisor is to end.
+    pub fn leave(&self) {
+        self.leaving.store(true, Release);
+        self.signal.give();
+    }
+
+    /// Whether the instance goes away.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Acquire)
+    }
+
+    /// The host calls this way from now on.
+    pub fn set_setup(&self, setup: Setup) {
+        let changed = self.control.lock().setup.replace(setup) != Some(setup);
+        if changed {
+            self.signal.give();
+        }
+    }
+
+    /// How the host calls, once it said so.
+    pub fn setup(&self) -> Option<Setup> {
+        self.control.lock().setup
+    }
+
+    /// The name of the track that the instance is on, if the host told.
+    pub fn track(&self) -> Option<String> {
+        self.control.lock().track.clone()
+    }
+
+    /// The host told the name of the track.
+    pub fn set_track(&self, name: Option<String>) {
+        self.control.lock().track = name;
+    }
+
+    /// What there is to show.
+    pub fn view(&self) -> View {
+        self.control.lock().view.clone()
+    }
+
+    /// Changes what there is to show.
+    pub fn show(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.control.lock().view);
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            situation: Situation::Off,
+            statistics: None,
+            levels: None,
+            engine: None,
+            overridden: None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How an instance stands, in words: what is, why, and what to do about it.
+
+use std::path::PathBuf;
+
+use farsend_ipc::message::{SessionState, Version};
+
+/// How an instance stands, from the musician's point of view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Situation {
+    /// No session is wanted.
+    Off,
+    /// A session is wanted, and the host has not run audio through the plugin yet.
+    HostSilent,
+    /// There is no engine to start.
+    NoEngine {
+        /// Where it was looked for, in this order.
+        looked: Vec<PathBuf>,
+    },
+    /// The engine was started, and does not answer yet.
+    Starting,
+    /// The engine is not there, and will be started again.
+    Restarting {
+        /// What happened to the last one.
+        why: String,
+    },
+    /// The engine does not start, however often it is tried.
+    DoesNotStart {
+        /// What happened to the last one.
+        why: String,
+    },
+    /// The engine is of a version that this plugin cannot talk to.
+    OtherVersion {
+        /// What it is.
+        theirs: Version,
+        /// What this plugin is.
+        ours: Version,
+    },
+    /// What answers is no engine, or not this user's, or cannot be talked to.
+    Unusable {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The engine will not open this session, or it cannot be used.
+    Refused {
+        /// What is wrong, a sentence.
+        why: String,
+        /// What to do about it; may be empty.
+        advice: String,
+    },
+    /// The session is open: the engine says how it does.
+    Session(SessionState),
+}
+
+/// How good a situation is, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing is wanted.
+    Neutral,
+    /// On the way.
+    Waiting,
+    /// As wanted.
+    Good,
+    /// Something has to be done.
+    Bad,
+}
+
+impl Situation {
+    /// A word or two.
+    pub fn headline(&self) -> &'static str {
+        match self {
+            Self::Off => "Not connected",
+            Self::HostSilent => "Ready",
+            Self::NoEngine { .. } => "No engine",
+            Self::Starting => "Starting the engine",
+            Self::Restarting { .. } => "Restarting the engine",
+            Self::DoesNotStart { .. } => "The engine does not start",
+            Self::OtherVersion { .. } => "Another version",
+            Self::Unusable { .. } => "No connection to the engine",
+            Self::Refused { .. } => "Not possible",
+            Self::Session(state) => match state {
+                SessionState::Connecting => "Connecting",
+                SessionState::WaitingForPeer { .. } => "Waiting",
+                SessionState::Calling { .. } => "Calling",
+                SessionState::Connected { .. } => "Connected",
+                SessionState::Quiet { .. } => "Interrupted",
+                SessionState::Failed { .. } => "Failed",
+                SessionState::Ended { .. } => "Ended",
+            },
+        }
+    }
+
+    /// The reason, a sentence; empty where the headline says it all.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Off | Self::Starting => String::new(),
+            Self::HostSilent => "The host has not run audio through this plugin yet.".into(),
+            Self::NoEngine { .. } => "The program \"farsend\" was not found.".into(),
+            Self::Restarting { why } | Self::DoesNotStart { why } | Self::Unusable { why } => {
+                why.clone()
+            }
+            Self::OtherVersion { theirs, ours } => {
+                format!("The engine that runs is Farsend {theirs}; this plugin is {ours}.")
+            }
+            Self::Refused { why, .. } => why.clone(),
+            Self::Session(state) => format!("{state}."),
+        }
+    }
+
+    /// What to do, a sentence; empty where there is nothing to do.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Off | Self::Starting | Self::Restarting { .. } => String::new(),
+            Self::HostSilent => {
+                "Start the host's audio, or press \"Connect now\" to connect before it runs.".into()
+            }
+            Self::NoEngine { looked } => {
+                let looked: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
+                format!(
+                    "Install Farsend again, or set FARSEND_ENGINE to the program's path. Looked in: \
+                     {}.",
+                    looked.join(", ")
+                )
+            }
+            Self::DoesNotStart { .. } => {
+                "Run \"farsend engine\" in a terminal to see what it says; this plugin finds it there."
+                    .into()
+            }
+            Self::OtherVersion { .. } => {
+                "Install plugin and engine from one version, then close all Farsends so that the old \
+                 engine ends."
+                    .into()
+            }
+            Self::Unusable { .. } => {
+                "Close other programs that use Farsend, or run \"farsend engine\" by hand.".into()
+            }
+            Self::Refused { advice, .. } => advice.clone(),
+            Self::Session(state) => match state {
+                SessionState::Connecting | SessionState::Connected { .. } => String::new(),
+                SessionState::WaitingForPeer { port } => format!(
+                    "Tell your peer your address and port {port}. From the internet, your router has \
+                     to forward UDP port {port} to this machine."
+                ),
+                SessionState::Calling { heard_nothing_s: ..2, .. } => String::new(),
+                SessionState::Calling { host, port, .. } => format!(
+                    "Is JackTrip or Farsend running at {host}, waiting at port {port}, and is UDP port \
+                     {port} open there?"
+                ),
+                SessionState::Quiet { .. } => {
+                    "The audio returns by itself when the network or the peer does.".into()
+                }
+                SessionState::Failed { advice, .. } => advice.clone(),
+                SessionState::Ended { .. } => "Connect again when your peer is ready.".into(),
+            },
+        }
+    }
+
+    /// How good it is.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Off => Tone::Neutral,
+            Self::HostSilent | Self::Starting | Self::Restarting { .. } => Tone::Waiting,
+            Self::NoEngine { .. }
+            | Self::DoesNotStart { .. }
+            | Self::OtherVersion { .. }
+            | Self::Unusable { .. }
+            | Self::Refused { .. } => Tone::Bad,
+            Self::Session(state) => match state {
+                SessionState::Connected { .. } => Tone::Good,
+                SessionState::Failed { .. } => Tone::Bad,
+                SessionState::Ended { .. } => Tone::Neutral,
+                _ => Tone::Waiting,
+            },
+        }
+    }
+}

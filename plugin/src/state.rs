@@ -1,0 +1,268 @@
+//! The session that a plugin instance wants, as the host saves it with the project.
+//!
+//! It is one JSON object with a version, under the key `session` of the plugin's persistent fields.
+//! Whatever a host hands back is taken for what it is worth: a field that is missing, or that makes no
+//! sense, has its default, fields of a newer version are left out, and each of these is noted for the
+//! editor.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use nice_plug::prelude::{ParamPtr, Params};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::signal::Signal;
+
+/// The session that a plugin instance wants. Channels, rate and block come from the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Session {
+    /// Whether there should be a connection at all.
+    pub connected: bool,
+    /// Whether we call or are called.
+    pub role: Role,
+    /// The host's name or address; of a [`Role::Client`] only.
+    pub host: String,
+    /// The UDP port of the server: the one that is called, or the one we wait at. Not 0.
+    pub port: u16,
+    /// The UDP port that a client binds, 0 for any that is free.
+    pub local_port: u16,
+    /// Bits of a sample on the wire: one of [`BITS`].
+    pub bits: u8,
+    /// Queue length in packets, in [`QUEUE`].
+    pub queue: u16,
+    /// Packets in a datagram, in [`REDUNDANCY`].
+    pub redundancy: u8,
+    /// Frames in a packet, in [`PERIOD`].
+    pub period: u16,
+}
+
+/// Whether we call or are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Connects to a host.
+    Client,
+    /// Waits for a peer.
+    Server,
+}
+
+/// The sample sizes there are.
+pub const BITS: [u8; 4] = [8, 16, 24, 32];
+/// Queue lengths, in packets.
+pub const QUEUE: std::ops::RangeInclusive<u16> = 1..=512;
+/// Packets in a datagram.
+pub const REDUNDANCY: std::ops::RangeInclusive<u8> = 1..=16;
+/// Frames in a packet.
+pub const PERIOD: std::ops::RangeInclusive<u16> = 1..=8192;
+/// The longest name that a host can have.
+pub const LONGEST_HOST: usize = 255;
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            connected: false,
+            role: Role::Client,
+            host: String::new(),
+            port: 4464,
+            local_port: 0,
+            bits: 16,
+            queue: 4,
+            redundancy: 1,
+            period: 128,
+        }
+    }
+}
+
+impl Session {
+    /// As saved. Every field counts, in the words of [`overlay`](Self::overlay).
+    pub fn to_json(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value["version"] = VERSION.into();
+        value.to_string()
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote, or anything else, and what there is to say of it.
+    pub fn from_json(text: &str) -> (Self, Vec<String>) {
+        let mut session = Self::default();
+        let mut notes = session.overlay(text);
+        if session.connected && session.role == Role::Client && session.host.is_empty() {
+            session.connected = false;
+            notes.push("The saved session names no host to connect to.".into());
+        }
+        (session, notes)
+    }
+
+    /// Takes over the fields that `text`, a JSON object, has. Returns what there is to say of it.
+    pub fn overlay(&mut self, text: &str) -> Vec<String> {
+        let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
+            return vec!["The saved session cannot be read; it was left out.".into()];
+        };
+        let mut reader = FieldReader {
+            fields: &fields,
+            notes: Vec::new(),
+        };
+        if let Some(version) = fields
+            .get("version")
+            .and_then(Value::as_u64)
+            .filter(|v| *v > VERSION)
+        {
+            reader.notes.push(format!(
+                "The session was saved by a newer Farsend (state version {version}, this one knows \
+                 {VERSION}); what this one does not know was left out."
+            ));
+        }
+        reader.take("connected", &mut self.connected, |_| true);
+        reader.take("role", &mut self.role, |_| true);
+        reader.take("host", &mut self.host, |host| is_host(host));
+        reader.take("port", &mut self.port, |port| *port != 0);
+        reader.take("local_port", &mut self.local_port, |_| true);
+        reader.take("bits", &mut self.bits, |bits| BITS.contains(bits));
+        reader.take("queue", &mut self.queue, |queue| QUEUE.contains(queue));
+        reader.take("redundancy", &mut self.redundancy, |n| {
+            REDUNDANCY.contains(n)
+        });
+        reader.take("period", &mut self.period, |period| PERIOD.contains(period));
+        reader.notes
+    }
+
+    /// Takes `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT` for the host to call. False if it is none
+    /// of them, and nothing changes.
+    pub fn set_address(&mut self, text: &str) -> bool {
+        let text = text.trim();
+        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, "")) => (host, None),
+            Some((host, port)) => (host, port.strip_prefix(':').or(Some(""))),
+            // More than one colon without brackets: an IPv6 address.
+            None => match text.split_once(':') {
+                Some((host, port)) if !port.contains(':') => (host, Some(port)),
+                _ => (text, None),
+            },
+        };
+        let port = match port.map(str::parse::<u16>) {
+            None => self.port,
+            Some(Ok(port)) if port != 0 => port,
+            Some(_) => return false,
+        };
+        if host.is_empty() || !is_host(host) {
+            return false;
+        }
+        (self.host, self.port) = (host.to_owned(), port);
+        true
+    }
+}
+
+/// The version of what is saved. Raised when a field changes its meaning, not when one is added.
+const VERSION: u64 = 1;
+
+/// Whether this could be a name or an address, or none yet. Whether it is one, the engine finds out.
+fn is_host(host: &str) -> bool {
+    host.len() <= LONGEST_HOST && !host.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// Takes fields out of a JSON object, and notes those that make no sense.
+struct FieldReader<'a> {
+    fields: &'a Map<String, Value>,
+    notes: Vec<String>,
+}
+
+impl FieldReader<'_> {
+    fn take<T>(&mut self, name: &str, place: &mut T, makes_sense: impl Fn(&T) -> bool)
+    where
+        T: for<'de> Deserialize<'de>,
+    {
+        let Some(value) = self.fields.get(name) else {
+            return;
+        };
+        match T::deserialize(value) {
+            Ok(read) if makes_sense(&read) => *place = read,
+            _ => {
+                let shown: String = value.to_string().chars().take(40).collect();
+                self.notes.push(format!(
+                    "The saved setting \"{name}\" makes no sense ({shown}); it has its default."
+                ));
+            }
+        }
+    }
+}
+
+/// Where an instance's wanted session lives: the host loads and saves it, the editor changes it, and
+/// the supervisor sees to it. For control threads; the audio thread never looks.
+pub struct SessionStore {
+    stored: Mutex<Stored>,
+    changed: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct Stored {
+    session: Session,
+    notes: Vec<String>,
+}
+
+impl SessionStore {
+    /// With the default session. `changed` is given whenever it changes.
+    pub fn new(changed: Arc<Signal>) -> Self {
+        Self {
+            stored: Mutex::default(),
+            changed,
+        }
+    }
+
+    /// The session as it is wanted now.
+    pub fn get(&self) -> Session {
+        self.stored.lock().session.clone()
+    }
+
+    /// Wants this from now on.
+    pub fn set(&self, session: Session) {
+        self.stored.lock().session = session;
+        self.changed.give();
+    }
+
+    /// What there was to say when the session was last loaded, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        self.stored.lock().notes.clone()
+    }
+
+    /// Forgets the notes: somebody read them.
+    pub fn dismiss_notes(&self) {
+        self.stored.lock().notes.clear();
+    }
+}
+
+impl fmt::Debug for SessionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionStore").field(&self.get()).finish()
+    }
+}
+
+/// The persistent field's name in the host's state.
+const KEY: &str = "session";
+
+// SAFETY: there are no parameters in here that a pointer could outlive.
+//
+// By hand rather than by `#[persist]`, which leaves a field that cannot be read as it was, and says so
+// to nobody.
+unsafe impl Params for SessionStore {
+    fn param_map(&self) -> Vec<(String, ParamPtr, String)> {
+        Vec::new()
+    }
+
+    fn serialize_fields(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(KEY.to_owned(), self.get().to_json())])
+    }
+
+    fn deserialize_fields(&self, serialized: &BTreeMap<String, String>) {
+        let (session, notes) = match serialized.get(KEY) {
+            Some(text) => Session::from_json(text),
+            None => (
+                Session::default(),
+                vec!["The host's state holds no session.".into()],
+            ),
+        };
+        *self.stored.lock() = Stored { session, notes };
+        self.changed.give();
+    }
+}

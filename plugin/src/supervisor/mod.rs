@@ -1,0 +1,431 @@
+//! Finds, starts and watches the engine for one plugin instance, on a thread of its own.
+//!
+//! ```text
+//!   nothing wanted, or nobody ──▶ wait for a change
+//!        │ wanted, and in use            ▲
+//!        ▼                               │ not wanted any more
+//!   no connection ── start, connect ──▶ connected ── open ──▶ watch
+//!        ▲                               │
+//!        └───────── engine gone ─────────┘
+//! ```
+//! Each turn of the loop compares what is wanted with what is, takes one step and waits a little; so
+//! whatever is killed, changed or installed in the meantime is met by the next turn.
+
+mod environment;
+mod finder;
+mod starter;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
+use farsend_ipc::message::{self, FromEngine, SessionState, ToEngine, WantedSession};
+use farsend_ipc::runtime::RuntimeDir;
+use farsend_ipc::segment::{PluginEnd, Watch};
+use farsend_rt::clock;
+use farsend_units::Frames;
+
+pub use environment::Environment;
+
+use crate::link::LinkSender;
+use crate::shared::{Setup, Shared};
+use crate::situation::Situation;
+use crate::state::{Role, Session};
+use starter::Start;
+
+/// A running supervisor. Dropping it leaves the session, and waits until the thread has ended: hosts
+/// may unload the module right after.
+#[derive(Debug)]
+pub struct Supervision {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Supervision {
+    /// Starts the thread. Where the system gives none there is no session, and the editor says so.
+    pub fn start(shared: Arc<Shared>, link: LinkSender, environment: Environment) -> Self {
+        let supervisor = Supervisor::new(Arc::clone(&shared), link, environment);
+        let thread = std::thread::Builder::new()
+            .name("farsend-plugin".into())
+            .spawn(move || supervisor.run())
+            .inspect_err(|error| {
+                let why = format!("The system gives no thread: {error}.");
+                shared.show(|view| view.situation = Situation::Unusable { why });
+            });
+        Self {
+            shared,
+            thread: thread.ok(),
+        }
+    }
+}
+
+impl Drop for Supervision {
+    fn drop(&mut self) {
+        self.shared.leave();
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been reported, and there is nothing left to do about it.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Supervisor {
+    shared: Arc<Shared>,
+    link: LinkSender,
+    environment: Environment,
+    attached: Option<Attached>,
+    /// Whether the audio thread may have an end of a segment.
+    linked: bool,
+    /// Why the last engine is no longer there.
+    lost: Option<String>,
+}
+
+/// A connection to an engine.
+struct Attached {
+    connection: ClientConnection,
+    opened: Option<WantedSession>,
+    /// Wanted instead of that, since when.
+    changed: Option<(WantedSession, Instant)>,
+    watch: Option<Watch>,
+    /// What the engine said last of the session.
+    situation: Option<Situation>,
+    /// When to ask for the session again: it cannot go on as it is.
+    retry: Option<Instant>,
+}
+
+impl Attached {
+    fn new(connection: ClientConnection) -> Self {
+        Self {
+            connection,
+            opened: None,
+            changed: None,
+            watch: None,
+            situation: None,
+            retry: None,
+        }
+    }
+
+    /// Whether to ask for this session. A wish that replaces another has to last: numbers are dragged.
+    fn is_time_for(&mut self, wanted: &WantedSession) -> bool {
+        match &self.opened {
+            None => return true,
+            Some(opened) if opened == wanted => {
+                self.changed = None;
+                return false;
+            }
+            Some(_) => {}
+        }
+        match &self.changed {
+            Some((changed, since)) if changed == wanted => since.elapsed() >= SETTLE,
+            _ => {
+                self.changed = Some((wanted.clone(), Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// The session cannot be had now.
+    fn refuse(&mut self, why: String, advice: String) {
+        self.retry = Some(Instant::now() + RETRY);
+        self.situation = Some(Situation::Refused { why, advice });
+    }
+
+    /// For how long the engine's audio thread has given no sign of life, though the host calls.
+    fn silence(&self) -> Option<Duration> {
+        let (watch, now) = (self.watch.as_ref()?, clock::now());
+        let called = watch
+            .host_call()
+            .is_some_and(|call| now.since(call.at) < TURN * 4);
+        watch
+            .engine_silence(now)
+            .filter(|silence| called && *silence > SILENCE_LIMIT)
+    }
+}
+
+/// What there is to do.
+enum Goal {
+    /// No session, for now.
+    Nothing(Situation, Option<Duration>),
+    /// This one.
+    Session(Box<WantedSession>),
+}
+
+impl Supervisor {
+    fn new(shared: Arc<Shared>, link: LinkSender, environment: Environment) -> Self {
+        Self {
+            shared,
+            link,
+            environment,
+            attached: None,
+            linked: false,
+            lost: None,
+        }
+    }
+
+    fn run(mut self) {
+        while !self.shared.is_leaving() {
+            self.link.collect();
+            match self.goal() {
+                Goal::Nothing(situation, patience) => self.rest(situation, patience),
+                Goal::Session(wanted) => self.pursue(&wanted),
+            }
+        }
+    }
+
+    fn goal(&self) -> Goal {
+        let (session, said) = self.environment.apply(self.shared.params.session.get());
+        self.shared.show(|view| view.overridden = said);
+        if !session.connected {
+            return Goal::Nothing(Situation::Off, None);
+        }
+        match self.shared.setup() {
+            Some(setup) if self.shared.is_in_use() => {
+                let name = self.shared.track().unwrap_or_else(|| "Farsend".into());
+                Goal::Session(Box::new(wanted(&session, setup, name)))
+            }
+            // The audio thread gives no signal: look for it.
+            Some(_) => Goal::Nothing(Situation::HostSilent, Some(TURN)),
+            None => Goal::Nothing(Situation::HostSilent, None),
+        }
+    }
+
+    /// Has no session, and waits for something to change.
+    fn rest(&mut self, situation: Situation, patience: Option<Duration>) {
+        self.attached = None;
+        self.lost = None;
+        starter::ended();
+        self.show(situation);
+        self.shared
+            .show(|view| (view.statistics, view.levels, view.engine) = (None, None, None));
+        if self.linked {
+            // What the segment still holds fades out by itself; then it is of no more use.
+            self.shared.signal().wait(Some(FADE));
+            if matches!(self.goal(), Goal::Nothing(..)) {
+                self.link.install(None);
+                self.linked = false;
+            }
+        } else {
+            self.shared.signal().wait(patience);
+        }
+    }
+
+    /// One step towards this session, or a look at how it does.
+    fn pursue(&mut self, wanted: &WantedSession) {
+        let Some(mut attached) = self.attached.take().or_else(|| self.attach()) else {
+            self.shared.signal().wait(Some(TURN));
+            return;
+        };
+        match self.converse(&mut attached, wanted) {
+            Ok(()) => self.attached = Some(attached),
+            Err(error) => {
+                self.lost = Some(starter::ended().unwrap_or_else(|| lost(&error)));
+                self.shared
+                    .show(|view| (view.statistics, view.engine) = (None, None));
+                self.show_lost();
+            }
+        }
+    }
+
+    /// Connects to the engine, or sees to it that one starts.
+    fn attach(&mut self) -> Option<Attached> {
+        let directory = match self.environment.runtime_dir() {
+            Ok(directory) => directory,
+            Err(error) => {
+                self.show(Situation::Unusable {
+                    why: sentence(&error),
+                });
+                return None;
+            }
+        };
+        match connect(&directory.socket(), VERSION, CONNECT_PATIENCE) {
+            Ok(connection) => {
+                let engine = connection.theirs().program.clone();
+                self.shared.show(|view| view.engine = Some(engine));
+                self.lost = None;
+                Some(Attached::new(connection))
+            }
+            Err(ConnectError::NoEngine { .. }) => {
+                self.start_engine(&directory);
+                None
+            }
+            Err(ConnectError::OtherVersion { ours, theirs }) => {
+                self.show(Situation::OtherVersion { theirs, ours });
+                None
+            }
+            Err(error) => {
+                self.show(Situation::Unusable {
+                    why: sentence(&error),
+                });
+                None
+            }
+        }
+    }
+
+    fn start_engine(&mut self, directory: &RuntimeDir) {
+        match starter::start(self.environment.engine.as_deref(), directory) {
+            Start::Underway => self.show_lost(),
+            Start::Ends { why } | Start::Fails { why } => {
+                self.show(Situation::DoesNotStart { why });
+            }
+            Start::Silent => {
+                let why = "It was started, but it does not answer.".into();
+                self.show(Situation::DoesNotStart { why });
+            }
+            Start::Missing { looked } => self.show(Situation::NoEngine { looked }),
+        }
+    }
+
+    /// One exchange with the engine, of up to a turn.
+    fn converse(
+        &mut self,
+        attached: &mut Attached,
+        wanted: &WantedSession,
+    ) -> Result<(), ConnectionError> {
+        let due = attached.retry.is_some_and(|retry| retry <= Instant::now());
+        if due || attached.is_time_for(wanted) {
+            attached
+                .connection
+                .send(&ToEngine::Open(wanted.clone()), SEND_PATIENCE)?;
+            attached.opened = Some(wanted.clone());
+            attached.retry = None;
+            if !due {
+                attached.situation = Some(Situation::Session(SessionState::Connecting));
+            }
+        }
+        if let Some(message) = attached.connection.receive(TURN)? {
+            self.hear(attached, message);
+        }
+        if let Some(silence) = attached.silence() {
+            let seconds = silence.as_secs();
+            let why = format!("The engine has given no sign of life for {seconds} s.");
+            self.show(Situation::Unusable { why });
+        } else if let Some(situation) = &attached.situation {
+            self.show(situation.clone());
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, attached: &mut Attached, message: FromEngine) {
+        match message {
+            FromEngine::Opened { .. } => self.take_on(attached),
+            FromEngine::State(state) => {
+                let over = matches!(
+                    state,
+                    SessionState::Failed { .. } | SessionState::Ended { .. }
+                );
+                attached.retry = over.then(|| Instant::now() + RETRY);
+                attached.situation = Some(Situation::Session(state));
+            }
+            FromEngine::Statistics(statistics) => {
+                self.shared
+                    .show(|view| view.statistics = Some(Arc::from(statistics)));
+            }
+            FromEngine::Refused { why, advice } => attached.refuse(why, advice),
+            FromEngine::Status(_) => {}
+        }
+    }
+
+    /// Gives the audio thread the segment that just came.
+    fn take_on(&mut self, attached: &mut Attached) {
+        let opened = attached.connection.take_segment().map(PluginEnd::open);
+        match opened {
+            Some(Ok(end)) => {
+                attached.watch = Some(end.watch());
+                let levels = end.levels();
+                self.shared.show(|view| view.levels = Some(levels));
+                self.link.install(Some(end));
+                self.linked = true;
+            }
+            Some(Err(error)) => attached.refuse(sentence(&error), ONE_VERSION.into()),
+            None => {
+                attached.refuse(
+                    "The engine handed over no memory.".into(),
+                    ONE_VERSION.into(),
+                );
+            }
+        }
+    }
+
+    fn show_lost(&self) {
+        self.show(match &self.lost {
+            Some(why) => Situation::Restarting { why: why.clone() },
+            None => Situation::Starting,
+        });
+    }
+
+    fn show(&self, situation: Situation) {
+        self.shared.show(|view| view.situation = situation);
+    }
+}
+
+/// What to ask of the engine.
+fn wanted(session: &Session, setup: Setup, name: String) -> WantedSession {
+    let (role, port, peer_port) = match session.role {
+        Role::Client => (message::Role::Client, session.local_port, session.port),
+        Role::Server => (message::Role::Server, session.port, 0),
+    };
+    WantedSession {
+        role,
+        host: session.host.clone(),
+        port,
+        peer_port,
+        send: setup.channels,
+        receive: setup.channels,
+        bits: session.bits,
+        queue: session.queue,
+        redundancy: session.redundancy,
+        period: Frames(session.period.into()),
+        rate: setup.rate,
+        block: setup.block,
+        name,
+    }
+}
+
+fn lost(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::Closed => "The engine is gone.".into(),
+        error => sentence(error),
+    }
+}
+
+/// An error with its causes.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    let text = words.join(": ");
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+/// This plugin's version, for the greeting.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long a turn waits: so long does a wish take to be noticed.
+const TURN: Duration = Duration::from_millis(50);
+
+/// How long a new connection may take; the instance cannot go away in the meantime.
+const CONNECT_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a message may take to be sent.
+const SEND_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a change of the wanted session has to last.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// How long after a failure the session is asked for again.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// How long a segment lasts that nobody fills.
+const FADE: Duration = Duration::from_millis(200);
+
+/// How old the last sign of life of the engine's audio thread may be.
+const SILENCE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What to do when plugin and engine do not fit together.
+const ONE_VERSION: &str = "Install plugin and engine from one version.";
