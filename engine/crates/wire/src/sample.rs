@@ -122,7 +122,8 @@ impl SampleFormat {
     }
 }
 
-/// `x * scale` to the nearest whole number within ±`scale`, and 0 for what is not a number.
+/// `x * scale` to the nearest whole number within ±`scale`. The lower 16 bits are 0 for what is not a
+/// number.
 ///
 /// Adding [`ROUNDING`] leaves the whole number in the low bits of the sum: rounding without a branch
 /// or a call. It rounds halves to even where JackTrip rounds them away from zero; with scales of 127
@@ -134,13 +135,14 @@ fn nearest(x: f32, scale: f64) -> i32 {
     (scaled + ROUNDING).to_bits() as i32
 }
 
-/// `x * 2^23` rounded down, within 24 bits, and 0 for what is not a number.
+/// `x * 2^23` rounded down to within 24 bits. The lower 24 bits are 0 for what is not a number.
 #[inline(always)]
 fn floor_24(x: f32) -> i32 {
-    // All of this is exact in a float: the scale is a power of two, both bounds have 24 bits.
-    let scaled = (x * 8_388_608.0).clamp(-8_388_608.0, 8_388_607.0);
-    let whole = scaled as i32;
-    whole - i32::from(whole as f32 > scaled)
+    // By way of the nearest whole number, which needs neither a branch nor a call; all of it is exact.
+    let scaled = (f64::from(x) * 8_388_608.0).clamp(-8_388_608.0, 8_388_607.0);
+    let sum = scaled + ROUNDING;
+    let rounded_up = sum - ROUNDING > scaled;
+    sum.to_bits() as i32 - i32::from(rounded_up)
 }
 
 /// 1.5 * 2^52: a double of this size has no bits left for fractions.
