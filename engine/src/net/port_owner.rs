@@ -9,6 +9,15 @@ pub(super) fn find(port: u16) -> Option<String> {
     let link = format!("socket:[{inode}]");
     let mut processes = std::fs::read_dir("/proc").ok()?.flatten();
     let holder = processes.find(|process| {
+        // Beside the processes, /proc has links to our own: `self`, `thread-self`.
+        if process
+            .file_name()
+            .to_string_lossy()
+            .parse::<u32>()
+            .is_err()
+        {
+            return false;
+        }
         let Ok(open) = std::fs::read_dir(process.path().join("fd")) else {
             return false;
         };

@@ -25,7 +25,7 @@ pub enum Conceal {
     Fade,
     /// Silence, with ramps of 1.3 ms.
     Zero,
-    /// The last period over and over, for ever; 5 ms of cross-fade on return.
+    /// The last period (as many as make 20 ms) over and over, for ever; 5 ms of cross-fade on return.
     Wavetable,
 }
 
@@ -110,7 +110,7 @@ impl Weaver {
             fade: rising(fade).rev().collect(),
             cross: rising(cross).collect(),
             tail: filled(channels.get() * cross),
-            turn: cross,
+            turn: 4 * cross,
             channels: 0,
             sounding: 0,
         }
@@ -119,7 +119,8 @@ impl Weaver {
     /// Audio comes with this many channels (no more than in `new`) in such periods from now on.
     pub(crate) fn set_format(&mut self, period: Frames, channels: usize) {
         let period = period.get().max(1);
-        self.turn = self.cross.len().div_ceil(period) * period;
+        // Periods enough that the seam is a small part of them.
+        self.turn = (4 * self.cross.len()).div_ceil(period) * period;
         self.channels = channels.min(self.history.len() / self.ring);
         if self.channels > self.sounding {
             self.history[self.sounding * self.ring..self.channels * self.ring].fill(0.0);

@@ -3,6 +3,8 @@
 //! Everything that the audio thread would do runs under `assert_no_alloc`.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+use std::f64::consts::TAU;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
@@ -109,13 +111,22 @@ impl Scene {
     }
 
     pub fn run(&self) -> Trace {
-        self.run_with(|_, _| {})
+        self.run_arrivals(self.arrivals())
     }
 
-    /// Runs the scene; `meddle` is called before each block with its first frame.
-    pub fn run_with(&self, mut meddle: impl FnMut(usize, &mut JitterBuffer)) -> Trace {
+    /// Runs the scene with these arrivals, in order of their time.
+    pub fn run_arrivals(&self, arrivals: Vec<(MonoTime, i64)>) -> Trace {
+        self.run_with(arrivals, |_, _| {})
+    }
+
+    /// The same; `meddle` is called before each block with its first frame.
+    pub fn run_with(
+        &self,
+        arrivals: Vec<(MonoTime, i64)>,
+        mut meddle: impl FnMut(usize, &mut JitterBuffer),
+    ) -> Trace {
+        LazyLock::force(&NOTES);
         let mut buffer = self.buffer();
-        let arrivals = self.arrivals();
         let (mut came, mut frames) = (0, 0usize);
         let total = (self.seconds * f64::from(RATE.0)) as usize;
         let mut trace = Trace {
@@ -126,7 +137,14 @@ impl Scene {
             target: 0,
             drift: None,
         };
-        let mut seen = vec![false; arrivals.len() * 2 + 2];
+        let mut seen = vec![
+            false;
+            arrivals
+                .iter()
+                .map(|(_, n)| *n as usize + 1)
+                .max()
+                .unwrap_or(0)
+        ];
         for block in self.blocks.iter().cycle() {
             if frames >= total {
                 break;
@@ -233,22 +251,29 @@ pub fn frame_of(sample: f32) -> i64 {
 
 /// A sine of 440 Hz at -6 dB, another phase in every channel.
 pub fn sine(channel: usize, frame: i64) -> f32 {
-    (std::f64::consts::TAU * (frame as f64 * 440.0 / 48_000.0 + channel as f64 * 0.1)).sin() as f32
-        * 0.5
+    (TAU * (frame as f64 * 440.0 / 48_000.0 + channel as f64 * 0.1)).sin() as f32 * 0.5
 }
 
 /// Notes of a plucked instrument, four a second: attacks, partials, decays.
 pub fn music(channel: usize, frame: i64) -> f32 {
-    let note = frame.div_euclid(12_000);
-    let t = frame.rem_euclid(12_000) as f64 / 48_000.0;
-    let pitch = 110.0 * 2f64.powf(((note * 7 + channel as i64 * 4) % 24) as f64 / 12.0);
-    let partials = (1..=8).map(|k| {
-        let k = f64::from(k);
-        (std::f64::consts::TAU * pitch * k * t).sin() / k * (-t * 6.0 * k).exp()
-    });
-    (partials.sum::<f64>() * 0.3 * (1.0 - (-t * 500.0).exp()) * ((0.25 - t) * 200.0).min(1.0))
-        as f32
+    let note = (frame.div_euclid(NOTE) * 7 + channel as i64 * 4).rem_euclid(24);
+    NOTES[(note * NOTE + frame.rem_euclid(NOTE)) as usize]
 }
+
+/// Two octaves, one note after the other.
+static NOTES: LazyLock<Vec<f32>> = LazyLock::new(|| {
+    let sample = |i: i64| {
+        let pitch = 110.0 * 2f64.powf((i / NOTE) as f64 / 12.0);
+        let t = (i % NOTE) as f64 / 48_000.0;
+        let partials = (1..=8)
+            .map(f64::from)
+            .map(|k| (TAU * pitch * k * t).sin() / k * (-t * 6.0 * k).exp());
+        let attack = 1.0 - (-t * 500.0).exp();
+        (partials.sum::<f64>() * 0.3 * attack * ((0.25 - t) * 200.0).min(1.0)) as f32
+    };
+    (0..24 * NOTE).map(sample).collect()
+});
+const NOTE: i64 = 12_000;
 
 /// The largest step from one sample to the next in the signal itself.
 pub fn steepest(signal: fn(usize, i64) -> f32, channels: usize) -> f32 {

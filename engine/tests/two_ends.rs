@@ -1,0 +1,281 @@
+//! Two ends in one process, joined by real sockets and driven period by period: what arrives, and that nothing is
+//! allocated on the way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use farsend::audio::AudioPath;
+use farsend::engine::{Desk, Session};
+use farsend::peers::LinkEvent;
+use farsend::settings::{Role, SessionSettings};
+use farsend_protocol::jacktrip::Event;
+use farsend_units::{Channels, Frames, SampleRate};
+use farsend_wire::sample::SampleFormat;
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+const RATE: SampleRate = SampleRate::HZ_48000;
+const PERIOD: usize = 64;
+
+fn settings(channels: u8) -> SessionSettings {
+    SessionSettings {
+        bind_port: 0,
+        send: Channels(channels),
+        receive: Channels(channels),
+        queue: 2,
+        ..SessionSettings::default()
+    }
+}
+
+fn server(settings: SessionSettings) -> (Box<AudioPath>, Desk) {
+    let Session { path, desk } = build(&settings);
+    (path, desk)
+}
+
+fn client(settings: SessionSettings, of: &Desk) -> (Box<AudioPath>, Desk) {
+    let role = Role::Client {
+        host: "127.0.0.1".into(),
+        port: of.port,
+    };
+    let Session { path, desk } = build(&SessionSettings { role, ..settings });
+    (path, desk)
+}
+
+fn build(settings: &SessionSettings) -> Session {
+    Session::build(settings, RATE, Frames(PERIOD as u32), Frames(PERIOD as u32)).unwrap()
+}
+
+/// A sample that tells its channel and frame, exact in 16 bits.
+fn ramp(channel: usize, frame: usize) -> f32 {
+    let k = (37 * frame + 4096 * channel) % 65536;
+    (k as f32 - 32768.0) / 32768.0
+}
+
+/// Runs one period of `path`: `input(channel, frame)` goes out. Returns what was played.
+fn period(
+    path: &mut AudioPath,
+    channels: usize,
+    input: impl Fn(usize, usize) -> f32,
+) -> Vec<Vec<f32>> {
+    let inputs: Vec<Vec<f32>> = (0..channels)
+        .map(|c| (0..PERIOD).map(|i| input(c, i)).collect())
+        .collect();
+    let mut outputs = vec![vec![0.0f32; PERIOD]; channels];
+    let ins: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outs: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    assert_no_alloc(|| path.period(&ins, &mut outs));
+    outputs
+}
+
+fn events(desk: &mut Desk) -> Vec<LinkEvent> {
+    std::iter::from_fn(|| desk.events.pop().ok()).collect()
+}
+
+/// Sends a ramp for `periods` from a client to a server that loops back; returns channel by channel what came back.
+fn there_and_back(
+    channels: u8,
+    samples: SampleFormat,
+    redundancy: u8,
+    periods: usize,
+) -> Vec<Vec<f32>> {
+    let wide = SessionSettings {
+        samples: Some(samples),
+        redundancy,
+        ..settings(channels)
+    };
+    let (mut far, mut far_desk) = server(SessionSettings {
+        loopback: true,
+        ..wide.clone()
+    });
+    let (mut near, _near_desk) = client(wide, &far_desk);
+    let mut heard = vec![Vec::new(); channels.into()];
+    for n in 0..periods {
+        let back = period(&mut near, channels.into(), |c, i| ramp(c, n * PERIOD + i));
+        heard
+            .iter_mut()
+            .zip(back)
+            .for_each(|(all, more)| all.extend(more));
+        period(&mut far, channels.into(), |_, _| 0.0);
+    }
+    assert!(matches!(
+        events(&mut far_desk)[..],
+        [LinkEvent::Peer(Event::Arrived { .. })]
+    ));
+    heard
+}
+
+#[test]
+fn what_is_sent_comes_back_to_the_sample_in_every_channel() {
+    for (channels, samples, redundancy) in [
+        (2, SampleFormat::F32, 1),
+        (8, SampleFormat::I24, 2),
+        (64, SampleFormat::F32, 1),
+    ] {
+        let heard = there_and_back(channels, samples, redundancy, 200);
+        let sent_at = |c: usize, i: usize| heard[c][i] == ramp(c, i - delay(&heard[c]));
+        let settled = 100 * PERIOD..200 * PERIOD;
+        for channel in 0..channels.into() {
+            assert!(
+                settled.clone().all(|i| sent_at(channel, i)),
+                "channel {channel} of {channels}"
+            );
+        }
+    }
+}
+
+/// Frames between a ramp and its return.
+fn delay(heard: &[f32]) -> usize {
+    let at = 150 * PERIOD;
+    (0..100 * PERIOD)
+        .find(|delay| (0..8).all(|i| heard[at + i] == ramp(0, at + i - delay)))
+        .expect("the ramp comes back")
+}
+
+#[test]
+fn a_server_answers_in_the_bits_of_its_caller() {
+    let (mut far, mut far_desk) = server(SessionSettings {
+        loopback: true,
+        ..settings(1)
+    });
+    let wide = SessionSettings {
+        samples: Some(SampleFormat::I24),
+        ..settings(1)
+    };
+    let (mut near, mut near_desk) = client(wide, &far_desk);
+    for _ in 0..50 {
+        period(&mut near, 1, |_, _| 0.1);
+        period(&mut far, 1, |_, _| 0.0);
+    }
+    let format = near_desk
+        .statistics
+        .read()
+        .format
+        .expect("the server was heard");
+    assert_eq!(format.samples, SampleFormat::I24);
+    assert_eq!(events(&mut near_desk).len(), 1);
+    assert_eq!(events(&mut far_desk).len(), 1);
+}
+
+#[test]
+fn a_goodbye_reaches_the_peer_and_the_next_caller_is_welcome() {
+    let (mut far, mut far_desk) = server(settings(2));
+    let (mut near, _desk) = client(settings(2), &far_desk);
+    for _ in 0..20 {
+        period(&mut near, 2, |_, _| 0.0);
+        period(&mut far, 2, |_, _| 0.0);
+    }
+    near.leave();
+    period(&mut far, 2, |_, _| 0.0);
+    let happened = events(&mut far_desk);
+    assert!(
+        matches!(
+            happened[..],
+            [
+                LinkEvent::Peer(Event::Arrived { .. }),
+                LinkEvent::Peer(Event::Left)
+            ]
+        ),
+        "{happened:?}"
+    );
+    assert!(!far.has_peer());
+
+    let (mut next, _desk) = client(settings(2), &far_desk);
+    for _ in 0..20 {
+        period(&mut next, 2, |_, _| 0.0);
+        period(&mut far, 2, |_, _| 0.0);
+    }
+    assert!(far.has_peer());
+}
+
+#[test]
+fn a_stranger_is_counted_and_not_heard() {
+    let (mut far, mut far_desk) = server(settings(1));
+    let (mut near, _desk) = client(settings(1), &far_desk);
+    let (mut stranger, _desk) = client(settings(1), &far_desk);
+    for _ in 0..40 {
+        period(&mut near, 1, |_, _| 0.25);
+        period(&mut far, 1, |_, _| 0.0);
+    }
+    for _ in 0..40 {
+        period(&mut near, 1, |_, _| 0.25);
+        period(&mut stranger, 1, |_, _| -1.0);
+        let heard = period(&mut far, 1, |_, _| 0.0);
+        assert!(
+            heard[0].iter().all(|x| (x - 0.25).abs() < 1e-4),
+            "{:?}",
+            heard[0]
+        );
+    }
+    stranger.leave();
+    period(&mut far, 1, |_, _| 0.0);
+    assert!(far.has_peer(), "a stranger's goodbye is nobody's");
+    let counts = far_desk.statistics.read().peer;
+    assert!(
+        counts.strangers >= 42 && counts.stranger_stops == 2,
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn rates_that_differ_are_told_at_both_ends() {
+    let (mut far, mut far_desk) = server(settings(1));
+    let role = Role::Client {
+        host: "127.0.0.1".into(),
+        port: far_desk.port,
+    };
+    let other = SessionSettings {
+        role,
+        ..settings(1)
+    };
+    let period_frames = Frames(PERIOD as u32);
+    let Session { mut path, mut desk } =
+        Session::build(&other, SampleRate::HZ_44100, period_frames, period_frames).unwrap();
+    for _ in 0..20 {
+        period(&mut path, 1, |_, _| 0.5);
+        let heard = period(&mut far, 1, |_, _| 0.0);
+        assert_eq!(
+            heard[0], [0.0; PERIOD],
+            "audio of another rate is not played"
+        );
+    }
+    for desk in [&mut far_desk, &mut desk] {
+        let told = events(desk);
+        assert!(
+            told.iter()
+                .any(|event| matches!(event, LinkEvent::Unplayable(_))),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn hostile_datagrams_do_nothing_but_count() {
+    let (mut far, mut far_desk) = server(settings(2));
+    let out = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = SocketAddr::from(([127, 0, 0, 1], far_desk.port));
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    for size in (0..200).chain([1000, 9000, 60_000]) {
+        let bytes: Vec<u8> = (0..size).map(|_| next() as u8).collect();
+        out.send_to(&bytes, to).unwrap();
+        out.send_to(&vec![0xff; size], to).unwrap();
+        period(&mut far, 2, |_, _| 0.0);
+    }
+    std::thread::sleep(Duration::from_millis(10));
+    period(&mut far, 2, |_, _| 0.0);
+    assert!(!far.has_peer());
+    assert!(far_desk.statistics.read().peer.malformed > 300);
+    let (mut near, _desk) = client(settings(2), &far_desk);
+    for _ in 0..20 {
+        period(&mut near, 2, |_, _| 0.0);
+        period(&mut far, 2, |_, _| 0.0);
+    }
+    assert!(far.has_peer(), "a real peer is still welcome");
+}
