@@ -35,6 +35,13 @@ pub struct Report {
     pub xruns: u32,
 }
 
+impl Report {
+    /// Whether JACK kept its time throughout.
+    pub fn is_undisturbed(&self) -> bool {
+        self.missed == 0 && self.xruns == 0
+    }
+}
+
 /// A recording, by channel.
 #[derive(Debug, Clone)]
 pub struct Recording {

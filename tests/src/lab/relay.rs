@@ -123,6 +123,8 @@ fn carry(
     stop: &AtomicBool,
     client: &caller::Address,
 ) {
+    // A busy machine is not to be taken for a bad network; without the right to it, it may be.
+    let _ = farsend_rt::promote_current_thread(9);
     let count = if up {
         &counts.to_server
     } else {

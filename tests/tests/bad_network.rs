@@ -1,0 +1,180 @@
+//! A seeded bad network between Farsend and the real JackTrip: what redundancy repairs, what the counters tell
+//! of the rest.
+
+use farsend_netsim::{Jitter, Loss, PathConfig};
+use farsend_tests::lab::session::{Kind, Session, Setup};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::signal::{Depth, Heard, listen};
+use std::time::Duration;
+
+const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
+
+/// Every twentieth datagram, never two in a row.
+const SINGLE_LOSSES: Loss = Loss::Bursts {
+    rate: 0.05,
+    length: 1.0,
+};
+
+/// Of a packet, in frames.
+const PERIOD: u64 = 128;
+
+/// How long it fades back in after a loss, in frames: 5 ms.
+const FADE: u64 = 240;
+
+#[test]
+fn with_two_copies_single_losses_are_not_heard_at_either_end() {
+    on_a_private_machine(NEEDS, |machine| {
+        let network = PathConfig {
+            seed: 2,
+            loss: SINGLE_LOSSES,
+            ..PathConfig::default()
+        };
+        let setup = Setup {
+            redundancy: 2,
+            queue: 6,
+            network: Some(network),
+            ..Setup::STEREO
+        };
+        let mut session = Session::start(machine, setup);
+        assert_everything_is_heard(At::BothEnds, &session, machine);
+        let swallowed = session
+            .relay
+            .as_ref()
+            .expect("there is one")
+            .to_server()
+            .lost;
+        let counts = session.server.farsend().next_statistics();
+        assert!(
+            swallowed > 10 && counts.lost == 0,
+            "{swallowed} swallowed, {counts:?}"
+        );
+        assert!(
+            counts.revived >= swallowed - 10,
+            "{swallowed} swallowed, {counts:?}"
+        );
+    });
+}
+
+#[test]
+fn three_copies_repair_what_jacktrip_loses_on_the_way_to_a_client() {
+    on_a_private_machine(NEEDS, |machine| {
+        let network = PathConfig {
+            seed: 3,
+            loss: SINGLE_LOSSES,
+            ..PathConfig::default()
+        };
+        let (server, client) = (Kind::Jacktrip, Kind::Farsend);
+        let setup = Setup {
+            server,
+            client,
+            redundancy: 3,
+            queue: 6,
+            network: Some(network),
+            ..Setup::STEREO
+        };
+        let session = Session::start(machine, setup);
+        assert_everything_is_heard(At::BothEnds, &session, machine);
+    });
+}
+
+#[test]
+fn without_copies_the_lost_counter_tells_what_is_missing() {
+    on_a_private_machine(NEEDS, |machine| {
+        let network = PathConfig {
+            seed: 4,
+            loss: SINGLE_LOSSES,
+            ..PathConfig::default()
+        };
+        let mut session = Session::start(
+            machine,
+            Setup {
+                network: Some(network),
+                ..Setup::STEREO
+            },
+        );
+        let before = session.server.farsend().next_statistics();
+        let (at_a, _) = session.record(machine, 144_000);
+        let counts = session.server.farsend().next_statistics();
+        let swallowed = session
+            .relay
+            .as_ref()
+            .expect("there is one")
+            .to_server()
+            .lost;
+        assert!(counts.lost > 30, "{counts:?}");
+        // Losses before the first datagram are not known, and some may be on their way.
+        assert!(
+            swallowed.abs_diff(counts.lost) <= 12,
+            "{swallowed} swallowed, {counts:?}"
+        );
+        let heard = listen(&at_a.channels[0], 0, Depth::Bits16, 1);
+        assert!(heard.lines.len() == 1, "the delay moved: {heard:?}");
+        let (missing, counted) = (heard.wrong.len() as u64, counts.lost - before.lost);
+        let samples = heard.wrong_samples() as u64;
+        assert!(
+            samples <= counted * (PERIOD + FADE),
+            "{samples} samples, {counted} counted: {heard:?}"
+        );
+        assert!(
+            (1..=counted).contains(&missing),
+            "{missing} holes, {counted} counted: {heard:?}"
+        );
+        // The recording is most of the time between the two looks.
+        assert!(
+            missing * 3 > counted,
+            "{missing} holes, {counted} counted: {heard:?}"
+        );
+    });
+}
+
+#[test]
+fn jitter_copies_and_overtaking_are_not_heard() {
+    on_a_private_machine(NEEDS, |machine| {
+        let network = PathConfig {
+            seed: 5,
+            delay: Duration::from_millis(5),
+            jitter: Jitter::Uniform(Duration::from_millis(6)),
+            duplicate: 0.05,
+            reorder: 0.05,
+            reorder_by: Duration::from_millis(6),
+            ..PathConfig::default()
+        };
+        let setup = Setup {
+            queue: 12,
+            network: Some(network),
+            ..Setup::STEREO
+        };
+        let mut session = Session::start(machine, setup);
+        assert_everything_is_heard(At::TheServer, &session, machine);
+        let counts = session.server.farsend().next_statistics();
+        assert!(counts.duplicate > 10 && counts.lost == 0, "{counts:?}");
+    });
+}
+
+/// Which ends a network must not be heard at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    BothEnds,
+    TheServer,
+}
+
+/// At least one of a few recordings is whole. Each has some forty losses, so what is not repaired shows in all of
+/// them; what a busy machine does to JackTrip, whose threads have no priority, does not.
+fn assert_everything_is_heard(ends: At, session: &Session, machine: &Machine) {
+    let mut faults = Vec::new();
+    for _ in 0..4 {
+        let (at_a, at_b) = session.record(machine, 96_000);
+        let heard =
+            [at_a, at_b].map(|recording| listen(&recording.channels[0], 0, Depth::Bits16, 1));
+        let asked = if ends == At::BothEnds {
+            &heard[..]
+        } else {
+            &heard[..1]
+        };
+        if asked.iter().all(Heard::is_whole) {
+            return;
+        }
+        faults.push(heard);
+    }
+    panic!("{faults:?}");
+}

@@ -1,0 +1,295 @@
+//! Farsend and the real JackTrip hear each other to the sample, whichever of them waits for the other.
+//!
+//! Both ends play a ramp and record what they hear, on two JACK dummy servers; every sample has to be what the
+//! bit depth makes of the one that was played, and the delay has to stay.
+
+use farsend_tests::lab::jack::JackClock;
+use farsend_tests::lab::probe::Recording;
+use farsend_tests::lab::session::{Kind, Session, Setup};
+use farsend_tests::lab::{Need, on_a_private_machine};
+use farsend_tests::signal::{Depth, listen};
+
+const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
+
+const AS_SERVER: Setup = Setup::STEREO;
+
+const AS_CLIENT: Setup = Setup {
+    server: Kind::Jacktrip,
+    client: Kind::Farsend,
+    ..Setup::STEREO
+};
+
+/// Runs the session on a private machine; everything that is played has to be heard at the other end.
+///
+/// JackTrip's threads have no real-time priority: on a busy machine it sends and plays late, and its buffer moves.
+/// That is not held against us: another recording of the same session is made, a few times.
+macro_rules! both_hear_everything {
+    ($setup:expr) => {
+        on_a_private_machine(NEEDS, |machine| {
+            let setup: Setup = $setup;
+            let session = Session::start(machine, setup);
+            let mut attempts = (0..ATTEMPTS).map(|_| session.record(machine, setup.clock.rate));
+            let whole = |(at_a, at_b): &(Recording, Recording)| {
+                find_fault(at_a, setup.depth).is_none() && find_fault(at_b, setup.depth).is_none()
+            };
+            if !attempts.by_ref().any(|both| whole(&both)) {
+                let (at_server, at_client) = session.record(machine, setup.clock.rate);
+                assert_whole("at the server", &at_server, setup.depth);
+                assert_whole("at the client", &at_client, setup.depth);
+            }
+        })
+    };
+}
+
+/// Recordings before the last.
+const ATTEMPTS: usize = 3;
+
+mod as_server {
+    use super::*;
+
+    #[test]
+    fn stereo_at_16_bit_is_exact() {
+        both_hear_everything!(AS_SERVER);
+    }
+
+    #[test]
+    fn stereo_at_8_bit_is_exact() {
+        both_hear_everything!(Setup {
+            depth: Depth::Bits8,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn stereo_at_24_bit_is_exact() {
+        both_hear_everything!(Setup {
+            depth: Depth::Bits24,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn eight_channels_are_exact() {
+        both_hear_everything!(Setup {
+            down: 8,
+            up: 8,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn periods_of_64_frames_are_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(48_000, 64),
+            queue: 8,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn periods_of_256_frames_are_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(48_000, 256),
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn two_copies_are_exact() {
+        both_hear_everything!(Setup {
+            redundancy: 2,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn three_copies_are_exact() {
+        both_hear_everything!(Setup {
+            redundancy: 3,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn two_channels_down_and_one_up_are_exact() {
+        both_hear_everything!(Setup {
+            down: 2,
+            up: 1,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn one_channel_down_and_four_up_are_exact() {
+        both_hear_everything!(Setup {
+            down: 1,
+            up: 4,
+            ..AS_SERVER
+        });
+    }
+
+    #[test]
+    fn a_rate_of_96_khz_is_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(96_000, 256),
+            ..AS_SERVER
+        });
+    }
+}
+
+mod as_client {
+    use super::*;
+
+    #[test]
+    fn stereo_at_16_bit_is_exact() {
+        both_hear_everything!(AS_CLIENT);
+    }
+
+    #[test]
+    fn stereo_at_8_bit_is_exact() {
+        both_hear_everything!(Setup {
+            depth: Depth::Bits8,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn stereo_at_24_bit_is_exact() {
+        both_hear_everything!(Setup {
+            depth: Depth::Bits24,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn eight_channels_are_exact() {
+        both_hear_everything!(Setup {
+            down: 8,
+            up: 8,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn periods_of_64_frames_are_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(48_000, 64),
+            queue: 8,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn periods_of_256_frames_are_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(48_000, 256),
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn two_copies_are_exact() {
+        both_hear_everything!(Setup {
+            redundancy: 2,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn three_copies_of_eight_channels_at_24_bit_are_exact() {
+        both_hear_everything!(Setup {
+            redundancy: 3,
+            down: 8,
+            up: 8,
+            depth: Depth::Bits24,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn two_channels_down_and_one_up_are_exact() {
+        both_hear_everything!(Setup {
+            down: 2,
+            up: 1,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn one_channel_down_and_four_up_are_exact() {
+        both_hear_everything!(Setup {
+            down: 1,
+            up: 4,
+            ..AS_CLIENT
+        });
+    }
+
+    #[test]
+    fn a_rate_of_44100_hz_is_exact() {
+        both_hear_everything!(Setup {
+            clock: clock(44_100, 128),
+            ..AS_CLIENT
+        });
+    }
+}
+
+#[test]
+fn two_farsends_carry_floats_unchanged() {
+    on_a_private_machine(&[Need::Jackd], |machine| {
+        let setup = Setup {
+            client: Kind::Farsend,
+            depth: Depth::Bits32,
+            ..AS_SERVER
+        };
+        let session = Session::start(machine, setup);
+        let (at_a, at_b) = session.record(machine, 48_000);
+        assert_whole("at the server", &at_a, Depth::Bits32);
+        assert_whole("at the client", &at_b, Depth::Bits32);
+    });
+}
+
+#[test]
+fn a_loop_takes_no_longer_than_through_two_jacktrips() {
+    on_a_private_machine(&[Need::Jackd], |machine| {
+        for (queue, jacktrip) in [(4, 1152), (2, 640)] {
+            let session = Session::start(
+                machine,
+                Setup {
+                    client: Kind::Farsend,
+                    queue,
+                    ..AS_SERVER
+                },
+            );
+            let recording = session.record_loop(machine, 48_000);
+            let heard = listen(&recording.channels[0], 0, Depth::Bits16, 2);
+            let delay = heard
+                .delay(recording.report.first)
+                .expect("the loop is heard");
+            assert!(
+                delay <= jacktrip,
+                "{delay} frames at -q{queue}, {jacktrip} through JackTrip"
+            );
+        }
+    });
+}
+
+fn clock(rate: u32, period: u32) -> JackClock {
+    JackClock { rate, period }
+}
+
+/// What is wrong with a recording of one trip, if anything is.
+fn find_fault(recording: &Recording, depth: Depth) -> Option<String> {
+    (0..)
+        .zip(&recording.channels)
+        .find_map(|(channel, samples)| {
+            let heard = listen(samples, channel, depth, 1);
+            let whole = heard.is_whole() && heard.exact == samples.len();
+            (!whole).then(|| format!("channel {channel}: {heard:?}, {:?}", recording.report))
+        })
+}
+
+fn assert_whole(place: &str, recording: &Recording, depth: Depth) {
+    if let Some(fault) = find_fault(recording, depth) {
+        panic!("{place}, {fault}");
+    }
+}
