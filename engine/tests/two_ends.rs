@@ -114,7 +114,8 @@ fn what_is_sent_comes_back_to_the_sample_in_every_channel() {
         (64, SampleFormat::F32, 1),
     ] {
         let heard = there_and_back(channels, samples, redundancy, 200);
-        let sent_at = |c: usize, i: usize| heard[c][i] == ramp(c, i - delay(&heard[c]));
+        let delay = delay(&heard[0]);
+        let sent_at = |c: usize, i: usize| heard[c][i] == ramp(c, i - delay);
         let settled = 100 * PERIOD..200 * PERIOD;
         for channel in 0..channels.into() {
             assert!(
