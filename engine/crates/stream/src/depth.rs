@@ -23,7 +23,7 @@
 //!  Steady    every second:     a packet too much or more   -> skip these packets
 //!            every second:     one packet in ten late      -> go back by what was missing
 //!  both      every few blocks: less than no gap at all     -> go back to the target
-//!            every second:     blocks of many sizes, gaps  -> go back by these, by gcd(N, M) - 1 at most
+//!            late packets:     blocks of many sizes        -> go back by these, by gcd(N, M) - 1 at most
 //! ```
 //!
 //! Counts only; it neither knows samples nor packets. The adaptive depth of the future replaces
@@ -152,7 +152,7 @@ impl Depth {
             self.forget();
             return Step::Lose;
         }
-        self.count_strikes();
+        let came = self.count_strikes();
         if self.strikes >= STRIKES {
             return self.anchor();
         }
@@ -161,9 +161,10 @@ impl Depth {
             // The block became larger: what was just enough is too little now.
             return self.back(raised, depth);
         }
-        self.brief.note(depth, block);
-        self.long.note(depth, block);
+        self.brief.note(depth, block, came);
+        self.long.note(depth, block, came);
         self.judge_brief(depth)
+            .or_else(|| self.judge_variety(depth))
             .or_else(|| self.judge_long(depth))
             .unwrap_or(Step::Stay)
     }
@@ -215,11 +216,13 @@ impl Depth {
         self.strikes = 0;
     }
 
-    fn count_strikes(&mut self) {
+    /// Whether packets came since the last block; counts when all of them were late.
+    fn count_strikes(&mut self) -> bool {
         let Arrivals { came, late, .. } = std::mem::take(&mut self.since);
         if came > 0 {
             self.strikes = if came == late { self.strikes + 1 } else { 0 };
         }
+        came > 0
     }
 
     fn judge_brief(&mut self, depth: i64) -> Option<Step> {
@@ -243,6 +246,15 @@ impl Depth {
         (self.shortfalls >= 2).then(|| self.back(self.target() - window.most, depth))
     }
 
+    /// Blocks of many sizes meet packets in more ways than the rule knows of.
+    fn judge_variety(&mut self, depth: i64) -> Option<Step> {
+        let spare = self.target() + self.common() - 1 - self.long.most;
+        let enough = self.second.late >= STRIKES.into()
+            || self.second.late > 0 && self.long.frames >= self.rate;
+        (enough && spare > 0 && self.blocks.vary())
+            .then(|| self.back(self.second.latest.min(spare), depth))
+    }
+
     fn judge_long(&mut self, depth: i64) -> Option<Step> {
         if self.long.frames < self.rate || self.long.blocks < 8 {
             return None;
@@ -255,11 +267,6 @@ impl Depth {
         if arrivals.late * 10 > arrivals.came {
             let mean = arrivals.late_by / arrivals.late.max(1);
             return Some(self.back((mean / self.period + 1) * self.period, depth));
-        }
-        // Blocks of many sizes meet packets in more ways than the rule knows of.
-        let spare = self.target() + self.common() - 1 - window.most;
-        if arrivals.late > 0 && self.blocks.vary() && spare > 0 {
-            return Some(self.back(arrivals.latest.min(spare), depth));
         }
         let packets = self.excess(&window) / self.period;
         (packets > 0 && self.state == State::Steady).then(|| self.skip(packets * self.period))
@@ -281,7 +288,7 @@ impl Depth {
         } else {
             self.period.min(self.blocks.largest())
         };
-        window.short && window.most + unseen < self.gapless()
+        window.short && window.came && window.most + unseen < self.gapless()
     }
 }
 
@@ -294,6 +301,8 @@ struct Window {
     most: i64,
     /// At times it was less than the block.
     short: bool,
+    /// Packets came.
+    came: bool,
 }
 
 impl Default for Window {
@@ -304,17 +313,19 @@ impl Default for Window {
             least: i64::MAX,
             most: i64::MIN,
             short: false,
+            came: false,
         }
     }
 }
 
 impl Window {
-    fn note(&mut self, depth: i64, block: i64) {
+    fn note(&mut self, depth: i64, block: i64, came: bool) {
         self.blocks += 1;
         self.frames += block;
         self.least = self.least.min(depth);
         self.most = self.most.max(depth);
         self.short |= depth < block;
+        self.came |= came;
     }
 }
 

@@ -1,0 +1,167 @@
+//! Any calls in any order: nothing panics, nothing allocates, everything is filled and finite, and
+//! nothing is played that was not sent.
+
+mod common;
+
+use assert_no_alloc::assert_no_alloc;
+use common::pull;
+use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Pulled};
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Call {
+    Format {
+        period: u32,
+        channels: u8,
+    },
+    /// Relative to the last number.
+    Insert {
+        step: i64,
+        count: u8,
+        redundant: bool,
+        at: u64,
+    },
+    InsertAt {
+        number: i64,
+        nonsense: f32,
+    },
+    Settle {
+        ahead: u32,
+        block: u32,
+    },
+    Pull {
+        frames: usize,
+    },
+    PullReady,
+    Period {
+        blocks: u8,
+        block: u32,
+    },
+    Reset,
+    FadeOut,
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let period = prop_oneof![Just(128u32), 1u32..=300, 0u32..=8200, any::<u32>()];
+    let block = prop_oneof![Just(128u32), 0u32..=600, 0u32..=20_000];
+    let step =
+        prop_oneof![6 => Just(1i64), 2 => -5i64..=5, 1 => -2000i64..=2000, 1 => any::<i64>()];
+    let number = prop_oneof![Just(i64::MIN), Just(i64::MAX), -10i64..10, any::<i64>()];
+    let nonsense = prop_oneof![
+        Just(f32::NAN),
+        Just(f32::NEG_INFINITY),
+        Just(1e-42f32),
+        Just(f32::MAX)
+    ];
+    let ahead = prop_oneof![Just(0u32), 0u32..=1000, any::<u32>()];
+    prop_oneof![
+        1 => (period, any::<u8>()).prop_map(|(period, channels)| Call::Format { period, channels }),
+        8 => (step, 1u8..20, any::<bool>(), any::<u64>())
+            .prop_map(|(step, count, redundant, at)| Call::Insert { step, count, redundant, at }),
+        1 => (number, nonsense).prop_map(|(number, nonsense)| Call::InsertAt { number, nonsense }),
+        4 => (ahead, block.clone()).prop_map(|(ahead, block)| Call::Settle { ahead, block }),
+        4 => (0usize..9000).prop_map(|frames| Call::Pull { frames }),
+        2 => Just(Call::PullReady),
+        6 => (1u8..100, block).prop_map(|(blocks, block)| Call::Period { blocks, block }),
+        1 => Just(Call::Reset),
+        1 => Just(Call::FadeOut),
+    ]
+}
+
+fn config() -> impl Strategy<Value = BufferConfig> {
+    let conceal = prop_oneof![
+        Just(Conceal::Fade),
+        Just(Conceal::Zero),
+        Just(Conceal::Wavetable)
+    ];
+    let rate = prop_oneof![Just(48_000u32), Just(192_000), Just(22_050), 1u32..400_000];
+    let block = prop_oneof![Just(128u32), 0u32..10_000];
+    (0u8..=6, rate, 0u16..=40, block, conceal).prop_map(
+        |(channels, rate, queue, block, conceal)| BufferConfig {
+            channels: Channels(channels),
+            rate: SampleRate(rate),
+            queue,
+            block: Frames(block),
+            conceal,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_calls_does_harm(config in config(), calls in vec(call(), 1..60)) {
+        let mut buffer = JitterBuffer::new(config);
+        let mut out = vec![Vec::new(); usize::from(config.channels.0).max(1)];
+        let mut number = 0i64;
+        let _ = buffer.set_format(Frames(128), Channels(2));
+        for call in calls {
+            out.iter_mut().for_each(Vec::clear);
+            match call {
+                Call::Format { period, channels } => {
+                    let _ = assert_no_alloc(|| buffer.set_format(Frames(period), Channels(channels)));
+                }
+                Call::Insert { step, count, redundant, at } => for i in 0..count {
+                    number = number.wrapping_add(step);
+                    let at = MonoTime::from_nanos(at.wrapping_add(u64::from(i) * 2_667_000));
+                    insert(&mut buffer, number, at, redundant, 0.25);
+                }
+                Call::InsertAt { number, nonsense } => {
+                    insert(&mut buffer, number, MonoTime::from_nanos(0), false, nonsense);
+                }
+                Call::Settle { ahead, block } => assert_no_alloc(|| buffer.settle(Frames(ahead), Frames(block))),
+                Call::Pull { frames } => pulled(&mut buffer, &mut out, frames),
+                Call::PullReady => {
+                    let ready = buffer.ready().get().min(20_000);
+                    let filled = pull(&mut buffer, &mut out, ready);
+                    prop_assert!(filled != Pulled::Concealed, "it said that it had them");
+                }
+                Call::Period { blocks, block } => for _ in 0..blocks {
+                    number = number.wrapping_add(1);
+                    insert(&mut buffer, number, MonoTime::from_nanos(1 << 40), false, 0.25);
+                    assert_no_alloc(|| buffer.settle(Frames::ZERO, Frames(block)));
+                    out.iter_mut().for_each(Vec::clear);
+                    pulled(&mut buffer, &mut out, block as usize);
+                }
+                Call::Reset => buffer.reset(),
+                Call::FadeOut => buffer.fade_out(),
+            }
+            let counts = buffer.counts();
+            prop_assert!(counts.late <= counts.received && counts.revived <= counts.received);
+            let _ = (buffer.queued(), buffer.ready(), buffer.target(), buffer.drift(), buffer.config());
+        }
+    }
+}
+
+fn insert(buffer: &mut JitterBuffer, number: i64, at: MonoTime, redundant: bool, value: f32) {
+    let _ = assert_no_alloc(|| {
+        buffer.insert(number, at, redundant, &mut |channel, out| {
+            // A quarter on the even channels, minus that on the odd ones.
+            out.fill(if channel % 2 == 0 { value } else { -value });
+        })
+    });
+}
+
+/// `pull` of the common module checks that everything is filled and finite.
+fn pulled(buffer: &mut JitterBuffer, out: &mut [Vec<f32>], frames: usize) {
+    let filled = pull(buffer, out, frames);
+    assert!(frames > 0 || filled == Pulled::Idle);
+}
+
+#[test]
+fn blocks_without_channels_or_of_unequal_length_are_filled_as_far_as_they_go() {
+    let mut buffer = common::Scene::default().buffer();
+    insert(&mut buffer, 0, MonoTime::from_nanos(0), false, 0.25);
+    buffer.settle(Frames::ZERO, Frames(128));
+    assert_eq!(buffer.pull(&mut []), Pulled::Idle);
+    let (mut long, mut short) = ([9.0f32; 20], [9.0f32; 5]);
+    let _ = buffer.pull(&mut [&mut long[..10], &mut short]);
+    let _ = buffer.pull(&mut [&mut short, &mut long, &mut []]);
+    assert_eq!((short, long), ([0.0; 5], [0.0; 20]));
+    let (mut second, mut third) = ([9.0f32; 20], [9.0f32; 20]);
+    let _ = buffer.pull(&mut [&mut long, &mut second, &mut third]);
+    assert_eq!(third, [0.0; 20]);
+}
