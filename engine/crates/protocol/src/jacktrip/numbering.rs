@@ -162,7 +162,7 @@ const NOT_FAR: i16 = -FAR;
 
 /// So many datagrams in a row may be behind before they are taken for a sender that has started again.
 /// One packet that overtakes others by 40 ms makes no more than 31 late at 64 frames and 48 kHz.
-const PATIENCE: u8 = 31;
+pub(super) const PATIENCE: u8 = 31;
 
 /// Numbers left free between two runs, so that the copies and late packets of one do not reach into the
 /// other.

@@ -11,6 +11,7 @@
 //!      └──server: audio of another, after `takeover_after`──┘
 //!
 //!   Present, Absent ──stop datagram──▶ (gone), after two stop datagrams of ours
+//!   Calling ──stop datagram, but not at once──▶ (gone): it does not want us
 //!   (gone): a server is Awaited again, a client is Over.      handle_leave: any ──▶ Over
 //! ```
 //!
@@ -32,6 +33,7 @@ use farsend_wire::jacktrip::{CONTROL_LEN, Control, Datagram, DatagramError, Form
 
 use self::address::canonical;
 use self::ping::Pinger;
+use super::numbering::PATIENCE;
 
 /// How a [`Peer`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,8 @@ struct Heard {
     at: MonoTime,
     format: Format,
     newest: SeqNum,
+    /// Datagrams in a row that were not newer than `newest`.
+    behind: u8,
 }
 
 /// Stop datagrams that are still to be sent.
@@ -153,7 +157,7 @@ impl Peer {
     pub fn handle_datagram(&mut self, at: MonoTime, from: SocketAddr, payload: &[u8]) -> Verdict {
         self.start_clock(at);
         let control = Control::parse(payload);
-        if matches!(self.state, State::Over) {
+        if self.is_over() || self.is_aftermath(at, from) {
             return Verdict::Ignored;
         }
         if !self.is_welcome(at, from, control.is_none()) {
@@ -263,22 +267,29 @@ impl Peer {
                 let takes_over = || audio && at >= heard.at + self.config.takeover_after;
                 from == canonical(heard.remote) || takes_over()
             }
-            (
-                State::Awaited,
-                Role::Server {
-                    left: Some((gone, when)),
-                },
-            ) => from != gone || at >= when + AFTERMATH,
-            (State::Awaited, Role::Server { left: None }) => true,
+            (State::Awaited, Role::Server { .. }) => true,
             _ => false,
         }
     }
 
-    fn handle_control(&mut self, at: MonoTime, control: Control) -> Verdict {
-        let (State::Present(_) | State::Absent(_)) = self.state else {
-            // Nobody is there yet, so nobody can leave or wants to know how far it is.
-            return Verdict::Ignored;
+    /// Whether `from` has just left: the second stop datagram, or audio that was on its way.
+    fn is_aftermath(&self, at: MonoTime, from: SocketAddr) -> bool {
+        let Role::Server { left } = self.role else {
+            return false;
         };
+        let is_recent = |(gone, when)| canonical(from) == gone && at < when + AFTERMATH;
+        matches!(self.state, State::Awaited) && left.is_some_and(is_recent)
+    }
+
+    fn handle_control(&mut self, at: MonoTime, control: Control) -> Verdict {
+        let refused = |since: MonoTime| control == Control::Stop && at >= since + AFTERMATH;
+        match self.state {
+            State::Present(_) | State::Absent(_) => {}
+            // It does not want us. At first, though, this can be the end of a session before.
+            State::Calling { since: Some(since) } if refused(since) => {}
+            // Nobody is there yet, so nobody can leave or wants to know how far it is.
+            _ => return Verdict::Ignored,
+        }
         match control {
             Control::Stop => self.end(at, Event::Left),
             Control::Ping { stamp } => self.pinger.handle_ping(at, stamp),
@@ -302,6 +313,7 @@ impl Peer {
             at,
             format,
             newest,
+            behind: 0,
         };
         let now = canonical(from);
         let continuity = match self.state {
@@ -346,10 +358,13 @@ impl Peer {
             self.report(Event::Returned);
             self.pinger.start(heard.at);
         }
-        if !was_quiet && (-1000..=0).contains(&heard.newest.since(before.newest)) {
+        let numbered = self.config.header == HeaderKind::Default;
+        let behind = (-1000..=0).contains(&heard.newest.since(before.newest));
+        if numbered && behind && !was_quiet && before.behind < MAX_BEHIND {
             // Late: it says nothing new, and may be of a former format.
             heard = Heard {
                 at: heard.at,
+                behind: before.behind + 1,
                 ..before
             };
         }
@@ -522,11 +537,14 @@ pub struct PeerCounts {
     pub forgotten_events: u64,
 }
 
+/// More late datagrams in a row are of a sender that has started again; the depacketizer thinks so too.
+const MAX_BEHIND: u8 = PATIENCE;
+
 /// As JackTrip does it, since one may be lost.
 const STOPS: u8 = 2;
 
 /// More than one input can cause, with room for inputs between two polls.
 const MAX_EVENTS: usize = 8;
 
-/// Audio of a peer that has just left is not the first of a new session; it was on its way.
+/// What comes so soon after the end of a session can be a part of it that was on its way.
 const AFTERMATH: Duration = Duration::from_millis(300);

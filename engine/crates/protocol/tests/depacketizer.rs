@@ -1,0 +1,529 @@
+//! Where a datagram's packets belong: numbers, copies, restarts, changes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use farsend_protocol::jacktrip::{Continuity, Depacketizer, Packetizer, PacketizerConfig, Taken};
+use farsend_units::{Channels, Frames};
+use farsend_wire::SampleFormat;
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind};
+use proptest::prelude::*;
+use support::{FORMAT, SENDING, audio, datagram, numbers, push, take};
+
+#[test]
+fn packets_in_order_are_numbered_in_order() {
+    let mut depacketizer = depacketizer();
+    let (first, delivered) = take(&mut depacketizer, &audio(FORMAT, 500));
+    assert_eq!(first, Taken::First { format: FORMAT });
+    assert_eq!(
+        (
+            delivered[0].number,
+            delivered[0].anew,
+            delivered[0].redundant
+        ),
+        (500, true, false)
+    );
+
+    let (next, delivered) = take(&mut depacketizer, &audio(FORMAT, 501));
+    assert_eq!(
+        next,
+        Taken::Audio {
+            format: FORMAT,
+            redundancy: 1
+        }
+    );
+    assert_eq!((delivered[0].number, delivered[0].anew), (501, false));
+    assert_eq!(
+        (depacketizer.format(), depacketizer.counts().packets),
+        (Some(FORMAT), 2)
+    );
+}
+
+#[test]
+fn numbers_go_on_across_the_wrap() {
+    let mut depacketizer = depacketizer();
+    let seqs = [65_534, 65_535, 0, 1, 65_535, 2];
+    let got: Vec<_> = seqs
+        .iter()
+        .flat_map(|&seq| numbers(&mut depacketizer, &audio(FORMAT, seq)))
+        .collect();
+    assert_eq!(got, [65_534, 65_535, 65_536, 65_537, 65_535, 65_538]);
+}
+
+#[test]
+fn numbers_go_on_for_many_wraps() {
+    let mut depacketizer = depacketizer();
+    let mut bytes = audio(
+        Format {
+            period: Frames(1),
+            ..FORMAT
+        },
+        0,
+    );
+    for number in 0..200_000_i64 {
+        bytes[8..10].copy_from_slice(&(number as u16).to_le_bytes());
+        assert_eq!(numbers(&mut depacketizer, &bytes), [number]);
+    }
+}
+
+#[test]
+fn what_comes_late_or_twice_is_passed_on_for_the_jitter_buffer_to_count() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 10));
+    take(&mut depacketizer, &audio(FORMAT, 13));
+    let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, 11));
+    assert_eq!(
+        (taken, delivered[0].number, delivered[0].redundant),
+        (Taken::Behind { by: 2 }, 11, false)
+    );
+    let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, 13));
+    assert_eq!((taken, delivered.len()), (Taken::Behind { by: 0 }, 1));
+    assert_eq!(
+        (depacketizer.counts().skipped, depacketizer.counts().behind),
+        (2, 2)
+    );
+}
+
+#[test]
+fn copies_fill_gaps_and_are_not_delivered_twice() {
+    let mut depacketizer = depacketizer();
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[2, 1, 0])),
+        [0, 1, 2]
+    );
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[3, 2, 1])),
+        [3]
+    );
+    let (_, delivered) = take(&mut depacketizer, &datagram(FORMAT, &[6, 5, 4]));
+    let got: Vec<_> = delivered
+        .iter()
+        .map(|delivered| (delivered.number, delivered.redundant))
+        .collect();
+    assert_eq!(got, [(4, true), (5, true), (6, false)]);
+    // 4 and 5 come after all: the newest of a datagram is always passed on, its copies are known.
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[5, 4, 3])),
+        [5]
+    );
+    assert_eq!(depacketizer.counts().revived, 4);
+}
+
+#[test]
+fn copies_fill_gaps_across_the_wrap() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &datagram(FORMAT, &[65_534, 65_533]));
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[0, 65_535])),
+        [65_535, 65_536]
+    );
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[2, 1])),
+        [65_537, 65_538]
+    );
+}
+
+#[test]
+fn one_far_number_is_not_believed_but_a_second_one_near_it_is() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 30_000));
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 0)),
+        (Taken::Stray, vec![])
+    );
+    assert_eq!(
+        numbers(&mut depacketizer, &audio(FORMAT, 30_001)),
+        [30_001],
+        "it was a stray"
+    );
+
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 0)),
+        (Taken::Stray, vec![])
+    );
+    let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, 1));
+    assert_eq!(taken, Taken::Restarted { format: FORMAT });
+    assert!(delivered[0].anew && delivered[0].number > 30_001);
+    assert_eq!(delivered[0].number % 65_536, 1);
+    let next = numbers(&mut depacketizer, &audio(FORMAT, 2));
+    assert_eq!(next, [delivered[0].number + 1]);
+    assert_eq!(
+        (depacketizer.counts().restarts, depacketizer.counts().strays),
+        (1, 2)
+    );
+}
+
+#[test]
+fn a_thousand_packets_ahead_is_a_gap_and_one_more_is_far() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 0));
+    assert_eq!(numbers(&mut depacketizer, &audio(FORMAT, 1000)), [1000]);
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 2001)).0,
+        Taken::Stray
+    );
+    assert_eq!(
+        numbers(&mut depacketizer, &audio(FORMAT, 0)),
+        [0],
+        "a thousand behind is late"
+    );
+}
+
+#[test]
+fn after_a_break_any_number_is_believed_at_once() {
+    for (seq, restarts) in [
+        (0, true),
+        (499, true),
+        (500, true),
+        (501, false),
+        (1500, false),
+        (1501, true),
+    ] {
+        let mut depacketizer = depacketizer();
+        take(&mut depacketizer, &audio(FORMAT, 500));
+        depacketizer.note(Continuity::AfterBreak);
+        let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, seq));
+        assert_eq!(
+            taken == Taken::Restarted { format: FORMAT },
+            restarts,
+            "{seq}"
+        );
+        assert_eq!((delivered.len(), delivered[0].anew), (1, restarts), "{seq}");
+        assert!(delivered[0].number > 500);
+    }
+}
+
+#[test]
+fn a_sender_that_starts_again_with_slightly_lower_numbers_is_believed_after_31() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 500));
+    for seq in 0..31 {
+        assert_eq!(
+            take(&mut depacketizer, &audio(FORMAT, seq)).0,
+            Taken::Behind { by: 500 - seq }
+        );
+    }
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 31)).0,
+        Taken::Restarted { format: FORMAT }
+    );
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 32)).0,
+        Taken::Audio {
+            format: FORMAT,
+            redundancy: 1
+        }
+    );
+}
+
+#[test]
+fn a_packet_that_overtakes_thirty_does_not_look_like_a_restart() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 0));
+    take(&mut depacketizer, &audio(FORMAT, 31));
+    for seq in (1..=30).chain([32]) {
+        assert_eq!(
+            numbers(&mut depacketizer, &audio(FORMAT, seq)),
+            [i64::from(seq)]
+        );
+    }
+    assert_eq!(depacketizer.counts().restarts, 0);
+}
+
+#[test]
+fn the_next_sender_has_a_run_of_its_own() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 500));
+    depacketizer.note(Continuity::NewSender);
+    let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, 501));
+    assert_eq!(taken, Taken::First { format: FORMAT });
+    assert!(delivered[0].anew && delivered[0].number > 1500);
+    depacketizer.note(Continuity::NewSender);
+    depacketizer.note(Continuity::NewSender);
+    let again = numbers(&mut depacketizer, &audio(FORMAT, 3))[0];
+    assert!(again > delivered[0].number + 1000 && again % 65_536 == 3);
+}
+
+#[test]
+fn a_change_of_format_is_a_new_run_and_what_is_late_of_the_old_one_is_stale() {
+    let other = Format {
+        period: Frames(128),
+        channels: Channels(1),
+        ..FORMAT
+    };
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &audio(FORMAT, 10));
+    let (taken, delivered) = take(&mut depacketizer, &audio(other, 12));
+    assert_eq!(
+        taken,
+        Taken::FormatChanged {
+            from: FORMAT,
+            to: other
+        }
+    );
+    assert_eq!(
+        (
+            delivered[0].anew,
+            delivered[0].number,
+            delivered[0].samples.len()
+        ),
+        (true, 12, 256)
+    );
+    assert_eq!(
+        take(&mut depacketizer, &audio(FORMAT, 11)),
+        (Taken::Stale, vec![])
+    );
+    assert_eq!(
+        take(&mut depacketizer, &audio(other, 13)).0,
+        Taken::Audio {
+            format: other,
+            redundancy: 1
+        }
+    );
+
+    // The program was started again with other options: far off, and believed at once.
+    let (taken, delivered) = take(&mut depacketizer, &audio(FORMAT, 40_000));
+    assert_eq!(
+        taken,
+        Taken::FormatChanged {
+            from: other,
+            to: FORMAT
+        }
+    );
+    assert!(delivered[0].anew && delivered[0].number >= 40_000);
+    assert_eq!(depacketizer.counts().format_changes, 2);
+}
+
+#[test]
+fn a_packetizer_that_changes_its_samples_is_followed_without_a_gap() {
+    let config = PacketizerConfig {
+        redundancy: 3,
+        ..SENDING
+    };
+    let (mut packetizer, mut depacketizer) = (Packetizer::new(config).unwrap(), depacketizer());
+    let mut got = Vec::new();
+    for i in 0..20 {
+        if i % 5 == 4 {
+            let samples = [SampleFormat::F32, SampleFormat::I24, SampleFormat::I8][i / 5 % 3];
+            packetizer.set_samples(samples).unwrap();
+        }
+        for bytes in push(&mut packetizer, &[&[0.5; 64]]) {
+            got.extend(numbers(&mut depacketizer, &bytes));
+        }
+    }
+    assert_eq!(got, (0..20).collect::<Vec<_>>());
+    assert_eq!(depacketizer.counts().format_changes, 4);
+}
+
+#[test]
+fn what_is_no_audio_changes_nothing() {
+    let mut depacketizer = depacketizer();
+    let whole = audio(FORMAT, 7);
+    take(&mut depacketizer, &whole);
+    for junk in [&[][..], &[0xff; 63], &[0; 1500], &whole[..271]] {
+        assert!(
+            matches!(take(&mut depacketizer, junk), (Taken::Malformed(_), delivered) if delivered.is_empty())
+        );
+    }
+    assert_eq!(
+        take(&mut depacketizer, &[0xff; 63]).0,
+        Taken::Malformed(DatagramError::Control)
+    );
+    assert_eq!(numbers(&mut depacketizer, &audio(FORMAT, 8)), [8]);
+    assert_eq!(
+        (
+            depacketizer.counts().malformed,
+            depacketizer.counts().datagrams
+        ),
+        (5, 2)
+    );
+}
+
+#[test]
+fn the_32_bit_bug_of_a_peer_is_reported_and_floats_and_silence_are_not() {
+    let wide = Format {
+        samples: SampleFormat::F32,
+        ..FORMAT
+    };
+    let with = |word: [u8; 4], seq| {
+        let mut bytes = audio(wide, seq);
+        bytes[16..].copy_from_slice(&word.repeat(128));
+        bytes
+    };
+    let low_half = |x: f32| <[u8; 4]>::try_from(&f64::from(x).to_le_bytes()[..4]).unwrap();
+    assert_eq!(low_half(0.1), [0, 0, 0, 0xa0]);
+
+    let mut depacketizer = depacketizer();
+    for (seq, x) in (0..).zip([0.0, 0.5, 0.1, 0.1, 0.1]) {
+        assert!(!depacketizer.has_32_bit_bug());
+        take(&mut depacketizer, &with(low_half(x), seq));
+    }
+    assert!(depacketizer.has_32_bit_bug());
+    take(&mut depacketizer, &audio(FORMAT, 5));
+    assert!(
+        !depacketizer.has_32_bit_bug(),
+        "at 16 bits there is no such bug"
+    );
+
+    let mut healthy = Depacketizer::new(HeaderKind::Default, None);
+    for (seq, x) in (0..).zip([0.0_f32, -0.0, 2.0, 0.1, f32::from_bits(0x2000_0000), 0.0]) {
+        take(&mut healthy, &with(x.to_le_bytes(), seq));
+    }
+    assert!(!healthy.has_32_bit_bug());
+}
+
+#[test]
+fn behind_headers_without_numbers_packets_are_numbered_as_they_come() {
+    let mut depacketizer = Depacketizer::new(HeaderKind::Empty, Some(FORMAT));
+    let one = vec![1; FORMAT.samples_len()];
+    let three = vec![1; 3 * FORMAT.samples_len()];
+    let got: Vec<_> = [&one, &three, &three, &one]
+        .iter()
+        .flat_map(|bytes| numbers(&mut depacketizer, bytes))
+        .collect();
+    assert_eq!(got, [0, 1, 2, 3]);
+
+    let mono = Format {
+        channels: Channels(1),
+        wants: Channels(1),
+        ..FORMAT
+    };
+    let mut jamlink = Depacketizer::new(HeaderKind::JamLink, Some(mono));
+    let mut bytes = vec![0; 136];
+    bytes[..2].copy_from_slice(&[0x40, 0x40]);
+    let got: Vec<_> = (0..4).flat_map(|_| numbers(&mut jamlink, &bytes)).collect();
+    assert_eq!(got, [0, 1, 2, 3]);
+}
+
+proptest! {
+    #[test]
+    fn redundancy_makes_up_for_as_many_losses_in_a_row_as_it_has_copies(
+        redundancy in 1_u8..=3,
+        losses in prop::collection::vec((0_usize..=2, 1_usize..6), 1..40),
+        first in any::<u16>(),
+    ) {
+        let config = PacketizerConfig { redundancy, samples: SampleFormat::F32, ..SENDING };
+        let mut packetizer = Packetizer::new(config).unwrap();
+        let mut depacketizer = depacketizer();
+        let mut sent = 0_u32;
+        let mut send = || {
+            sent += 1;
+            let mut bytes = push(&mut packetizer, &[&[sent as f32; 64]]).remove(0);
+            // Anywhere in the 65536 numbers, with the copies of the start left blank.
+            for packet in bytes.chunks_mut(16 + 512).filter(|packet| packet[10] != 0) {
+                let seq = u16::from_le_bytes([packet[8], packet[9]]).wrapping_add(first);
+                packet[8..10].copy_from_slice(&seq.to_le_bytes());
+            }
+            (sent, bytes)
+        };
+        let mut values = Vec::new();
+        let mut last = None;
+        for (lost, kept) in losses {
+            for i in 0..kept + lost.min(usize::from(redundancy) - 1) {
+                let (number, bytes) = send();
+                if i < lost.min(usize::from(redundancy) - 1) && number > 1 {
+                    continue;
+                }
+                last = Some(number);
+                for delivered in take(&mut depacketizer, &bytes).1 {
+                    values.push((delivered.number, f32::from_le_bytes(delivered.samples[..4].try_into().unwrap())));
+                }
+            }
+        }
+        let expected: Vec<_> =
+            (1..=last.unwrap()).map(|i| (i64::from(first) + i64::from(i) - 1, i as f32)).collect();
+        prop_assert_eq!(values, expected);
+        prop_assert_eq!(depacketizer.counts().restarts, 0);
+    }
+
+    #[test]
+    fn any_datagrams_in_any_order_keep_the_promises(
+        steps in prop::collection::vec(any_step(), 0..200)
+    ) {
+        let mut depacketizer = depacketizer();
+        let mut copies_seen = std::collections::HashSet::new();
+        let mut highest = None;
+        for step in steps {
+            let (seq, redundancy, format) = match step {
+                Step::Note(continuity) => {
+                    depacketizer.note(continuity);
+                    continue;
+                }
+                Step::Bytes(bytes) => {
+                    take(&mut depacketizer, &bytes);
+                    continue;
+                }
+                Step::Datagram { seq, redundancy, format } => (seq, redundancy, format),
+            };
+            let seqs: Vec<u16> = (0..redundancy).map(|age| seq.wrapping_sub(age)).collect();
+            let (taken, delivered) = take(&mut depacketizer, &datagram(format, &seqs));
+            match taken {
+                Taken::Malformed(error) => prop_assert!(false, "{error}"),
+                Taken::Stray | Taken::Stale => prop_assert!(delivered.is_empty()),
+                _ => {
+                    let newest = delivered.last().unwrap();
+                    prop_assert!(!newest.redundant);
+                    prop_assert_eq!(newest.number as u16, seq);
+                    prop_assert!(delivered.windows(2).all(|pair| pair[0].number < pair[1].number));
+                }
+            }
+            let starts = matches!(
+                taken,
+                Taken::First { .. } | Taken::Restarted { .. } | Taken::FormatChanged { .. }
+            );
+            prop_assert_eq!(delivered.first().is_some_and(|first| first.anew), starts);
+            prop_assert!(delivered.iter().skip(1).all(|delivered| !delivered.anew));
+            if starts {
+                prop_assert!(highest.is_none_or(|highest| delivered.last().unwrap().number > highest));
+            }
+            for delivered in &delivered {
+                let first_time = copies_seen.insert(delivered.number);
+                prop_assert!(first_time || !delivered.redundant, "a copy of {} twice", delivered.number);
+                highest = highest.max(Some(delivered.number));
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Note(Continuity),
+    Bytes(Vec<u8>),
+    Datagram {
+        seq: u16,
+        redundancy: u16,
+        format: Format,
+    },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let short = Format {
+        period: Frames(1),
+        ..FORMAT
+    };
+    let formats = vec![
+        short,
+        short,
+        short,
+        Format {
+            channels: Channels(1),
+            ..short
+        },
+    ];
+    let seq = prop_oneof![0_u16..40, 0_u16..2000, 65_500_u16..=65_535, any::<u16>()];
+    let continuity = vec![
+        Continuity::GoesOn,
+        Continuity::AfterBreak,
+        Continuity::NewSender,
+    ];
+    prop_oneof![
+        1 => prop::sample::select(continuity).prop_map(Step::Note),
+        1 => prop::collection::vec(any::<u8>(), 0..100).prop_map(Step::Bytes),
+        20 => (seq, 1_u16..5, prop::sample::select(formats))
+            .prop_map(|(seq, redundancy, format)| Step::Datagram { seq, redundancy, format }),
+    ]
+}
+
+fn depacketizer() -> Depacketizer {
+    Depacketizer::new(HeaderKind::Default, None)
+}
