@@ -11,17 +11,6 @@ use crate::params::{FarsendParams, Mode};
 
 /// Everything about loudness. Without a host (`gui`) it can only be looked at.
 pub(super) fn show(ui: &mut Ui, params: &FarsendParams, gui: Option<&GuiContext>, levels: &Meters) {
-    ui.label("Send");
-    meters::bars(ui, &levels.sent);
-    gain(ui, &params.send, gui);
-    ui.add_space(look::GAP);
-    ui.label("Return");
-    meters::bars(ui, &levels.returned);
-    gain(ui, &params.returned, gui);
-    ui.add_space(look::GAP);
-    ui.label("Dry");
-    gain(ui, &params.dry, gui);
-    ui.add_space(look::GAP);
     ui.horizontal(|ui| {
         mode(ui, params, gui);
         let bypassed = params.bypass.value();
@@ -32,19 +21,33 @@ pub(super) fn show(ui: &mut Ui, params: &FarsendParams, gui: Option<&GuiContext>
             set(&gui.param_setter(), &params.bypass, !bypassed);
         }
     });
+    ui.add_space(look::GAP);
+    gain(ui, "Send", &params.send, gui);
+    meters::bars(ui, &levels.sent);
+    ui.add_space(look::GAP);
+    gain(ui, "Return", &params.returned, gui);
+    meters::bars(ui, &levels.returned);
+    ui.add_space(look::GAP);
+    gain(ui, "Dry", &params.dry, gui);
 }
 
-fn gain(ui: &mut Ui, param: &FloatParam, gui: Option<&GuiContext>) {
-    match gui {
-        Some(gui) => {
-            let setter = gui.param_setter();
-            let width = (ui.available_width() - VALUE_WIDTH).max(60.0);
-            ui.add(ParamSlider::for_param(param, &setter).with_width(width));
+fn gain(ui: &mut Ui, name: &str, param: &FloatParam, gui: Option<&GuiContext>) {
+    ui.horizontal(|ui| {
+        ui.set_height(28.0);
+        let left = ui.cursor().left();
+        ui.label(name);
+        ui.add_space((left + NAME_WIDTH - ui.cursor().left()).max(0.0));
+        match gui {
+            Some(gui) => {
+                let setter = gui.param_setter();
+                let width = (ui.available_width() - VALUE_WIDTH).max(60.0);
+                ui.add(ParamSlider::for_param(param, &setter).with_width(width));
+            }
+            None => {
+                ui.label(param.to_string());
+            }
         }
-        None => {
-            ui.label(param.to_string());
-        }
-    }
+    });
 }
 
 fn mode(ui: &mut Ui, params: &FarsendParams, gui: Option<&GuiContext>) {
@@ -67,6 +70,9 @@ fn set<P: Param>(setter: &ParamSetter<'_>, param: &P, value: P::Plain) {
     setter.set_parameter(param, value);
     setter.end_set_parameter(param);
 }
+
+/// Room for what a gain is of, left of its slider.
+const NAME_WIDTH: f32 = 52.0;
 
 /// Room for a gain in words, right of its slider.
 const VALUE_WIDTH: f32 = 76.0;

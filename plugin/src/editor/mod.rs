@@ -134,7 +134,7 @@ impl NiceEguiApp for EditorApp {
     }
 }
 
-const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 470.0);
+const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 480.0);
 const SMALLEST: LogicalSize<f32> = LogicalSize::new(480.0, 320.0);
 
 /// How often the window is drawn anew.

@@ -50,24 +50,22 @@ pub(super) fn show(ui: &mut Ui, view: &View, setup: Option<Setup>) {
             ui.end_row();
         });
     ui.add_space(2.0);
-    Grid::new("counts")
-        .num_columns(6)
-        .spacing([10.0, 4.0])
-        .show(ui, |ui| {
-            ui.label(look::quiet("Lost"));
-            ui.label(count(numbers.map(|n| n.lost), look::BAD))
-                .on_hover_text("Packets that never came.");
-            ui.label(look::quiet("Late"));
-            ui.label(count(numbers.map(|n| n.late), look::WARM))
-                .on_hover_text(
-                    "Packets that came after their turn: a longer queue would wait for them.",
-                );
-            ui.label(look::quiet("Dry"));
-            ui.label(count(numbers.map(|n| n.dry), look::WARM))
-                .on_hover_text("Blocks that had to be filled with less than the audio due.");
-            ui.end_row();
-        });
+    ui.horizontal(|ui| {
+        for (name, value, colour, meaning) in [
+            ("Lost", numbers.map(|n| n.lost), look::BAD, LOST),
+            ("Late", numbers.map(|n| n.late), look::WARM, LATE),
+            ("Dry", numbers.map(|n| n.dry), look::WARM, DRY),
+        ] {
+            ui.label(look::quiet(name)).on_hover_text(meaning);
+            ui.label(count(value, colour)).on_hover_text(meaning);
+            ui.add_space(4.0);
+        }
+    });
     for advice in numbers.into_iter().flat_map(|n| &n.advice) {
         ui.label(look::quiet(advice.clone()).small());
     }
 }
+
+const LOST: &str = "Packets that never came.";
+const LATE: &str = "Packets that came after their turn: a longer queue would wait for them.";
+const DRY: &str = "Blocks that had to be filled with less than the audio due.";

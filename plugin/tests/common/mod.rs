@@ -1,0 +1,169 @@
+//! An engine that is none: a real control socket and real segments, and no network behind them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_ipc::connection::{Server, ServerConnection};
+use farsend_ipc::message::{
+    FromEngine, PeerFormat, SessionState, Statistics, ToEngine, WantedSession,
+};
+use farsend_ipc::runtime::RuntimeDir;
+use farsend_ipc::segment::{EngineEnd, SegmentConfig};
+use farsend_rt::clock;
+use farsend_units::Frames;
+use parking_lot::Mutex;
+
+/// How an engine answers to [`ToEngine::Open`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// With a peer that plays back what it gets, times [`ECHO`].
+    Echo,
+    /// With a refusal.
+    Refuse,
+    /// With a session that fails.
+    Fail,
+}
+
+/// What the far end makes of a sample.
+pub(crate) const ECHO: f32 = -0.5;
+
+/// A running engine. Dropped, it is gone at once, as if killed.
+pub(crate) struct FakeEngine {
+    stop: Arc<AtomicBool>,
+    asked: Arc<Mutex<Vec<WantedSession>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FakeEngine {
+    pub(crate) fn start(directory: &RuntimeDir, answer: Answer) -> Self {
+        let server = Server::bind(directory).unwrap();
+        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let thread = {
+            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
+            std::thread::spawn(move || serve(&server, answer, &stop, &asked))
+        };
+        Self {
+            stop,
+            asked,
+            thread: Some(thread),
+        }
+    }
+
+    /// The sessions that were asked for, in order.
+    pub(crate) fn asked(&self) -> Vec<WantedSession> {
+        self.asked.lock().clone()
+    }
+}
+
+impl Drop for FakeEngine {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn serve(server: &Server, answer: Answer, stop: &AtomicBool, asked: &Mutex<Vec<WantedSession>>) {
+    let mut plugins: Vec<(ServerConnection, Option<EngineEnd>)> = Vec::new();
+    while !stop.load(Relaxed) {
+        if let Some(pending) = server.accept(Duration::ZERO).unwrap() {
+            plugins.push((pending.greet("fake", Duration::from_secs(1)).unwrap(), None));
+        }
+        plugins.retain_mut(|(connection, end)| {
+            let Ok(message) = connection.receive(Duration::from_millis(1)) else {
+                return false;
+            };
+            if let Some(ToEngine::Open(wanted)) = message {
+                asked.lock().push(wanted.clone());
+                *end = open(connection, &wanted, answer);
+            }
+            if let Some(end) = end {
+                echo(end);
+            }
+            true
+        });
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn open(
+    connection: &mut ServerConnection,
+    wanted: &WantedSession,
+    answer: Answer,
+) -> Option<EngineEnd> {
+    let patience = Duration::from_secs(1);
+    let mut end = None;
+    let message = match answer {
+        Answer::Refuse => FromEngine::Refused {
+            why: "No.".into(),
+            advice: "Ask nicely.".into(),
+        },
+        Answer::Fail => FromEngine::State(SessionState::Failed {
+            why: "Nobody is called that.".into(),
+            advice: "Look at the name.".into(),
+        }),
+        Answer::Echo => {
+            let config = SegmentConfig {
+                send: wanted.send,
+                receive: wanted.receive,
+                rate: wanted.rate,
+                capacity: Frames(4096),
+            };
+            let (made, handle) = EngineEnd::create(config).unwrap();
+            connection
+                .send_segment(made.generation(), &handle, patience)
+                .unwrap();
+            end = Some(made);
+            let format = PeerFormat {
+                rate: wanted.rate,
+                period: wanted.period,
+                channels: wanted.receive,
+                wants: wanted.send,
+                bits: wanted.bits,
+                redundancy: 1,
+            };
+            FromEngine::State(SessionState::Connected {
+                peer: "10.0.0.2:4464".into(),
+                format,
+            })
+        }
+    };
+    connection.send(&message, patience).unwrap();
+    if answer == Answer::Echo {
+        let statistics = Statistics {
+            received: 7,
+            queued: Frames(256),
+            ..Statistics::default()
+        };
+        connection
+            .send(&FromEngine::Statistics(Box::new(statistics)), patience)
+            .unwrap();
+    }
+    end
+}
+
+fn echo(end: &mut EngineEnd) {
+    end.beat(clock::now());
+    let frames = end.available().get();
+    let mut audio = vec![vec![0.0; frames]; end.config().send.get()];
+    let mut channels: Vec<&mut [f32]> = audio.iter_mut().map(Vec::as_mut_slice).collect();
+    let _ = end.take(&mut channels);
+    audio
+        .iter_mut()
+        .flatten()
+        .for_each(|sample| *sample *= ECHO);
+    let channels: Vec<&[f32]> = audio.iter().map(Vec::as_slice).collect();
+    let _ = end.release(&channels);
+}
+
+/// Waits until `condition` holds, and tells how long that took.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(10), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    start.elapsed()
+}

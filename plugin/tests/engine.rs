@@ -1,0 +1,399 @@
+//! An instance and its engine: when one is asked for, and what is heard while it comes and goes.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{Answer, ECHO, FakeEngine, wait_until};
+use farsend_ipc::message::{self, SessionState};
+use farsend_ipc::runtime::RuntimeDir;
+use farsend_plugin::insert::Insert;
+use farsend_plugin::link::link;
+use farsend_plugin::mix::Gains;
+use farsend_plugin::shared::{Setup, Shared};
+use farsend_plugin::situation::Situation;
+use farsend_plugin::state::{Role, Session};
+use farsend_plugin::supervisor::{Environment, Supervision};
+use farsend_units::{Channels, Frames, SampleRate};
+
+#[test]
+fn nobody_is_called_before_the_host_runs_audio() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    wait_until("it is ready", || {
+        instance.situation() == Situation::HostSilent
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(engine.asked(), []);
+
+    let _ = instance.block(0.5);
+    wait_until("the engine is asked", || !engine.asked().is_empty());
+    let asked = engine.asked().remove(0);
+    assert_eq!(
+        (asked.role, asked.host.as_str()),
+        (message::Role::Client, "far.example")
+    );
+    assert_eq!((asked.port, asked.peer_port), (0, 4470));
+    assert_eq!((asked.send, asked.receive), (Channels(2), Channels(2)));
+    assert_eq!(
+        (asked.rate, asked.block),
+        (SampleRate::HZ_48000, Frames(64))
+    );
+    assert_eq!((asked.bits, asked.queue, asked.redundancy), (24, 6, 2));
+}
+
+#[test]
+fn a_person_can_connect_before_the_host_runs_audio() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.shared.ask();
+    wait_until("the engine is asked", || !engine.asked().is_empty());
+}
+
+#[test]
+fn nothing_is_asked_for_when_nothing_is_wanted() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(Session {
+        connected: false,
+        ..to_far_example()
+    });
+    let _ = instance.block(0.5);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(
+        (instance.situation(), engine.asked()),
+        (Situation::Off, vec![])
+    );
+}
+
+#[test]
+fn audio_goes_both_ways_and_the_numbers_arrive() {
+    let place = Place::new();
+    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    let view = instance.shared.view();
+    assert!(matches!(
+        view.situation,
+        Situation::Session(SessionState::Connected { .. })
+    ));
+    assert_eq!(view.engine.as_deref(), Some("fake"));
+    wait_until("statistics come", || {
+        instance.shared.view().statistics.is_some()
+    });
+    let levels = view.levels.unwrap();
+    assert_eq!((levels.sent.len(), levels.returned.len()), (2, 2));
+    assert_eq!(levels.sent[0].take(), 0.5);
+    assert_eq!(levels.returned[0].take(), 0.25);
+}
+
+#[test]
+fn a_killed_engine_is_silence_and_its_return_is_heard_within_two_seconds() {
+    let place = Place::new();
+    let mut engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    for _ in 0..3 {
+        drop(engine);
+        wait_until("it is silent", || instance.block(0.5) == 0.0);
+        wait_until("it is said", || {
+            matches!(
+                instance.situation(),
+                Situation::Restarting { .. } | Situation::NoEngine { .. }
+            )
+        });
+        engine = FakeEngine::start(&place.directory, Answer::Echo);
+        let took = instance.play_until_heard();
+        assert!(took < Duration::from_secs(2), "it took {took:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_and_the_session_asked_for_again() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Refuse);
+    let instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.shared.ask();
+    wait_until("the refusal is shown", || {
+        let situation = instance.situation();
+        situation.reason() == "No." && situation.advice() == "Ask nicely."
+    });
+    wait_until("it is asked again", || engine.asked().len() > 1);
+}
+
+#[test]
+fn a_failure_is_shown_with_its_advice() {
+    let place = Place::new();
+    let _engine = FakeEngine::start(&place.directory, Answer::Fail);
+    let instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.shared.ask();
+    wait_until("the failure is shown", || {
+        instance.situation().advice() == "Look at the name."
+    });
+}
+
+#[test]
+fn another_session_is_asked_for_once_it_is_settled() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    for queue in 7..=12 {
+        instance.want(Session {
+            queue,
+            ..to_far_example()
+        });
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    wait_until("the last is asked for", || engine.asked().len() == 2);
+    assert_eq!(engine.asked()[1].queue, 12);
+    instance.play_until_heard();
+}
+
+#[test]
+fn another_rate_and_layout_reopens_the_session() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    let setup = Setup {
+        channels: Channels(8),
+        rate: SampleRate(44_100),
+        block: Frames(512),
+    };
+    instance.shared.set_setup(setup);
+    wait_until("it is asked for", || engine.asked().len() == 2);
+    let asked = engine.asked().remove(1);
+    assert_eq!(
+        (asked.send, asked.rate, asked.block),
+        (Channels(8), SampleRate(44_100), Frames(512))
+    );
+}
+
+#[test]
+fn a_disconnected_instance_is_silent_and_can_connect_again() {
+    let place = Place::new();
+    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    for _ in 0..2 {
+        instance.want(to_far_example());
+        instance.play_until_heard();
+        instance.want(Session {
+            connected: false,
+            ..to_far_example()
+        });
+        wait_until("it is silent", || instance.block(0.5) == 0.0);
+        wait_until("it is off", || instance.situation() == Situation::Off);
+    }
+}
+
+#[test]
+fn many_instances_share_an_engine() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instances: Vec<_> = (0..12).map(|_| Instance::new(&place)).collect();
+    for instance in &mut instances {
+        instance.want(to_far_example());
+        let _ = instance.block(0.5);
+    }
+    for instance in &mut instances {
+        instance.play_until_heard();
+    }
+    assert_eq!(engine.asked().len(), 12);
+}
+
+#[test]
+fn an_instance_goes_away_quickly_however_it_stands() {
+    for (engine, session) in [(false, false), (false, true), (true, true)] {
+        let place = Place::new();
+        let _engine = engine.then(|| FakeEngine::start(&place.directory, Answer::Echo));
+        let mut instance = Instance::new(&place);
+        instance.want(Session {
+            connected: session,
+            ..to_far_example()
+        });
+        let _ = instance.block(0.5);
+        std::thread::sleep(Duration::from_millis(150));
+        let start = Instant::now();
+        drop(instance);
+        assert!(
+            start.elapsed() < Duration::from_millis(400),
+            "took {:?}",
+            start.elapsed()
+        );
+    }
+}
+
+#[test]
+fn an_engine_of_another_protocol_is_named() {
+    use std::io::Write;
+    let place = Place::new();
+    let listener = std::os::unix::net::UnixListener::bind(place.directory.socket()).unwrap();
+    let hello = b"FARSEND\0\x63\0\0\0\x059.9.9";
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(&(hello.len() as u32).to_le_bytes());
+            let _ = stream.write_all(hello);
+        }
+    });
+    let instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.shared.ask();
+    wait_until("it is named", || {
+        instance.situation().reason().contains("9.9.9")
+    });
+}
+
+#[test]
+fn what_greets_as_nobody_is_said_to_be_no_engine() {
+    use std::io::Write;
+    let place = Place::new();
+    let listener = std::os::unix::net::UnixListener::bind(place.directory.socket()).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(b"\x04\0\0\0HTTP and more");
+        }
+    });
+    let instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.shared.ask();
+    wait_until("it is said", || {
+        matches!(instance.situation(), Situation::Unusable { .. })
+    });
+}
+
+#[test]
+fn the_environment_can_name_the_session() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let environment = Environment {
+        connect: Some("10.1.2.3:4500".into()),
+        session: Some(r#"{"queue":2,"bits":8}"#.into()),
+        ..place.environment()
+    };
+    let mut instance = Instance::with(environment);
+    let _ = instance.block(0.5);
+    wait_until("the engine is asked", || !engine.asked().is_empty());
+    let asked = engine.asked().remove(0);
+    assert_eq!((asked.host.as_str(), asked.peer_port), ("10.1.2.3", 4500));
+    assert_eq!((asked.queue, asked.bits), (2, 8));
+    // What is saved is what the user set.
+    assert_eq!(instance.shared.params.session.get(), Session::default());
+    assert!(
+        instance
+            .shared
+            .view()
+            .overridden
+            .unwrap()
+            .contains("10.1.2.3:4500")
+    );
+}
+
+fn to_far_example() -> Session {
+    Session {
+        connected: true,
+        role: Role::Client,
+        host: "far.example".into(),
+        port: 4470,
+        bits: 24,
+        queue: 6,
+        redundancy: 2,
+        ..Session::default()
+    }
+}
+
+/// Where an instance and an engine meet, apart from all others.
+struct Place {
+    directory: RuntimeDir,
+    _above: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let above = tempfile::tempdir().unwrap();
+        Self {
+            directory: RuntimeDir::at(above.path().join("run")).unwrap(),
+            _above: above,
+        }
+    }
+
+    /// In which no engine can be started.
+    fn environment(&self) -> Environment {
+        Environment {
+            engine: Some("/nonexistent/farsend".into()),
+            runtime: Some(self.directory.path().into()),
+            ..Environment::default()
+        }
+    }
+}
+
+/// An instance as the plugin has it, called by hand.
+struct Instance {
+    shared: Arc<Shared>,
+    insert: Insert,
+    _supervision: Supervision,
+}
+
+impl Instance {
+    fn new(place: &Place) -> Self {
+        Self::with(place.environment())
+    }
+
+    fn with(environment: Environment) -> Self {
+        let (sender, link) = link();
+        let shared = Shared::new();
+        let mut insert = Insert::new(link);
+        insert.prepare(2, 64, 48_000.0);
+        let (channels, block) = (Channels(2), Frames(64));
+        shared.set_setup(Setup {
+            channels,
+            rate: SampleRate::HZ_48000,
+            block,
+        });
+        let supervision = Supervision::start(Arc::clone(&shared), sender, environment);
+        Self {
+            shared,
+            insert,
+            _supervision: supervision,
+        }
+    }
+
+    fn want(&self, session: Session) {
+        self.shared.params.session.set(session);
+    }
+
+    fn situation(&self) -> Situation {
+        self.shared.view().situation
+    }
+
+    /// The last sample of what a block of `value` turns into.
+    fn block(&mut self, value: f32) -> f32 {
+        self.shared.note_block();
+        let (mut left, mut right) = ([value; 64], [value; 64]);
+        let gains = Gains {
+            dry: 0.0,
+            send: 1.0,
+            returned: 1.0,
+        };
+        self.insert.process(gains, &mut [&mut left, &mut right]);
+        left[63]
+    }
+
+    /// Plays until the far end is heard, and tells how long that took.
+    fn play_until_heard(&mut self) -> Duration {
+        wait_until("the far end is heard", || self.block(0.5) == 0.5 * ECHO)
+    }
+}

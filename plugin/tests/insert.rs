@@ -1,0 +1,242 @@
+//! What comes out of an insert, and what goes to the far end, with a real segment in between.
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
+use farsend_plugin::insert::Insert;
+use farsend_plugin::link::{LinkSender, link};
+use farsend_plugin::mix::Gains;
+use farsend_units::{Channels, Frames, SampleRate};
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+const SEND: Gains = Gains {
+    dry: 1.0,
+    send: 1.0,
+    returned: 0.0,
+};
+const RETURN: Gains = Gains {
+    dry: 0.0,
+    send: 0.0,
+    returned: 1.0,
+};
+const BOTH: Gains = Gains {
+    dry: 0.0,
+    send: 1.0,
+    returned: 1.0,
+};
+const BYPASSED: Gains = Gains {
+    dry: 1.0,
+    send: 0.0,
+    returned: 0.0,
+};
+
+#[test]
+fn without_an_engine_there_is_silence_plus_dry() {
+    let mut insert = Rig::stereo().insert;
+    assert_eq!(process(&mut insert, BOTH, 64, 0.5), [0.0; 64]);
+    insert.reset();
+    assert_eq!(
+        process(&mut insert, Gains { dry: 0.25, ..BOTH }, 64, 0.5),
+        [0.125; 64]
+    );
+}
+
+#[test]
+fn the_input_is_sent_and_the_far_end_comes_back() {
+    let mut rig = Rig::connected();
+    rig.engine
+        .release(&[&[0.75; 512], &[0.5; 512]])
+        .written
+        .get();
+    let heard = process(&mut rig.insert, BOTH, 512, 0.25);
+    // The far end fades in.
+    assert_eq!(heard[511], 0.75);
+    assert_eq!(rig.taken(512), [0.25; 512]);
+}
+
+#[test]
+fn send_mode_passes_its_input_to_the_bit() {
+    let mut rig = Rig::connected();
+    rig.engine
+        .release(&[&[0.75; 512], &[0.5; 512]])
+        .written
+        .get();
+    assert_eq!(process(&mut rig.insert, SEND, 512, 0.123), [0.123; 512]);
+    assert_eq!(rig.taken(512), [0.123; 512]);
+}
+
+#[test]
+fn return_mode_sends_silence() {
+    let mut rig = Rig::connected();
+    rig.engine
+        .release(&[&[0.75; 512], &[0.5; 512]])
+        .written
+        .get();
+    assert_eq!(process(&mut rig.insert, RETURN, 512, 0.25)[511], 0.75);
+    assert_eq!(rig.taken(512), [0.0; 512]);
+}
+
+#[test]
+fn an_input_that_is_no_number_does_not_reach_the_return() {
+    let mut rig = Rig::connected();
+    rig.engine
+        .release(&[&[0.75; 512], &[0.5; 512]])
+        .written
+        .get();
+    let heard = process(&mut rig.insert, BOTH, 512, f32::NAN);
+    assert!(heard.iter().all(|sample| sample.is_finite()));
+}
+
+#[test]
+fn bypass_goes_on_and_off_without_a_click() {
+    let mut rig = Rig::connected();
+    let mut heard = Vec::new();
+    let mut sent = Vec::new();
+    for block in 0..100 {
+        let gains = if (30..60).contains(&block) {
+            BYPASSED
+        } else {
+            BOTH
+        };
+        rig.engine
+            .release(&[&[-0.5; 64], &[-0.5; 64]])
+            .written
+            .get();
+        heard.extend(process(&mut rig.insert, gains, 64, 0.5));
+        sent.extend(rig.taken(64));
+    }
+    let step = |samples: &[f32]| {
+        samples
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).abs())
+            .fold(0.0, f32::max)
+    };
+    // After the far end has faded in: 20 ms for a whole turn of 1.0 is some 0.001 a frame.
+    assert!(
+        step(&heard[640..]) < 0.002,
+        "heard a step of {}",
+        step(&heard[640..])
+    );
+    assert!(step(&sent) < 0.002, "sent a step of {}", step(&sent));
+    assert_eq!((heard[50 * 64], sent[50 * 64]), (0.5, 0.0));
+    assert_eq!((heard[99 * 64], sent[99 * 64]), (-0.5, 0.5));
+}
+
+#[test]
+fn blocks_of_any_size_send_every_sample_once() {
+    let mut rig = Rig::connected();
+    let mut expected = Vec::new();
+    let mut taken = Vec::new();
+    // 64 frames were announced.
+    for (i, frames) in [64, 0, 1, 63, 17, 500, 64, 2, 333, 1000]
+        .into_iter()
+        .enumerate()
+    {
+        let value = i as f32 / 16.0;
+        let _ = process(&mut rig.insert, SEND, frames, value);
+        expected.extend(std::iter::repeat_n(value, frames));
+        taken.extend(rig.taken(frames));
+    }
+    assert_eq!(taken, expected);
+}
+
+#[test]
+fn a_block_narrower_or_wider_than_announced_does_no_harm() {
+    let mut rig = Rig::connected();
+    for channels in [0, 1, 2, 3, 64, 70] {
+        let mut audio = vec![vec![0.5; 64]; channels];
+        let mut block: Vec<&mut [f32]> = audio.iter_mut().map(Vec::as_mut_slice).collect();
+        rig.insert.process(BOTH, &mut block);
+        // What was not prepared for passes.
+        assert!(audio.iter().skip(2).flatten().all(|sample| *sample == 0.5));
+    }
+}
+
+#[test]
+fn an_insert_never_allocates_not_even_when_its_link_changes() {
+    for channels in [1, 2, 64] {
+        let mut rig = Rig::new(channels);
+        let mut audio = vec![vec![0.5; 777]; channels.into()];
+        let mut kept = Vec::new();
+        for round in 0..20 {
+            if round % 5 == 2 {
+                kept.push(rig.connect(channels));
+            }
+            let gains = [SEND, BOTH, BYPASSED, Gains { send: 0.3, ..BOTH }][round % 4];
+            let frames = [64, 777, 0, 1][round % 4];
+            let mut block: Vec<&mut [f32]> = audio
+                .iter_mut()
+                .map(|channel| &mut channel[..frames])
+                .collect();
+            assert_no_alloc(|| rig.insert.process(gains, &mut block));
+            rig.sender.collect();
+        }
+    }
+}
+
+/// An insert, and the engine's end of what it is linked to.
+struct Rig<E = EngineEnd> {
+    insert: Insert,
+    sender: LinkSender,
+    engine: E,
+}
+
+impl Rig<()> {
+    fn new(channels: u8) -> Self {
+        let (sender, link) = link();
+        let mut insert = Insert::new(link);
+        insert.prepare(channels.into(), 64, 48_000.0);
+        Self {
+            insert,
+            sender,
+            engine: (),
+        }
+    }
+
+    fn stereo() -> Self {
+        Self::new(2)
+    }
+}
+
+impl<E> Rig<E> {
+    fn connect(&mut self, channels: u8) -> EngineEnd {
+        let config = SegmentConfig {
+            send: Channels(channels),
+            receive: Channels(channels),
+            rate: SampleRate::HZ_48000,
+            capacity: Frames(4096),
+        };
+        let (engine, handle) = EngineEnd::create(config).unwrap();
+        self.sender.install(Some(PluginEnd::open(handle).unwrap()));
+        engine
+    }
+}
+
+impl Rig {
+    fn connected() -> Self {
+        let mut rig = Rig::stereo();
+        let engine = rig.connect(2);
+        let Rig { insert, sender, .. } = rig;
+        Self {
+            insert,
+            sender,
+            engine,
+        }
+    }
+
+    /// What the engine got of the first channel.
+    fn taken(&mut self, frames: usize) -> Vec<f32> {
+        let (mut left, mut right) = (vec![9.0; frames], vec![9.0; frames]);
+        let got = self.engine.take(&mut [&mut left, &mut right]);
+        assert_eq!(got, Frames(frames as u32));
+        left
+    }
+}
+
+/// The first channel of what a stereo block of `value` turns into.
+fn process(insert: &mut Insert, gains: Gains, frames: usize, value: f32) -> Vec<f32> {
+    let (mut left, mut right) = (vec![value; frames], vec![value; frames]);
+    assert_no_alloc(|| insert.process(gains, &mut [&mut left, &mut right]));
+    left
+}

@@ -1,0 +1,154 @@
+//! What becomes of saved sessions, good and bad.
+
+use farsend_plugin::state::{BITS, PERIOD, QUEUE, REDUNDANCY, Role, Session};
+use proptest::prelude::*;
+
+#[test]
+fn a_session_comes_back_as_it_was_saved() {
+    let session = Session {
+        connected: true,
+        role: Role::Server,
+        host: "far.example".into(),
+        port: 4470,
+        local_port: 4471,
+        bits: 24,
+        queue: 9,
+        redundancy: 3,
+        period: 64,
+    };
+    assert_eq!(Session::from_json(&session.to_json()), (session, vec![]));
+}
+
+#[test]
+fn a_session_of_the_future_is_taken_as_far_as_it_is_known() {
+    let text = r#"{"version":9,"connected":true,"role":"client","host":"far.example","port":4470,
+        "bits":{"adaptive":[16,24]},"queue":"auto","codec":"opus","redundancy":2}"#;
+    let (session, notes) = Session::from_json(text);
+    let expected = Session {
+        connected: true,
+        host: "far.example".into(),
+        port: 4470,
+        redundancy: 2,
+        ..Session::default()
+    };
+    assert_eq!(session, expected);
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes[0].contains("newer"), "{notes:?}");
+}
+
+#[test]
+fn fields_that_are_missing_have_their_defaults_without_a_word() {
+    let (session, notes) = Session::from_json(r#"{"version":1,"host":"a"}"#);
+    assert_eq!(
+        session,
+        Session {
+            host: "a".into(),
+            ..Session::default()
+        }
+    );
+    assert_eq!(notes, [""; 0]);
+}
+
+#[test]
+fn a_session_cut_anywhere_is_the_default_with_a_note() {
+    let text = Session {
+        host: "far.example".into(),
+        ..Session::default()
+    }
+    .to_json();
+    for length in 0..text.len() {
+        let (session, notes) = Session::from_json(&text[..length]);
+        assert_eq!((session, notes.len()), (Session::default(), 1));
+    }
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_left_out_and_named() {
+    let text = r#"{"port":0,"bits":7,"queue":-1,"redundancy":300,"period":0,"role":"hub",
+        "host":"a b\n","connected":"yes","local_port":1e9}"#;
+    let (session, notes) = Session::from_json(text);
+    assert_eq!(session, Session::default());
+    assert_eq!(notes.len(), 9, "{notes:?}");
+}
+
+#[test]
+fn nobody_is_called_without_a_name() {
+    let (session, notes) = Session::from_json(r#"{"connected":true}"#);
+    assert_eq!((session.connected, notes.len()), (false, 1));
+}
+
+#[test]
+fn an_address_is_a_host_with_or_without_a_port() {
+    let cases: [(&str, Option<(&str, u16)>); 14] = [
+        ("far.example", Some(("far.example", 4464))),
+        (" far.example:4470 ", Some(("far.example", 4470))),
+        ("10.0.0.2:5", Some(("10.0.0.2", 5))),
+        ("::1", Some(("::1", 4464))),
+        ("fe80::1%eth0", Some(("fe80::1%eth0", 4464))),
+        ("[::1]", Some(("::1", 4464))),
+        ("[::1]:4470", Some(("::1", 4470))),
+        ("", None),
+        (":4470", None),
+        ("a:", None),
+        ("a:0", None),
+        ("a:65536", None),
+        ("[::1]4470", None),
+        ("a b", None),
+    ];
+    for (text, expected) in cases {
+        let mut session = Session::default();
+        let taken = session.set_address(text);
+        let place = taken.then_some((session.host.as_str(), session.port));
+        assert_eq!(place, expected, "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_gives_a_session_that_makes_sense(text in ".*") {
+        assert_makes_sense(&Session::from_json(&text).0);
+    }
+
+    #[test]
+    fn any_json_gives_a_session_that_makes_sense(
+        values in proptest::collection::vec(any_value(), 10),
+    ) {
+        let names = ["version", "connected", "role", "host", "port", "local_port", "bits", "queue",
+            "redundancy", "period"];
+        let fields: Vec<_> = names.iter().zip(&values).map(|(n, v)| format!("\"{n}\":{v}")).collect();
+        let (session, _) = Session::from_json(&format!("{{{}}}", fields.join(",")));
+        assert_makes_sense(&session);
+        prop_assert_eq!(Session::from_json(&session.to_json()).0, session);
+    }
+
+    #[test]
+    fn any_address_is_taken_whole_or_not_at_all(text in ".*") {
+        let mut session = Session::default();
+        if !session.set_address(&text) {
+            prop_assert_eq!(&session, &Session::default());
+        }
+        assert_makes_sense(&session);
+    }
+}
+
+fn any_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        (0..600_i32).prop_map(|n| n.to_string()),
+        any::<bool>().prop_map(|b| b.to_string()),
+        Just("\"client\"".to_owned()),
+        Just("\"server\"".to_owned()),
+        "[a-z:\\[\\]]{0,300}".prop_map(|text| format!("\"{text}\"")),
+        Just("null".to_owned()),
+        Just("[1,{}]".to_owned()),
+    ]
+}
+
+fn assert_makes_sense(session: &Session) {
+    assert!(BITS.contains(&session.bits));
+    assert!(QUEUE.contains(&session.queue));
+    assert!(REDUNDANCY.contains(&session.redundancy));
+    assert!(PERIOD.contains(&session.period));
+    assert!(session.port != 0);
+    assert!(session.host.len() <= 255 && !session.host.chars().any(char::is_control));
+}
