@@ -34,7 +34,7 @@ fn the_time_stamp_is_that_of_the_block_that_completes_the_packet() {
     let mut stamps = Vec::new();
     for time in [1_800_000_000_000_000_u64, 1_800_000_000_001_000] {
         packetizer.push(time, &[&[0.0; 40]], &mut |bytes| {
-            stamps.push(bytes[..8].to_vec())
+            stamps.push(bytes[..8].to_vec());
         });
     }
     assert_eq!(stamps, [1_800_000_000_001_000_u64.to_le_bytes()]);
