@@ -4,7 +4,10 @@
 mod support;
 
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use farsend_ipc::segment::{EngineEnd, Exchanged, PluginEnd, SegmentConfig};
 use farsend_rt::clock;
@@ -111,6 +114,43 @@ fn an_engine_that_fell_behind_goes_on_with_the_newest_block() {
     let _ = plugin.exchange(&Block::ramp(2, 500, 100).channels(), &mut []);
     assert_eq!(loop_back(&mut engine, 2), Block::ramp(2, 500, 100));
     assert_eq!(engine.counts().jumped, 1);
+}
+
+#[test]
+fn an_engine_that_is_overwritten_while_it_reads_never_gets_torn_audio() {
+    let (mut engine, mut plugin) = ends(4, 16_384);
+    let done = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            let mut first = 0;
+            while !done.load(Relaxed) {
+                // Blocks of all sizes, at full speed: the ring is lapped again and again.
+                let size = 1 + first % 397;
+                let input = Block::ramp(4, first, size);
+                let _ = plugin.exchange(&input.channels(), &mut []);
+                first = if first < 900_000 { first + size } else { 0 };
+            }
+        }
+    });
+    let end = Instant::now() + Duration::from_secs(1);
+    let (mut taken, mut takes, mut torn) = (Block::silent(4, 16_384), 0_u64, 0_u64);
+    while Instant::now() < end {
+        let frames = engine.take(&mut taken.channels_mut()).get();
+        for (channel, samples) in taken.0.iter().enumerate() {
+            let start = (channel * 1_000_000) as f32;
+            let is_next = |pair: &[f32]| pair[1] == pair[0] + 1.0 || pair[1] == start;
+            torn += u64::from(!samples[..frames].windows(2).all(is_next));
+        }
+        takes += u64::from(frames > 0);
+        // Waits until the ring is about as full, so that the next blocks go over what is being read.
+        let waiting = Frames((15_000 + takes * 37 % 1384) as u32);
+        while engine.available() < waiting && Instant::now() < end {}
+    }
+    done.store(true, Relaxed);
+    writer.join().unwrap();
+    println!("{takes} takes, {} jumps", engine.counts().jumped);
+    assert_eq!(torn, 0);
 }
 
 #[test]
@@ -230,7 +270,11 @@ fn the_engine_knows_when_the_host_called_and_how_much_it_wanted() {
     let _ = plugin.exchange(&[], &mut Block::silent(1, 48).channels_mut());
     let _ = plugin.exchange(&[], &mut Block::silent(1, 17).channels_mut());
     let call = engine.host_call().unwrap();
-    assert_eq!((call.number, call.block), (2, Frames(17)));
+    assert_eq!(
+        (call.number, call.block, call.position),
+        (2, Frames(17), 65)
+    );
+    assert_eq!((engine.ahead_of(call.position), engine.fill()), (-65, -65));
     assert!(before <= call.at && call.at <= clock::now());
     let later = call.at + Duration::from_millis(7);
     assert_eq!(

@@ -126,6 +126,12 @@ impl EngineEnd {
         self.written.wrapping_sub(self.reader()) as i64
     }
 
+    /// The same against a position that the plugin had: with that of a [`HostCall`] it tells what was
+    /// left for the call after it, even if the host calls again in this moment.
+    pub fn ahead_of(&self, position: u64) -> i64 {
+        self.written.wrapping_sub(position) as i64
+    }
+
     /// The plugin's position in the return: the frames that it has played since the segment was made,
     /// those that it found missing included. Wraps.
     pub fn host_position(&self) -> u64 {

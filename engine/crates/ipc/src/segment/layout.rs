@@ -6,7 +6,7 @@
 //!   256    send.read                          engine writes   │
 //!   384    return.written                     engine writes   │ each line is written by one side,
 //!   512    return.read                        plugin writes   │ and 128 bytes long: two of a cache's,
-//!   640    last call: lock, number, at, block plugin writes   │ as these are fetched in pairs
+//!   640    last call                          plugin writes   │ as these are fetched in pairs
 //!   768    beat: count, at                    engine writes   │
 //!   896    partial, dry, missing              plugin writes   │
 //!   1024   jumped, overtaken, refused         engine writes   ┘
@@ -54,6 +54,7 @@ pub(super) enum Word {
     CallNumber = 648,
     CallAt = 656,
     CallBlock = 664,
+    CallPosition = 672,
     BeatCount = 768,
     BeatAt = 776,
     Partial = 896,

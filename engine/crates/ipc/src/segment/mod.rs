@@ -152,6 +152,9 @@ pub struct HostCall {
     pub at: MonoTime,
     /// The block's length.
     pub block: Frames,
+    /// The plugin's position on the return's time line after it, in frames since the start; wraps at
+    /// 2^64. See [`EngineEnd::ahead_of`].
+    pub position: u64,
 }
 
 /// How often something went wrong, since the segment was made. Written by whom it concerns.

@@ -168,6 +168,7 @@ impl PluginEnd {
             number: self.calls,
             at,
             block,
+            position: self.read,
         });
         self.bell.ring();
     }

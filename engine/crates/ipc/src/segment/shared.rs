@@ -184,6 +184,7 @@ impl Shared {
         self.word(Word::CallAt).store(call.at.as_nanos(), Relaxed);
         self.word(Word::CallBlock)
             .store(u64::from(call.block.0), Relaxed);
+        self.word(Word::CallPosition).store(call.position, Relaxed);
         self.word(Word::CallLock)
             .store(lock.wrapping_add(2), Release);
     }
@@ -196,6 +197,7 @@ impl Shared {
                 number: self.get(Word::CallNumber),
                 at: MonoTime::from_nanos(self.get(Word::CallAt)),
                 block: Frames(u32::try_from(self.get(Word::CallBlock)).unwrap_or(u32::MAX)),
+                position: self.get(Word::CallPosition),
             };
             fence(Acquire);
             if lock & 1 == 0 && self.get(Word::CallLock) == lock {
