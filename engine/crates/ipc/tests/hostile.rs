@@ -1,5 +1,6 @@
 //! What a broken or hostile process at the other end of a segment can do: spoil audio.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

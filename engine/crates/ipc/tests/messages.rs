@@ -1,5 +1,7 @@
 //! Messages as bytes: what was said is heard, and what was never said is an error.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use farsend_ipc::message::{
     Deframer, EngineStatus, FrameError, FromEngine, Hello, MAX_MESSAGE, PeerFormat, Role,
     SessionState, Statistics, ToEngine, WantedSession, encode,

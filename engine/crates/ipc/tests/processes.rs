@@ -2,6 +2,7 @@
 //!
 //! The other process is this test program once more, told by a variable which part to play.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use super::Deadline;
 use crate::sys::Handle;
 
-pub(super) const MOST_PATH: usize = usize::MAX;
+/// Of a path.
+pub(super) const MOST_PATH: usize = 255;
 
 #[derive(Debug)]
 pub(super) struct Stream(Infallible);
