@@ -20,7 +20,7 @@ use crate::cli::exit::Exit;
 use crate::control::report::Reporter;
 use crate::net::resolve::{ResolveError, resolve};
 use crate::net::udp::{AudioSocket, BindError, SendHandle};
-use crate::peers::{LinkEvent, PeerLink, say_goodbye};
+use crate::peers::{Beat, Line, LinkEvent, PeerLink, say_goodbye};
 use crate::settings::{BackendSettings, Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -122,7 +122,21 @@ impl Session {
         let port = socket.port().unwrap_or(settings.bind_port);
         let (events, received) = RingBuffer::new(EVENTS);
         let (publisher, statistics) = latest(Statistics::default());
-        let link = PeerLink::new(settings, socket, out, remote, rate, period, block, events)?;
+        let line = Line {
+            socket,
+            out,
+            remote,
+        };
+        let link = PeerLink::new(
+            settings,
+            line,
+            Beat {
+                rate,
+                period,
+                block,
+            },
+            events,
+        )?;
         let path = Box::new(AudioPath::new(
             link,
             settings.loopback,
@@ -407,7 +421,7 @@ pub fn quit_on_signals() -> std::io::Result<Arc<AtomicBool>> {
 const EVENTS: usize = 256;
 
 /// How often the control thread looks around.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How often the numbers are told.
 const REPORT_EVERY: Duration = Duration::from_secs(1);

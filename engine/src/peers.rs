@@ -65,6 +65,28 @@ struct Machines {
     redundancy: u8,
 }
 
+/// What a link sends and receives through.
+#[derive(Debug)]
+pub struct Line {
+    /// Datagrams come in here ...
+    pub socket: AudioSocket,
+    /// ... and go out here.
+    pub out: SendHandle,
+    /// Whom to call; `None`: wait for a call.
+    pub remote: Option<SocketAddr>,
+}
+
+/// The local side of a session's timing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// Frames a second.
+    pub rate: SampleRate,
+    /// Frames in each packet that we send.
+    pub period: Frames,
+    /// The largest block that is played at a time.
+    pub block: Frames,
+}
+
 /// Where the audio of the session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -79,20 +101,24 @@ enum State {
 impl PeerLink {
     /// Builds the link. Control thread.
     ///
-    /// `block` is the largest local block; `period` what each of our packets holds.
-    ///
     /// # Errors
     /// [`PacketizerError`] when such packets cannot be sent, as for a datagram beyond UDP's limit.
     pub fn new(
         settings: &SessionSettings,
-        socket: AudioSocket,
-        out: SendHandle,
-        remote: Option<SocketAddr>,
-        rate: SampleRate,
-        period: Frames,
-        block: Frames,
+        line: Line,
+        beat: Beat,
         events: Producer<LinkEvent>,
     ) -> Result<Self, PacketizerError> {
+        let Line {
+            socket,
+            out,
+            remote,
+        } = line;
+        let Beat {
+            rate,
+            period,
+            block,
+        } = beat;
         let packetizer = Packetizer::new(PacketizerConfig {
             header: settings.header,
             rate,

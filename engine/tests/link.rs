@@ -1,5 +1,8 @@
 //! A plugin's end of the segment against the engine's link backend, in real time: what goes out comes back, whole.
 
+// A test's helpers fail as the test does.
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use farsend::backend::link::LinkBackend;
@@ -18,6 +21,7 @@ fn far_end(period: u32, queue: u16) -> (TimerBackend, Desk) {
     let settings = SessionSettings {
         bind_port: 0,
         loopback: true,
+        queue,
         ..SessionSettings::default()
     };
     let Session { path, desk } =

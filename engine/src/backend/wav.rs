@@ -104,18 +104,12 @@ impl WavInput {
         let unreadable = |why: hound::Error| WavError::Unreadable {
             path: owned(),
             why: match why {
-                hound::Error::Unsupported => "its sample format is not supported (64 bit?)".into(),
-                other if size < 44 => format!("{other}; it has {size} bytes, fewer than a header"),
+                other if size < SMALLEST_HEADER => {
+                    format!("{other}; it has {size} bytes, fewer than a header")
+                }
                 other => other.to_string(),
             },
         };
-        let mut input = BufReader::new(file);
-        let spec = hound::read_wave_header(&mut input).map_err(unreadable)?;
-        _ = spec;
-        let file = fs::File::open(path).map_err(|source| WavError::Open {
-            path: owned(),
-            source,
-        })?;
         let reader = WavReader::new(BufReader::new(file)).map_err(unreadable)?;
         let spec = reader.spec();
         if usize::from(spec.channels) > MAX_CHANNELS {
@@ -237,9 +231,10 @@ impl WavSource {
                 }
             }
         }
-        for extra in self.channels..block.len() {
-            block[extra].fill(0.0);
-        }
+        block
+            .iter_mut()
+            .skip(self.channels)
+            .for_each(|extra| extra.fill(0.0));
         !(ended && self.samples.is_empty())
     }
 }

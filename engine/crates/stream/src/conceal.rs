@@ -150,12 +150,14 @@ impl Weaver {
         }
     }
 
-    /// The next frames to be played do not follow those before: `old` is where those would go on.
-    pub(crate) fn jump(&mut self, slots: &Slots, old: i64) {
+    /// The next frames to be played do not follow those before; `old` is where those would go on,
+    /// if anywhere.
+    pub(crate) fn jump(&mut self, slots: &Slots, old: Option<i64>) {
         let len = self.cross.len();
-        self.state = match self.state {
-            State::Inventing(invention) => State::Inventing(invention),
-            State::Clean if slots.available(old, len as i64) == len as i64 => {
+        let old = old.filter(|old| slots.available(*old, len as i64) == len as i64);
+        self.state = match (self.state, old) {
+            (State::Inventing(invention), _) => State::Inventing(invention),
+            (State::Clean, Some(old)) => {
                 for (channel, tail) in self
                     .tail
                     .chunks_exact_mut(len)
@@ -169,7 +171,7 @@ impl Weaver {
                     from: Old::Tail,
                 }
             }
-            State::Clean | State::Returning { .. } => State::Inventing(self.invention()),
+            (State::Clean | State::Returning { .. }, _) => State::Inventing(self.invention()),
         };
     }
 

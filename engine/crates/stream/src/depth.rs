@@ -31,6 +31,8 @@
 
 use farsend_units::{Frames, SampleRate};
 
+use crate::observed::{Arrivals, Blocks, Window};
+
 /// What to do with the play position before the block is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -289,104 +291,6 @@ impl Depth {
             self.period.min(self.blocks.largest())
         };
         window.short && window.came && window.most + unseen < self.gapless()
-    }
-}
-
-/// The depths seen over some blocks.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    blocks: i64,
-    frames: i64,
-    least: i64,
-    most: i64,
-    /// At times it was less than the block.
-    short: bool,
-    /// Packets came.
-    came: bool,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self {
-            blocks: 0,
-            frames: 0,
-            least: i64::MAX,
-            most: i64::MIN,
-            short: false,
-            came: false,
-        }
-    }
-}
-
-impl Window {
-    fn note(&mut self, depth: i64, block: i64, came: bool) {
-        self.blocks += 1;
-        self.frames += block;
-        self.least = self.least.min(depth);
-        self.most = self.most.max(depth);
-        self.short |= depth < block;
-        self.came |= came;
-    }
-}
-
-/// How packets came.
-#[derive(Debug, Clone, Copy, Default)]
-struct Arrivals {
-    came: i64,
-    late: i64,
-    /// The sum of how late, and the most.
-    late_by: i64,
-    latest: i64,
-}
-
-impl Arrivals {
-    fn note(&mut self, late_by: i64) {
-        self.came += 1;
-        if late_by > 0 {
-            self.late += 1;
-            self.late_by += late_by;
-            self.latest = self.latest.max(late_by);
-        }
-    }
-}
-
-/// The blocks of this second and the one before.
-#[derive(Debug, Clone, Copy, Default)]
-struct Blocks {
-    before: Sizes,
-    now: Sizes,
-    frames: i64,
-}
-
-/// The smallest and the largest.
-#[derive(Debug, Clone, Copy)]
-struct Sizes(i64, i64);
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self(i64::MAX, 1)
-    }
-}
-
-impl Blocks {
-    fn note(&mut self, block: i64, rate: i64) {
-        self.now = Sizes(self.now.0.min(block), self.now.1.max(block));
-        self.frames += block;
-        if self.frames >= rate {
-            *self = Self {
-                before: self.now,
-                now: Sizes(block, block),
-                frames: 0,
-            };
-        }
-    }
-
-    fn largest(&self) -> i64 {
-        self.before.1.max(self.now.1)
-    }
-
-    fn vary(&self) -> bool {
-        self.before.0.min(self.now.0) < self.largest()
     }
 }
 

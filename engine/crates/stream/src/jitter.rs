@@ -13,102 +13,14 @@
 //! the depth. A packet that is missing at its turn is concealed and the time line goes on: the
 //! delay stays as it is.
 
-use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+use farsend_units::{Channels, Frames, MonoTime};
 
 use crate::conceal::{Conceal, Span, Weaver};
+use crate::contract::{BufferConfig, BufferCounts, Inserted, LONGEST_PERIOD, Pulled, Unsupported};
 use crate::depth::{Depth, Step};
 use crate::drift::Drift;
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
-
-/// What a buffer is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BufferConfig {
-    /// Local channels: what [`JitterBuffer::pull`] fills.
-    pub channels: Channels,
-    /// The rate of both ends.
-    pub rate: SampleRate,
-    /// The queue length (JackTrip's `-q`) in packets of the peer, at least 1.
-    pub queue: u16,
-    /// The largest local block, up to 8192 frames.
-    pub block: Frames,
-    /// What is played instead of what is missing.
-    pub conceal: Conceal,
-}
-
-/// Why a peer's format cannot be played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unsupported {
-    /// A period of no frames, or of more than 8192.
-    #[error("a period of {}: 1 to {LONGEST_PERIOD} frames are possible", period)]
-    Period {
-        /// What was asked for.
-        period: Frames,
-    },
-    /// The queue in packets of this period is longer than the buffer's memory.
-    #[error("a queue of {queue} packets of {period} is more than the {room} that the buffer holds")]
-    TooDeep {
-        /// The configured queue length.
-        queue: u16,
-        /// The peer's period.
-        period: Frames,
-        /// What the buffer holds.
-        room: Frames,
-    },
-}
-
-/// What became of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inserted {
-    /// In its place, to be played.
-    Placed,
-    /// In its place, from a redundant copy.
-    Revived,
-    /// It came after its turn.
-    Late,
-    /// It was there already.
-    Duplicate,
-    /// It is far from all before it: the buffer anchors anew with it.
-    Restarted,
-    /// No format is set: it was dropped.
-    NoFormat,
-}
-
-/// How a block was filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "says whether this is the peer's audio"]
-pub enum Pulled {
-    /// With the peer's audio.
-    Fresh,
-    /// Some of it was missing and is invented.
-    Concealed,
-    /// With silence, or the end of a fade: there is no stream, or it has not begun to sound.
-    Idle,
-}
-
-/// What happened since the buffer was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BufferCounts {
-    /// Packets that came, each counted once, late ones included.
-    pub received: u64,
-    /// Packets of those that came after their turn.
-    pub late: u64,
-    /// Packets that were missing at their turn though later ones had come, and did not come since:
-    /// one that still comes is taken off and counts as late.
-    pub lost: u64,
-    /// Packets that came once more.
-    pub duplicate: u64,
-    /// Packets that a redundant copy brought in time, of those received.
-    pub revived: u64,
-    /// Pulls that had to invent something.
-    pub dry: u64,
-    /// Frames invented by these.
-    pub concealed: u64,
-    /// Frames passed over to get back to the wanted depth.
-    pub skipped: u64,
-    /// How often the depth was raised, or set anew after a break or a jump of the numbers.
-    pub reanchored: u64,
-}
 
 /// One peer's packets, in order and in time.
 ///
@@ -153,6 +65,7 @@ impl JitterBuffer {
         let longest = wanted(&config, LONGEST_PERIOD);
         // A queue of many packets is one of short packets: no memory for what nobody could bear.
         let frames = longest.min(wanted(&config, 1024).max(MEMORY_FRAMES));
+        let frames = frames.min(MEMORY_SAMPLES / config.channels.get().max(1));
         let slots = wanted(&config, 1).min(frames);
         let mut buffer = Self {
             config,
@@ -402,7 +315,7 @@ impl JitterBuffer {
         let gap = i64::from(self.config.rate.0) * 10 / self.period + 1000;
         let n = number
             .checked_sub(base)
-            .filter(|n| n.saturating_sub(newest) <= gap && n.abs() < FARTHEST);
+            .filter(|n| n.saturating_sub(newest) <= gap && n.unsigned_abs() < FARTHEST);
         self.far_behind = match n {
             Some(n) if n > newest - self.slots.count() => 0,
             _ if redundant => self.far_behind,
@@ -460,10 +373,9 @@ impl JitterBuffer {
             first -= 1;
         }
         let start = (first * self.period).max(position);
-        if self.anchored {
-            self.weaver.jump(&self.slots, self.next);
-            self.reanchored += 1;
-        }
+        self.weaver
+            .jump(&self.slots, self.anchored.then_some(self.next));
+        self.reanchored += u64::from(self.anchored);
         (self.next, self.hold, self.anchored) = (start, start - position, true);
     }
 
@@ -471,7 +383,7 @@ impl JitterBuffer {
         let held = frames.min(self.hold);
         self.hold -= held;
         if held < frames {
-            self.weaver.jump(&self.slots, self.next);
+            self.weaver.jump(&self.slots, Some(self.next));
             self.next += frames - held;
             self.skipped += (frames - held) as u64;
         }
@@ -480,7 +392,7 @@ impl JitterBuffer {
     fn back(&mut self, frames: i64) {
         self.reanchored += 1;
         if self.hold == 0 && self.slots.available(self.next - frames, 1) > 0 {
-            self.weaver.jump(&self.slots, self.next);
+            self.weaver.jump(&self.slots, Some(self.next));
             self.next -= frames;
         } else {
             self.hold += frames;
@@ -514,13 +426,13 @@ fn wanted(config: &BufferConfig, period: u32) -> usize {
     packets * period as usize + 3 * config.block.get() + config.rate.0 as usize / 10
 }
 
-/// The largest number of frames in one packet.
-const LONGEST_PERIOD: u32 = 8192;
 /// The largest number of frames that a host or a server asks for at once.
 const LONGEST_BLOCK: u32 = 8192;
 /// As much memory a channel as anyone gets for long packets: 1 MiB.
 const MEMORY_FRAMES: usize = 1 << 18;
+/// As much memory as any buffer gets: 128 MiB.
+const MEMORY_SAMPLES: usize = 1 << 25;
 /// Numbers farther apart than this belong to different streams; times 8192 it still fits well.
-const FARTHEST: i64 = 1 << 40;
+const FARTHEST: u64 = 1 << 40;
 /// Packets in a row from far before the newest one that mean that the numbers start over.
 const FAR_BEHIND: u8 = 4;

@@ -5,16 +5,19 @@
 //! of it may live on an audio thread.
 
 mod conceal;
+mod contract;
 mod depth;
 mod drift;
 mod gain;
 mod jitter;
 mod meter;
+mod observed;
 mod slots;
 mod tally;
 
 pub use conceal::Conceal;
+pub use contract::{BufferConfig, BufferCounts, Inserted, Pulled, Unsupported};
 pub use drift::Drift;
 pub use gain::Gain;
-pub use jitter::{BufferConfig, BufferCounts, Inserted, JitterBuffer, Pulled, Unsupported};
+pub use jitter::JitterBuffer;
 pub use meter::Meter;

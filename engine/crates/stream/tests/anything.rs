@@ -1,5 +1,5 @@
 //! Any calls in any order: nothing panics, nothing allocates, everything is filled and finite, and
-//! nothing is played that was not sent.
+//! nothing is played that was not sent. (A panic under `assert_no_alloc` shows as an abort.)
 
 mod common;
 
@@ -149,6 +149,26 @@ fn insert(buffer: &mut JitterBuffer, number: i64, at: MonoTime, redundant: bool,
 fn pulled(buffer: &mut JitterBuffer, out: &mut [Vec<f32>], frames: usize) {
     let filled = pull(buffer, out, frames);
     assert!(frames > 0 || filled == Pulled::Idle);
+}
+
+#[test]
+fn numbers_at_both_ends_of_their_range_begin_anew() {
+    let mut buffer = common::Scene::default().buffer();
+    for number in [
+        i64::MAX,
+        -1,
+        i64::MIN,
+        0,
+        i64::MAX,
+        i64::MIN,
+        i64::MIN,
+        i64::MAX - 1,
+    ] {
+        insert(&mut buffer, number, MonoTime::from_nanos(0), false, 0.25);
+        buffer.settle(Frames::ZERO, Frames(128));
+        pulled(&mut buffer, &mut [Vec::new(), Vec::new()], 128);
+    }
+    assert!(buffer.counts().reanchored > 0);
 }
 
 #[test]

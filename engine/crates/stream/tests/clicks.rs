@@ -167,6 +167,72 @@ fn the_end_of_a_stream_a_reset_of_format_and_a_return_do_not_click() {
 }
 
 #[test]
+fn a_host_that_stops_and_goes_on_does_not_click() {
+    everywhere(|scene| {
+        let scene = Scene {
+            seconds: 6.0,
+            ..scene
+        };
+        // Ten times 100 packets come while nothing is played.
+        let mut extra = 0;
+        let mut buffer = scene.buffer();
+        let mut out = vec![Vec::new(); 2];
+        for i in 0..2000 {
+            let _ = scene.insert(&mut buffer, i, common::START, false);
+            if i % 200 < 100 || i < 100 {
+                buffer.settle(Frames::ZERO, Frames(128));
+                let _ = pull(&mut buffer, &mut out, 128);
+            } else {
+                extra += 1;
+            }
+        }
+        assert!(
+            extra > 900 && buffer.counts().reanchored >= 8,
+            "{:?}",
+            buffer.counts()
+        );
+        (
+            Trace {
+                out,
+                counts: buffer.counts(),
+                ..scene.run()
+            },
+            "pauses".to_string(),
+        )
+    });
+}
+
+#[test]
+fn numbers_that_start_over_do_not_click() {
+    for jump in [-5000, 5000, 1 << 41] {
+        everywhere(|scene| {
+            let mut buffer = scene.buffer();
+            let mut out = vec![Vec::new(); 2];
+            for i in 0..1000i64 {
+                let number = i + i / 150 * jump;
+                let _ = buffer.insert(number, common::START, false, &mut |channel, out| {
+                    let frames = i * 128 + i / 150 * 37..;
+                    out.iter_mut()
+                        .zip(frames)
+                        .for_each(|(out, frame)| *out = (scene.signal)(channel, frame));
+                });
+                buffer.settle(Frames::ZERO, Frames(128));
+                let _ = pull(&mut buffer, &mut out, 128);
+            }
+            assert!(buffer.counts().reanchored >= 6, "{:?}", buffer.counts());
+            (
+                Trace {
+                    out,
+                    counts: buffer.counts(),
+                    ..scene.run()
+                },
+                format!("jumps by {jump}"),
+            )
+        });
+    }
+}
+
+#[test]
 fn a_break_does_not_click_and_is_silent_but_for_the_wavetable() {
     everywhere(|scene| {
         let scene = Scene {

@@ -1,5 +1,7 @@
 //! What a path does to packets, counted and survived.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;
@@ -321,6 +323,22 @@ fn a_change_of_format_in_mid_stream_goes_on_with_the_new_one() {
         let others = &out[usize::from(channels).min(3)][begun + 48_000..];
         assert_eq!(others.iter().all(|sample| *sample == 0.0), channels < 4);
     }
+}
+
+#[test]
+fn an_absurd_queue_is_refused_rather_than_given_memory() {
+    let config = Scene {
+        queue: u16::MAX,
+        channels: 64,
+        ..Scene::default()
+    }
+    .config();
+    let mut buffer = farsend_stream::JitterBuffer::new(config);
+    let refused = buffer.set_format(Frames(128), Channels(2)).unwrap_err();
+    assert!(
+        matches!(refused, farsend_stream::Unsupported::TooDeep { .. }),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A peer, a path and a local clock in virtual time, around one jitter buffer.
 //!
 //! Everything that the audio thread would do runs under `assert_no_alloc`.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use std::f64::consts::TAU;
 use std::sync::LazyLock;

@@ -1,0 +1,97 @@
+//! What the jitter buffer is told and what it tells.
+
+use farsend_units::{Channels, Frames, SampleRate};
+
+use crate::conceal::Conceal;
+
+/// What a buffer is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BufferConfig {
+    /// Local channels: what [`JitterBuffer::pull`] fills.
+    pub channels: Channels,
+    /// The rate of both ends.
+    pub rate: SampleRate,
+    /// The queue length (JackTrip's `-q`) in packets of the peer, at least 1.
+    pub queue: u16,
+    /// The largest local block, up to 8192 frames.
+    pub block: Frames,
+    /// What is played instead of what is missing.
+    pub conceal: Conceal,
+}
+
+/// Why a peer's format cannot be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A period of no frames, or of more than 8192.
+    #[error("a period of {}: 1 to {LONGEST_PERIOD} frames are possible", period)]
+    Period {
+        /// What was asked for.
+        period: Frames,
+    },
+    /// The queue in packets of this period is longer than the buffer's memory.
+    #[error("a queue of {queue} packets of {period} is more than the {room} that the buffer holds")]
+    TooDeep {
+        /// The configured queue length.
+        queue: u16,
+        /// The peer's period.
+        period: Frames,
+        /// What the buffer holds.
+        room: Frames,
+    },
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// In its place, to be played.
+    Placed,
+    /// In its place, from a redundant copy.
+    Revived,
+    /// It came after its turn.
+    Late,
+    /// It was there already.
+    Duplicate,
+    /// It is far from all before it: the buffer anchors anew with it.
+    Restarted,
+    /// No format is set: it was dropped.
+    NoFormat,
+}
+
+/// How a block was filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "says whether this is the peer's audio"]
+pub enum Pulled {
+    /// With the peer's audio.
+    Fresh,
+    /// Some of it was missing and is invented.
+    Concealed,
+    /// With silence, or the end of a fade: there is no stream, or it has not begun to sound.
+    Idle,
+}
+
+/// What happened since the buffer was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BufferCounts {
+    /// Packets that came, each counted once, late ones included.
+    pub received: u64,
+    /// Packets of those that came after their turn.
+    pub late: u64,
+    /// Packets that were missing at their turn though later ones had come, and did not come since:
+    /// one that still comes is taken off and counts as late.
+    pub lost: u64,
+    /// Packets that came once more.
+    pub duplicate: u64,
+    /// Packets that a redundant copy brought in time, of those received.
+    pub revived: u64,
+    /// Pulls that had to invent something.
+    pub dry: u64,
+    /// Frames invented by these.
+    pub concealed: u64,
+    /// Frames passed over to get back to the wanted depth.
+    pub skipped: u64,
+    /// How often the depth was raised, or set anew after a break or a jump of the numbers.
+    pub reanchored: u64,
+}
+
+/// The largest number of frames in one packet.
+pub(crate) const LONGEST_PERIOD: u32 = 8192;

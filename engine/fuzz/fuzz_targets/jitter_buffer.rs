@@ -1,0 +1,111 @@
+//! Any packets, blocks and calls in any order: every block is filled, with finite audio.
+#![no_main]
+
+use std::time::Duration;
+
+use farsend_stream::{BufferConfig, Conceal, JitterBuffer};
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    Next {
+        later: u16,
+        by: i8,
+        redundant: bool,
+        level: f32,
+    },
+    Jump {
+        to: i64,
+    },
+    Pull {
+        frames: u16,
+        channels: u8,
+    },
+    Settle {
+        ahead: u16,
+        block: u16,
+    },
+    /// As a backend does it each period.
+    Period,
+    Format {
+        period: u16,
+        channels: u8,
+    },
+    Reset,
+    FadeOut,
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = run(&mut Unstructured::new(bytes));
+});
+
+fn run(input: &mut Unstructured<'_>) -> Result<()> {
+    let config = BufferConfig {
+        channels: Channels(input.int_in_range(0..=3)?),
+        rate: SampleRate(*input.choose(&[48_000, 44_100, 192_000])?),
+        queue: *input.choose(&[0, 1, 2, 4, 4, 50, 1000, u16::MAX])?,
+        block: Frames(*input.choose(&[0, 1, 64, 64, 128, 441, 8192, u32::MAX])?),
+        conceal: *input.choose(&[Conceal::Fade, Conceal::Zero, Conceal::Wavetable])?,
+    };
+    let mut buffer = JitterBuffer::new(config);
+    let mut now = MonoTime::from_nanos(0);
+    let mut number = 0_i64;
+    let mut audio = vec![vec![0.0_f32; 8192]; 4];
+    let period = Frames(*input.choose(&[1, 64, 64, 128, 8192])?);
+    let _ = buffer.set_format(period, Channels(2));
+    while !input.is_empty() {
+        match input.arbitrary()? {
+            Step::Next {
+                later,
+                by,
+                redundant,
+                level,
+            } => {
+                now = now + Duration::from_micros(u64::from(later));
+                number = number.saturating_add(by.into());
+                buffer.insert(number, now, redundant, &mut |_, out| out.fill(level));
+            }
+            Step::Jump { to } => number = to,
+            Step::Pull { frames, channels } => {
+                pull(&mut buffer, &mut audio, frames.into(), channels.into());
+            }
+            Step::Settle { ahead, block } => {
+                buffer.settle(Frames(ahead.into()), Frames(block.into()));
+            }
+            Step::Period => {
+                buffer.settle(Frames::ZERO, Frames(64));
+                pull(&mut buffer, &mut audio, 64, config.channels.get());
+            }
+            Step::Format { period, channels } => {
+                let _ = buffer.set_format(Frames(period.into()), Channels(channels));
+            }
+            Step::Reset => buffer.reset(),
+            Step::FadeOut => buffer.fade_out(),
+        }
+        let _ = (
+            buffer.ready(),
+            buffer.queued(),
+            buffer.target(),
+            buffer.drift(),
+            buffer.counts(),
+        );
+    }
+    Ok(())
+}
+
+fn pull(buffer: &mut JitterBuffer, audio: &mut [Vec<f32>], frames: usize, channels: usize) {
+    let frames = frames.min(8192);
+    let mut out: Vec<&mut [f32]> = audio
+        .iter_mut()
+        .take(channels)
+        .map(|channel| &mut channel[..frames])
+        .collect();
+    out.iter_mut().for_each(|channel| channel.fill(f32::NAN));
+    let _ = buffer.pull(&mut out);
+    assert!(
+        out.iter()
+            .all(|channel| channel.iter().all(|x| x.is_finite()))
+    );
+}

@@ -1,0 +1,153 @@
+//! Any datagrams, times and calls in any order: the peer machine holds on to one address, waits in
+//! the end, and sends to nobody else.
+#![no_main]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use farsend_fuzz::Payload;
+use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Verdict};
+use farsend_units::MonoTime;
+use farsend_wire::jacktrip::{Control, STOP};
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    Payload {
+        later: u16,
+        from: u8,
+        payload: Payload,
+    },
+    Audio {
+        later: u8,
+        from: u8,
+        seq: u8,
+    },
+    Stop {
+        from: u8,
+    },
+    Ping {
+        from: u8,
+        stamp: u64,
+    },
+    Pong {
+        from: u8,
+        late: bool,
+    },
+    Timeout {
+        later: u32,
+    },
+    Back {
+        by: u32,
+    },
+    Leave,
+    Unpolled,
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = run(&mut Unstructured::new(bytes));
+});
+
+fn run(input: &mut Unstructured<'_>) -> Result<()> {
+    let format = farsend_fuzz::format(input)?;
+    let mut ms = |most| Ok(Duration::from_millis(input.int_in_range(0..=most)?));
+    let config = PeerConfig {
+        quiet_limit: ms(1000)?,
+        give_up: Some(ms(20_000)?).filter(|limit| !limit.is_zero()),
+        takeover_after: ms(10_000)?,
+        ping_every: ms(3000)?,
+        ..PeerConfig::default()
+    };
+    let called = if input.arbitrary()? {
+        Some(host(1))
+    } else {
+        None
+    };
+    let mut peer = match called {
+        Some(remote) => Peer::client(config, remote),
+        None => Peer::server(config),
+    };
+    let mut now = MonoTime::from_nanos(0);
+    let mut pinged = 0;
+    let mut polled = true;
+    while !input.is_empty() {
+        let before = peer.remote();
+        let step: Step = input.arbitrary()?;
+        let datagram = match &step {
+            Step::Payload {
+                later,
+                from,
+                payload,
+            } => {
+                now = now + Duration::from_millis(u64::from(*later));
+                Some((host(from % 3), payload.0.clone()))
+            }
+            Step::Audio { later, from, seq } => {
+                now = now + Duration::from_millis(u64::from(*later));
+                Some((
+                    host(from % 3),
+                    farsend_fuzz::datagram(format, (*seq).into(), 1, 0),
+                ))
+            }
+            Step::Stop { from } => Some((host(from % 3), STOP.to_vec())),
+            Step::Ping { from, stamp } => Some((
+                host(from % 3),
+                Control::Ping { stamp: *stamp }.to_bytes().to_vec(),
+            )),
+            Step::Pong { from, late } => {
+                let stamp = pinged + u64::from(*late);
+                Some((host(from % 3), Control::Pong { stamp }.to_bytes().to_vec()))
+            }
+            Step::Timeout { later } => {
+                now = now + Duration::from_micros(u64::from(*later));
+                peer.handle_timeout(now);
+                None
+            }
+            Step::Back { by } => {
+                now = now.saturating_sub(Duration::from_micros(u64::from(*by)));
+                None
+            }
+            Step::Leave => {
+                peer.handle_leave(now);
+                assert!(peer.is_over());
+                None
+            }
+            Step::Unpolled => {
+                polled = !polled;
+                None
+            }
+        };
+        if let Some((from, payload)) = datagram {
+            match peer.handle_datagram(now, from, &payload) {
+                Verdict::Audio(_) => assert_eq!(peer.remote(), Some(from)),
+                Verdict::Stranger => assert_ne!(before, Some(from)),
+                Verdict::Consumed | Verdict::Malformed(_) | Verdict::Ignored => {}
+            }
+        }
+        if let Some(called) = called {
+            assert!(peer.remote().is_none_or(|remote| remote == called));
+        }
+        let mut outputs = 0;
+        while polled {
+            match peer.poll_output() {
+                Output::Wait(_) => break,
+                Output::Event(_) => {}
+                Output::Send { to, payload } => {
+                    assert_ne!(to, host(200));
+                    if let Some(Control::Ping { stamp }) = Control::parse(&payload) {
+                        assert_eq!(Some(to), peer.remote());
+                        pinged = stamp;
+                    }
+                }
+            }
+            outputs += 1;
+            assert!(outputs < 20, "it never waits");
+        }
+    }
+    Ok(())
+}
+
+fn host(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 77, 0, number], 4464))
+}
