@@ -200,8 +200,7 @@ impl Link {
         if call.number == self.calls {
             return;
         }
-        let fill = self.end.fill();
-        let position = self.end.host_position();
+        let (position, fill) = (call.position, self.end.ahead_of(call.position));
         let played = (position.wrapping_sub(self.position) as i64).clamp(0, CHUNK as i64);
         (self.calls, self.position, self.concealed) = (call.number, position, false);
         self.called_at = call.at.min(now);

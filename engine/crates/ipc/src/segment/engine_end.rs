@@ -132,12 +132,6 @@ impl EngineEnd {
         self.written.wrapping_sub(position) as i64
     }
 
-    /// The plugin's position in the return: the frames that it has played since the segment was made,
-    /// those that it found missing included. Wraps.
-    pub fn host_position(&self) -> u64 {
-        self.reader()
-    }
-
     /// How many frames [`release`](Self::release) would write now.
     pub fn room(&self) -> Frames {
         let (_, ahead) = self.placed(self.reader());
