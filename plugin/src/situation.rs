@@ -101,8 +101,8 @@ impl Situation {
             Self::OtherVersion { theirs, ours } => {
                 format!("The engine that runs is Farsend {theirs}; this plugin is {ours}.")
             }
-            Self::Refused { why, .. } => why.clone(),
-            Self::Session(state) => format!("{state}."),
+            Self::Refused { why, .. } => full_stop(why.clone()),
+            Self::Session(state) => full_stop(state.to_string()),
         }
     }
 
@@ -172,4 +172,12 @@ impl Situation {
             },
         }
     }
+}
+
+/// A sentence, whether it came as one or not.
+fn full_stop(mut text: String) -> String {
+    if !text.is_empty() && !text.ends_with(['.', '?', '!']) {
+        text.push('.');
+    }
+    text
 }

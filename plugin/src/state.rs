@@ -27,7 +27,7 @@ pub struct Session {
     pub host: String,
     /// The UDP port of the server: the one that is called, or the one we wait at. Not 0.
     pub port: u16,
-    /// The UDP port that a client binds, 0 for any that is free.
+    /// The UDP port that a client binds, 0 for one that each instance draws for itself.
     pub local_port: u16,
     /// Bits of a sample on the wire: one of [`BITS`].
     pub bits: u8,

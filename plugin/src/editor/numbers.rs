@@ -61,9 +61,6 @@ pub(super) fn show(ui: &mut Ui, view: &View, setup: Option<Setup>) {
             ui.add_space(4.0);
         }
     });
-    for advice in numbers.into_iter().flat_map(|n| &n.advice) {
-        ui.label(look::quiet(advice.clone()).small());
-    }
 }
 
 const LOST: &str = "Packets that never came.";

@@ -42,10 +42,7 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
     let mut go = false;
     ui.horizontal(|ui| {
         ui.add_enabled_ui(!session.connected, |ui| {
-            let roles = [
-                (Role::Client, "Connect to"),
-                (Role::Server, "Wait for a peer"),
-            ];
+            let roles = [(Role::Client, "Call"), (Role::Server, "Wait for a call")];
             let name = |role| {
                 roles
                     .iter()
@@ -161,7 +158,16 @@ pub(super) fn situation(ui: &mut Ui, shared: &Shared, view: &View) {
                 shared.ask();
             }
         });
-        for line in [view.situation.reason(), view.situation.advice()] {
+        let told = view
+            .statistics
+            .iter()
+            .flat_map(|numbers| numbers.advice.iter().cloned());
+        let mut advice: Vec<String> = told.collect();
+        if advice.is_empty() {
+            // The engine knows better, where it has something to say.
+            advice.push(view.situation.advice());
+        }
+        for line in std::iter::once(view.situation.reason()).chain(advice) {
             if !line.is_empty() {
                 ui.label(look::quiet(line));
             }

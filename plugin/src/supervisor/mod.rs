@@ -15,6 +15,7 @@ mod environment;
 mod finder;
 mod starter;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -79,6 +80,8 @@ struct Supervisor {
     linked: bool,
     /// Why the last engine is no longer there.
     lost: Option<String>,
+    /// What a client binds that may bind any port.
+    port: u16,
 }
 
 /// A connection to an engine.
@@ -160,6 +163,7 @@ impl Supervisor {
             attached: None,
             linked: false,
             lost: None,
+            port: any_port(),
         }
     }
 
@@ -182,11 +186,39 @@ impl Supervisor {
         match self.shared.setup() {
             Some(setup) if self.shared.is_in_use() => {
                 let name = self.shared.track().unwrap_or_else(|| "Farsend".into());
-                Goal::Session(Box::new(wanted(&session, setup, name)))
+                Goal::Session(Box::new(self.wanted(&session, setup, name)))
             }
             // The audio thread gives no signal: look for it.
             Some(_) => Goal::Nothing(Situation::HostSilent, Some(TURN)),
             None => Goal::Nothing(Situation::HostSilent, None),
+        }
+    }
+
+    /// What to ask of the engine.
+    fn wanted(&self, session: &Session, setup: Setup, name: String) -> WantedSession {
+        let client_port = if session.local_port == 0 {
+            self.port
+        } else {
+            session.local_port
+        };
+        let (role, port, peer_port) = match session.role {
+            Role::Client => (message::Role::Client, client_port, session.port),
+            Role::Server => (message::Role::Server, session.port, 0),
+        };
+        WantedSession {
+            role,
+            host: session.host.clone(),
+            port,
+            peer_port,
+            send: setup.channels,
+            receive: setup.channels,
+            bits: session.bits,
+            queue: session.queue,
+            redundancy: session.redundancy,
+            period: Frames(session.period.into()),
+            rate: setup.rate,
+            block: setup.block,
+            name,
         }
     }
 
@@ -310,11 +342,12 @@ impl Supervisor {
         match message {
             FromEngine::Opened { .. } => self.take_on(attached),
             FromEngine::State(state) => {
-                let over = matches!(
-                    state,
-                    SessionState::Failed { .. } | SessionState::Ended { .. }
-                );
-                attached.retry = over.then(|| Instant::now() + RETRY);
+                attached.retry = match state {
+                    SessionState::Ended { .. } => Some(Instant::now() + RETRY),
+                    // The engine goes on trying, if the peer can mend it.
+                    SessionState::Failed { .. } => Some(Instant::now() + RETRY_FAILED),
+                    _ => None,
+                };
                 attached.situation = Some(Situation::Session(state));
             }
             FromEngine::Statistics(statistics) => {
@@ -359,27 +392,11 @@ impl Supervisor {
     }
 }
 
-/// What to ask of the engine.
-fn wanted(session: &Session, setup: Setup, name: String) -> WantedSession {
-    let (role, port, peer_port) = match session.role {
-        Role::Client => (message::Role::Client, session.local_port, session.port),
-        Role::Server => (message::Role::Server, session.port, 0),
-    };
-    WantedSession {
-        role,
-        host: session.host.clone(),
-        port,
-        peer_port,
-        send: setup.channels,
-        receive: setup.channels,
-        bits: session.bits,
-        queue: session.queue,
-        redundancy: session.redundancy,
-        period: Frames(session.period.into()),
-        rate: setup.rate,
-        block: setup.block,
-        name,
-    }
+/// A port of those that nobody has a name for. Each instance keeps its own, so that the peer knows it
+/// again after the engine was killed; where it is taken, the engine takes another.
+fn any_port() -> u16 {
+    let random = RandomState::new().build_hasher().finish();
+    FIRST_FREE_PORT + (random % u64::from(u16::MAX - FIRST_FREE_PORT)) as u16
 }
 
 fn lost(error: &ConnectionError) -> String {
@@ -406,6 +423,9 @@ fn sentence(error: &dyn std::error::Error) -> String {
 /// This plugin's version, for the greeting.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// From here on ports are free to use, says RFC 6335.
+const FIRST_FREE_PORT: u16 = 49_152;
+
 /// How long a turn waits: so long does a wish take to be noticed.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -418,8 +438,11 @@ const SEND_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a change of the wanted session has to last.
 const SETTLE: Duration = Duration::from_millis(250);
 
-/// How long after a failure the session is asked for again.
+/// How long after a refusal or an end the session is asked for again.
 const RETRY: Duration = Duration::from_secs(3);
+
+/// How long after a failure that the engine lives on with.
+const RETRY_FAILED: Duration = Duration::from_secs(30);
 
 /// How long a segment lasts that nobody fills.
 const FADE: Duration = Duration::from_millis(200);

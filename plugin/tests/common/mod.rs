@@ -112,9 +112,8 @@ fn open(
                 capacity: Frames(4096),
             };
             let (made, handle) = EngineEnd::create(config).unwrap();
-            connection
-                .send_segment(made.generation(), &handle, patience)
-                .unwrap();
+            // The plugin may be gone already, here and below.
+            let _ = connection.send_segment(made.generation(), &handle, patience);
             end = Some(made);
             let format = PeerFormat {
                 rate: wanted.rate,
@@ -130,16 +129,14 @@ fn open(
             })
         }
     };
-    connection.send(&message, patience).unwrap();
+    let _ = connection.send(&message, patience);
     if answer == Answer::Echo {
         let statistics = Statistics {
             received: 7,
             queued: Frames(256),
             ..Statistics::default()
         };
-        connection
-            .send(&FromEngine::Statistics(Box::new(statistics)), patience)
-            .unwrap();
+        let _ = connection.send(&FromEngine::Statistics(Box::new(statistics)), patience);
     }
     end
 }

@@ -1,0 +1,181 @@
+//! The plugin's parts with the engine that it ships with, and a peer that plays back what it gets.
+//!
+//! Needs the program: `FARSEND_ENGINE` names it, as for the plugin. Skips where it is not set.
+
+#![cfg(unix)]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use farsend_ipc::message::SessionState;
+use farsend_plugin::insert::Insert;
+use farsend_plugin::link::link;
+use farsend_plugin::mix::Gains;
+use farsend_plugin::shared::{Setup, Shared};
+use farsend_plugin::situation::Situation;
+use farsend_plugin::supervisor::{Environment, Supervision};
+use farsend_rt::clock;
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+
+#[test]
+fn audio_returns_from_a_peer_and_again_after_the_engine_was_killed() {
+    let Some(engine) = std::env::var_os("FARSEND_ENGINE").map(PathBuf::from) else {
+        eprintln!("skipped: FARSEND_ENGINE does not name the engine");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = folder.path().join("run");
+    let port = 25_000 + std::process::id() % 20_000;
+    let _peer = Peer::start(&engine, port);
+    let mut track = Track::new(Environment {
+        engine: Some(engine),
+        connect: Some(format!("127.0.0.1:{port}")),
+        runtime: Some(runtime.clone()),
+        ..Environment::default()
+    });
+    track.play_until(
+        "the far end is heard",
+        Duration::from_secs(10),
+        |heard, _| heard > 0.2,
+    );
+    track.play_until(
+        "the numbers are there",
+        Duration::from_secs(2),
+        |_, shared| {
+            let view = shared.view();
+            matches!(
+                view.situation,
+                Situation::Session(SessionState::Connected { .. })
+            ) && view
+                .statistics
+                .is_some_and(|numbers| numbers.received > 100)
+        },
+    );
+
+    let pid = std::fs::read_to_string(runtime.join("engine.lock")).unwrap();
+    assert!(
+        Command::new("kill")
+            .args(["-9", pid.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    track.play_until("it is silent", Duration::from_secs(1), |heard, _| {
+        heard == 0.0
+    });
+    track.play_until("the far end is back", Duration::from_secs(2), |heard, _| {
+        heard > 0.2
+    });
+    drop(track);
+    let pid = std::fs::read_to_string(runtime.join("engine.lock")).unwrap();
+    let _ = Command::new("kill").arg(pid.trim()).status();
+}
+
+/// A server that plays back what it gets.
+struct Peer(Child);
+
+impl Peer {
+    fn start(program: &PathBuf, port: u32) -> Self {
+        let mut command = Command::new(program);
+        command.args([
+            "server",
+            "--backend",
+            "timer",
+            "--loopback",
+            "--port",
+            &port.to_string(),
+        ]);
+        Self(
+            command
+                .stdout(Stdio::null())
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An instance that is called in real time, with a tone.
+struct Track {
+    shared: Arc<Shared>,
+    insert: Insert,
+    next: MonoTime,
+    frame: u32,
+    _supervision: Supervision,
+}
+
+impl Track {
+    fn new(environment: Environment) -> Self {
+        let (sender, link) = link();
+        let shared = Shared::new();
+        let mut insert = Insert::new(link);
+        insert.prepare(2, FRAMES, 48_000.0);
+        let block = Frames(FRAMES as u32);
+        let setup = Setup {
+            channels: Channels(2),
+            rate: SampleRate::HZ_48000,
+            block,
+        };
+        shared.set_setup(setup);
+        let supervision = Supervision::start(Arc::clone(&shared), sender, environment);
+        Self {
+            shared,
+            insert,
+            next: clock::now(),
+            frame: 0,
+            _supervision: supervision,
+        }
+    }
+
+    fn play_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        condition: impl Fn(f32, &Shared) -> bool,
+    ) {
+        let start = Instant::now();
+        loop {
+            let heard = self.block();
+            if condition(heard, &self.shared) {
+                eprintln!("{what}: after {:?}", start.elapsed());
+                return;
+            }
+            assert!(
+                start.elapsed() < limit,
+                "in vain: {what}; {:?}",
+                self.shared.view()
+            );
+        }
+    }
+
+    /// The largest sample of what comes back.
+    fn block(&mut self) -> f32 {
+        self.next = self.next + Frames(FRAMES as u32).duration(SampleRate::HZ_48000);
+        clock::sleep_until(self.next);
+        let mut left = [0.0; FRAMES];
+        for sample in &mut left {
+            *sample = 0.25 * (self.frame as f32 * 0.05).sin();
+            self.frame = (self.frame + 1) % 100_000;
+        }
+        let mut right = left;
+        self.shared.note_block();
+        let gains = Gains {
+            dry: 0.0,
+            send: 1.0,
+            returned: 1.0,
+        };
+        self.insert.process(gains, &mut [&mut left, &mut right]);
+        left.iter().fold(0.0, |peak, sample| peak.max(sample.abs()))
+    }
+}
+
+const FRAMES: usize = 128;
