@@ -9,6 +9,7 @@ pub mod probe;
 pub mod program;
 pub mod relay;
 pub mod session;
+pub mod vst3;
 
 pub use machine::{Machine, on_a_private_machine};
 pub use need::Need;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 /// Something outside this repository that a test cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub enum Need {
     Jacktrip,
     /// `jack_iodelay`, which measures a loop through JACK ports.
     JackIodelay,
+    /// Python with pedalboard, a VST3 host.
+    Pedalboard,
+    /// Ardour with its Lua shell.
+    Ardour,
 }
 
 impl Need {
@@ -24,6 +29,8 @@ impl Need {
             Need::Jackd => find_program("jackd").is_some(),
             Need::Jacktrip => find_program("jacktrip").is_some(),
             Need::JackIodelay => find_program("jack_iodelay").is_some(),
+            Need::Pedalboard => find_pedalboard().is_some(),
+            Need::Ardour => find_ardour().is_some(),
         }
     }
 
@@ -39,6 +46,10 @@ impl Need {
             Need::JackIodelay => {
                 "jack_iodelay (Debian: apt-get install jackd2 or jack-example-tools)"
             }
+            Need::Pedalboard => {
+                "Python with pedalboard (`cargo xtask test` installs it under target)"
+            }
+            Need::Ardour => "Ardour's Lua shell (Debian: apt-get install ardour)",
         }
     }
 }
@@ -68,6 +79,21 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
+}
+
+/// The Python that has pedalboard: the one that `cargo xtask test` names or made, under `target/python`.
+pub fn find_pedalboard() -> Option<PathBuf> {
+    let named = std::env::var_os("FARSEND_PEDALBOARD_PYTHON").map(PathBuf::from);
+    named
+        .or_else(|| Some(target_folder().join("python/bin/python")))
+        .filter(|python| python.is_file())
+}
+
+/// Ardour's Lua shell, whose name carries the major version.
+pub fn find_ardour() -> Option<PathBuf> {
+    ["ardour9-lua", "ardour8-lua", "ardour7-lua"]
+        .into_iter()
+        .find_map(find_program)
 }
 
 /// A program of this workspace: from the folder in which the running test was built.
@@ -112,6 +138,34 @@ pub fn own_plugin() -> PathBuf {
     library
 }
 
+/// The VST3 as `cargo xtask bundle` makes it, the engine inside: the one that `cargo xtask test` names.
+///
+/// # Panics
+///
+/// If it cannot be bundled or is not there.
+pub fn own_vst3() -> PathBuf {
+    let named = std::env::var_os("FARSEND_VST3").map(PathBuf::from);
+    let bundle = named.unwrap_or_else(|| target_folder().join("bundled/Farsend.vst3"));
+    if std::env::var_os("FARSEND_BUILT").is_none() {
+        static BUNDLED: Once = Once::new();
+        BUNDLED.call_once(|| cargo(&["run", "--quiet", "-p", "xtask", "--", "bundle", "--dev"]));
+    }
+    assert!(
+        bundle.is_dir(),
+        "{} is missing: run `cargo xtask bundle --dev`",
+        bundle.display()
+    );
+    bundle
+}
+
+/// `target`, wherever it was put.
+fn target_folder() -> PathBuf {
+    build_folder()
+        .parent()
+        .expect("a build folder is in the target folder")
+        .to_path_buf()
+}
+
 /// `target/debug` or `target/release`: above `deps`, where tests are, or where programs are.
 fn build_folder() -> PathBuf {
     let program = std::env::current_exe().expect("a running test has a path");
@@ -126,20 +180,27 @@ fn build_folder() -> PathBuf {
 
 fn build(package: &str, what: &[&str], folder: &Path) {
     let release = folder.ends_with("release").then_some("--release");
-    let target = folder
-        .parent()
-        .expect("a build folder is in the target folder");
+    let command = ["build", "--quiet", "--package", package];
+    let words: Vec<&str> = command
+        .into_iter()
+        .chain(what.iter().copied())
+        .chain(release)
+        .collect();
+    cargo(&words);
+}
+
+/// Runs cargo in the workspace, with the target folder that this test was built in.
+fn cargo(words: &[&str]) {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package, "--target-dir"])
-        .arg(target)
-        .args(what)
-        .args(release)
+        .args(words)
+        .env("CARGO_TARGET_DIR", target_folder())
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
         .status()
         .expect("cargo was there when this test was built");
     assert!(
         status.success(),
-        "`cargo build -p {package}` failed: {status}"
+        "`cargo {}` failed: {status}",
+        words.join(" ")
     );
 }

@@ -1,0 +1,153 @@
+-- A headless Ardour session: a track plays a take through the Farsend insert, another one records what comes back.
+--
+--   ardour7-lua ardour.lua FOLDER
+--
+-- FOLDER holds `take.wav`, a stereo file, and the session `farsend` afterwards. The script and whoever started it
+-- talk through files in FOLDER: `roll` and `stop` are orders, and are removed when they are carried out. What it
+-- prints: `ready`, then `at SAMPLE` while it rolls, then `saved`. It ends with an error if the plugin is missing.
+--
+-- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no
+-- fades, unity gain, no resampling between ports.
+
+local NAME = "farsend"
+local RATE = 48000
+local VST3 = 7 -- ARDOUR.PluginType.VST3 has no name in Lua
+
+local folder = assert(arg[1], "which folder?")
+local session_folder = ARDOUR.LuaAPI.build_filename(folder, NAME)
+local session_file = ARDOUR.LuaAPI.build_filename(session_folder, NAME .. ".ardour")
+
+local function say(...)
+	print(...)
+	io.stdout:flush()
+end
+
+local function exists(path)
+	local file = io.open(path, "rb")
+	if file then file:close() end
+	return file ~= nil
+end
+
+-- Whether this order was given since the last time.
+local function is_told(order)
+	return os.remove(ARDOUR.LuaAPI.build_filename(folder, order)) ~= nil
+end
+
+local function find_plugin()
+	for plugin in ARDOUR.LuaAPI.list_plugins():iter() do
+		if plugin.name == "Farsend" and plugin.type == VST3 then
+			return plugin.unique_id
+		end
+	end
+	error("Ardour does not list the plugin")
+end
+
+local function new_track(name)
+	local tracks = Session:new_audio_track(2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order,
+		ARDOUR.TrackMode.Normal, true)
+	local track = tracks:front()
+	track:input():disconnect_all(nil)
+	track:panner_shell():set_bypassed(true)
+	return track
+end
+
+-- The session as a musician would leave it: two tracks, the insert, the cables.
+local function make_session()
+	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	local far, back = new_track("Far"), new_track("Back")
+	far:output():disconnect_all(nil)
+	back:output():disconnect_all(nil)
+	local insert = ARDOUR.LuaAPI.new_plugin(Session, find_plugin(), VST3, "")
+	assert(not insert:isnil(), "the plugin cannot be loaded")
+	assert(far:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
+	Session:save_state("", false, false, false, false, false)
+	far, back, insert = nil, nil, nil
+	collectgarbage()
+	Session:close()
+end
+
+local function read(path)
+	local file = assert(io.open(path, "rb"))
+	local content = file:read("a")
+	file:close()
+	return content
+end
+
+local function write(path, content)
+	local file = assert(io.open(path, "wb"))
+	file:write(content)
+	file:close()
+end
+
+-- Frames of a 16-bit stereo WAV with the shortest header there is.
+local function frames_of(wav)
+	return (#wav - 44) // 4
+end
+
+-- Puts the take onto the track Far. There is no import without a window, so it is written into the session's file.
+local function add_take()
+	local take = read(ARDOUR.LuaAPI.build_filename(folder, "take.wav"))
+	write(ARDOUR.LuaAPI.build_filename(session_folder, "interchange", NAME, "audiofiles", "take.wav"), take)
+	local ticks = Temporal.superclock_ticks_per_second() // RATE
+	local content = read(session_file)
+	local id = tonumber(content:match('id%-counter="(%d+)"'))
+	local sources = ""
+	for channel = 0, 1 do
+		sources = sources .. string.format(
+			'<Source name="take.wav" type="audio" flags="" id="%d" channel="%d" origin="" gain="1"/>',
+			id + channel, channel)
+	end
+	local region = string.format(
+		'<Region name="take" type="audio" id="%d" muted="0" opaque="1" locked="0" automatic="0" whole-file="0" ' ..
+		'start="a0" length="a%d@a0" sync-position="a0" fade-in-active="0" fade-out-active="0" envelope-active="0" ' ..
+		'scale-amplitude="1" channels="2" source-0="%d" source-1="%d" master-source-0="%d" master-source-1="%d">' ..
+		'<Envelope default="yes"/><FadeIn default="yes"/><FadeOut default="yes"/></Region>',
+		id + 2, frames_of(take) * ticks, id, id + 1, id, id + 1)
+	local replaced
+	local function replace(pattern, by)
+		content, replaced = content:gsub(pattern, by, 1)
+		assert(replaced == 1, "not in the session's file: " .. pattern)
+	end
+	replace('id%-counter="%d+"', string.format('id-counter="%d"', id + 3))
+	replace("<Sources/>", "<Sources>" .. sources .. "</Sources>")
+	replace('(<Playlist [^>]*name="Far"[^>]*)/>', "%1>" .. region .. "</Playlist>")
+	write(session_file, content)
+end
+
+-- One cable at a time: Ardour is told of each by a thread of JACK's, and mixes them up when they come together.
+local function connect_tracks()
+	local far, back = Session:route_by_name("Far"), Session:route_by_name("Back")
+	for channel = 0, 1 do
+		sleep(0.5)
+		assert(far:output():audio(channel):connect(back:input():audio(channel):name()) == 0, "no cable")
+	end
+	sleep(0.5)
+end
+
+local function roll_once()
+	local back = Session:route_by_name("Back"):to_track()
+	back:rec_enable_control():set_value(1, PBD.GroupControlDisposition.NoGroup)
+	Session:maybe_enable_record()
+	Session:request_roll(ARDOUR.TransportRequestSource.TRS_UI)
+	repeat
+		sleep(0.05)
+		say("at " .. Session:transport_sample())
+	until is_told("stop")
+	Session:request_stop(false, false, ARDOUR.TransportRequestSource.TRS_UI)
+	while Session:actively_recording() do sleep(0.05) end
+	-- The butler finishes the files.
+	sleep(0.5)
+end
+
+local backend = AudioEngine:set_backend("JACK", "ardour", "")
+assert(not backend:isnil(), "Ardour cannot use JACK")
+make_session()
+add_take()
+assert(load_session(session_folder, NAME), "the session was not loaded")
+connect_tracks()
+say("ready")
+while not is_told("roll") do sleep(0.02) end
+roll_once()
+Session:save_state("", false, false, false, false, false)
+say("saved")
+Session:close()

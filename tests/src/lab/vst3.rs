@@ -1,0 +1,343 @@
+//! The VST3 as it is bundled, in hosts that others wrote: pedalboard (JUCE) and Ardour.
+//!
+//! A host has a home, a configuration and a runtime directory of its own in the machine's folder: it sees one
+//! plugin, ours, and no settings of the user. The scripts that it runs are in `tests/hosts/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use super::jack::{JackClock, JackServer};
+use super::program::{self, Running};
+use super::{Machine, need};
+use crate::signal::{Depth, listen};
+
+/// What the instances in a host are to do, given in the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// Whom to call: `HOST:PORT`.
+    pub connect: &'a str,
+    /// Packets kept, as `-q`.
+    pub queue: u16,
+}
+
+/// `program` as a host of the plugin; its arguments are to follow.
+fn host(machine: &Machine, program: impl AsRef<Path>, wish: Wish<'_>) -> Command {
+    let folder = |path| {
+        let folder = machine.path(path);
+        std::fs::create_dir_all(&folder).expect("the test's folder is writable");
+        folder
+    };
+    let link = folder("home/.vst3").join("Farsend.vst3");
+    if !link.exists() {
+        std::os::unix::fs::symlink(need::own_vst3(), link).expect("the test's folder is writable");
+    }
+    let mut command = Command::new(program.as_ref());
+    command
+        .env("HOME", folder("home"))
+        .env("XDG_CONFIG_HOME", folder("home/config"))
+        .env("XDG_CACHE_HOME", folder("home/cache"))
+        .env("XDG_DATA_HOME", folder("home/data"))
+        .env("FARSEND_RUNTIME_DIR", machine.path("run"))
+        .env("FARSEND_CONNECT", wish.connect)
+        .env("FARSEND_SESSION", format!(r#"{{"queue":{}}}"#, wish.queue))
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+/// pedalboard with the plugin loaded; it plays the ramp through it and ends by itself. Killed when dropped.
+#[derive(Debug)]
+pub struct Pedalboard {
+    /// The host.
+    pub running: Running,
+    recording: PathBuf,
+}
+
+/// How the host's calls went.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the host's line")]
+pub struct Calls {
+    pub took_s: f64,
+    pub render_s: f64,
+    pub longest_call_ms: f64,
+    pub most_behind_ms: f64,
+}
+
+impl Pedalboard {
+    /// Starts the host for `seconds` of audio; `options` are those of `pedalboard_host.py`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such Python, or no bundle.
+    pub fn start(machine: &Machine, wish: Wish<'_>, seconds: f64, options: &[&str]) -> Pedalboard {
+        let python = need::find_pedalboard().expect("the test said that it needs pedalboard");
+        let recording = machine.path("returned.wav");
+        let mut command = host(machine, python, wish);
+        command
+            .arg(script("pedalboard_host.py"))
+            .args([&need::own_vst3(), &recording])
+            .args(["--seconds", &seconds.to_string()])
+            .args(options);
+        Pedalboard {
+            running: Running::start(machine, "pedalboard", &mut command),
+            recording,
+        }
+    }
+
+    /// Waits until all is played; gives what came out, by channel, and how the calls went.
+    ///
+    /// # Panics
+    ///
+    /// If the host fails, or is not done `limit` after this call.
+    pub fn returned(&mut self, limit: Duration) -> (Vec<Vec<f32>>, Calls) {
+        let code = self.running.wait_exit_code(limit);
+        assert_eq!(code, 0, "{}", self.running.output());
+        let output = self.running.stdout();
+        let last = output.lines().last().unwrap_or_default();
+        let calls = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in {last}"));
+        (read_wav(&self.recording), calls)
+    }
+}
+
+/// A headless Ardour with the session of `ardour.lua`, on a JACK server of its own. Killed when dropped.
+///
+/// JACK, because Ardour's own dummy engine sleeps a nominal period after each one: it is a percent slow.
+#[derive(Debug)]
+pub struct Ardour {
+    /// The program.
+    pub running: Running,
+    folder: PathBuf,
+    _jack: JackServer,
+}
+
+/// Ardour starts twice, to make the session and to load it, and its scanner looks at the plugin.
+const ARDOUR_START: Duration = Duration::from_secs(40);
+
+/// Ardour's threads share one connection to JACK without a lock: now and then their words mix, and JACK hangs up.
+const ARDOUR_STARTS: usize = 4;
+
+/// Frames of a cycle of Ardour's.
+pub const ARDOUR_BLOCK: u32 = 256;
+
+impl Ardour {
+    /// Starts it with `take`, planar samples of 16 bits, on a track with the plugin, and waits until the session is
+    /// loaded. The transport stands, but the plugin is called.
+    ///
+    /// # Panics
+    ///
+    /// If there is no Ardour, or the session cannot be made.
+    pub fn start(machine: &Machine, wish: Wish<'_>, take: &[Vec<f32>]) -> Ardour {
+        for _ in 1..ARDOUR_STARTS {
+            match Self::try_start(machine, wish, take) {
+                Ok(ardour) => return ardour,
+                Err(said) => println!("Ardour did not start, once more. It said:\n{said}"),
+            }
+        }
+        Self::try_start(machine, wish, take).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    fn try_start(machine: &Machine, wish: Wish<'_>, take: &[Vec<f32>]) -> Result<Ardour, String> {
+        let program = need::find_ardour().expect("the test said that it needs Ardour");
+        let name = (1..)
+            .map(|number| format!("ardour-{number}"))
+            .find(|name| !machine.path(name).exists())
+            .expect("there are enough numbers");
+        let folder = machine.path(&name);
+        std::fs::create_dir(&folder).expect("the test's folder is writable");
+        write_wav(&folder.join("take.wav"), take);
+        let clock = JackClock {
+            period: ARDOUR_BLOCK,
+            ..JackClock::default()
+        };
+        let jack = JackServer::start(machine, &name, clock);
+        scan(machine, wish);
+        let mut command = host(machine, program, wish);
+        command.arg(script("ardour.lua")).arg(&folder);
+        let mut running = Running::start(machine, &name, jack.used_by(&mut command));
+
+        let started = Instant::now();
+        while !running.stdout().lines().any(|line| line == "ready") {
+            if !running.is_running() || started.elapsed() > ARDOUR_START {
+                return Err(running.output());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Ardour {
+            running,
+            folder,
+            _jack: jack,
+        })
+    }
+
+    /// Starts the transport at the session's start, with the second track recording, and waits until it moves.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn roll(&mut self) {
+        self.order("roll");
+        self.wait_position(1, Duration::from_secs(10));
+    }
+
+    /// Waits until the transport is at or beyond `frame`.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come there within `limit`.
+    pub fn wait_position(&mut self, frame: usize, limit: Duration) {
+        self.running
+            .wait_until(&format!("come to frame {frame}"), limit, |output| {
+                position(output) >= Some(frame)
+            });
+    }
+
+    /// Where the transport was seen last, within some hundredths of a second.
+    pub fn position(&self) -> usize {
+        position(&self.running.stdout()).unwrap_or(0)
+    }
+
+    /// Stops the transport, lets Ardour save the session and end, and gives what it recorded, by channel; frame 0
+    /// is the session's start.
+    ///
+    /// # Panics
+    ///
+    /// If Ardour does not end, or there are not two files of a recording.
+    pub fn recording(mut self) -> Vec<Vec<f32>> {
+        self.order("stop");
+        self.running.wait_for("saved", Duration::from_secs(20));
+        self.running.wait_exit(Duration::from_secs(20));
+        let files = self.folder.join("farsend/interchange/farsend/audiofiles");
+        ["L", "R"]
+            .into_iter()
+            .flat_map(|side| read_wav(&files.join(format!("Take1_Back-1%{side}.wav"))))
+            .collect()
+    }
+
+    fn order(&self, name: &str) {
+        std::fs::write(self.folder.join(name), []).expect("the test's folder is writable");
+    }
+}
+
+fn position(output: &str) -> Option<usize> {
+    let newest = output
+        .lines()
+        .filter_map(|line| line.strip_prefix("at "))
+        .next_back();
+    newest?.parse().ok()
+}
+
+/// Lets Ardour's scanner look at the plugin, in a process of its own as always; without it, the Lua shell knows none.
+///
+/// # Panics
+///
+/// If it finds no plugin.
+fn scan(machine: &Machine, wish: Wish<'_>) {
+    let folder = ["/usr/lib/ardour9", "/usr/lib/ardour8", "/usr/lib/ardour7"]
+        .map(Path::new)
+        .into_iter()
+        .find(|folder| folder.is_dir())
+        .expect("Ardour is installed");
+    let mut command = host(machine, folder.join("ardour-vst3-scanner"), wish);
+    command
+        .env("LD_LIBRARY_PATH", folder)
+        .arg("-f")
+        .arg(machine.path("home/.vst3/Farsend.vst3"));
+    let said = program::run_to_end(machine, "scanner", &mut command, Duration::from_secs(20));
+    assert!(said.contains("Found Plugin: Farsend"), "{said}");
+}
+
+/// The delay of the last `frames` of a recording that began with frame 0 of the ramp: on all channels they are the
+/// ramp to the sample, after 16 bits there and back, and equally late.
+///
+/// # Errors
+///
+/// What is wrong.
+pub fn delay_of_end(recording: &[Vec<f32>], frames: usize) -> Result<u32, String> {
+    let mut delays = Vec::new();
+    for (channel, samples) in (0..).zip(recording) {
+        let from = samples.len().saturating_sub(frames);
+        let heard = listen(&samples[from..], channel, Depth::Bits16, 2);
+        if !heard.is_whole() || heard.exact != frames {
+            return Err(format!("channel {channel}, from frame {from}: {heard:?}"));
+        }
+        delays.extend(heard.delay(from as u32));
+    }
+    match delays[..] {
+        [left, right] if left == right => Ok(left),
+        _ => Err(format!("delays of {delays:?}")),
+    }
+}
+
+/// The engines that plugins have started on this machine and that run now.
+pub fn engines() -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").expect("/proc is there");
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut words = words.split(|byte| *byte == 0);
+            let program = words.next().unwrap_or_default();
+            program.ends_with(b"/farsend-engine") && words.next() == Some(b"engine")
+        })
+        .map(Pid::from_raw)
+        .collect()
+}
+
+/// Kills the one engine that there is, with SIGKILL; gives its process id.
+///
+/// # Panics
+///
+/// If there is none, or more than one.
+pub fn kill_engine() -> Pid {
+    let engines = engines();
+    let [engine] = engines[..] else {
+        panic!("one engine was expected: {engines:?}");
+    };
+    signal::kill(engine, Signal::SIGKILL).expect("it was there a moment ago");
+    engine
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("hosts")
+        .join(name)
+}
+
+/// A WAV file of floats, planar.
+///
+/// # Panics
+///
+/// If it is none.
+fn read_wav(path: &Path) -> Vec<Vec<f32>> {
+    let mut reader =
+        hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let channels = usize::from(reader.spec().channels);
+    let mut planar = vec![Vec::new(); channels];
+    for (index, sample) in reader.samples::<f32>().enumerate() {
+        planar[index % channels].push(sample.expect("the host has completed its file"));
+    }
+    planar
+}
+
+/// A WAV file of 16 bits from planar samples that have no more.
+fn write_wav(path: &Path, planar: &[Vec<f32>]) {
+    let spec = hound::WavSpec {
+        channels: planar.len() as u16,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("the test's folder is writable");
+    for frame in 0..planar[0].len() {
+        for channel in planar {
+            let sample = (channel[frame] * 32_768.0) as i16;
+            writer.write_sample(sample).expect("the disk has room");
+        }
+    }
+    writer.finalize().expect("the disk has room");
+}

@@ -1,0 +1,98 @@
+//! The VST3 in Ardour: a track goes to a far end and what comes back is recorded to disk.
+//!
+//! ```text
+//!   take.wav ──▶ Far [Farsend.vst3] ──▶ Back, armed ──▶ disk
+//!                     │      ▲
+//!                     ▼      │
+//!                 farsend-engine ◀──UDP──▶ a peer that plays back what it gets
+//! ```
+
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::vst3::{ARDOUR_BLOCK, Ardour, Wish, delay_of_end, engines, kill_engine};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::signal::{Depth, listen, ramp};
+
+const NEEDS: &[Need] = &[Need::Ardour, Need::Jackd];
+
+const RATE: usize = 48_000;
+
+const TO_THE_PEER: Wish<'_> = Wish {
+    connect: "127.0.0.1:4464",
+    queue: 16,
+};
+
+/// Two queues of 16 packets of 128 frames, and a few cycles where they meet.
+const LONGEST_DELAY: u32 = 2 * 16 * 128 + 4 * ARDOUR_BLOCK;
+
+/// How often a busy machine may spoil it.
+const ATTEMPTS: usize = 2;
+
+#[test]
+fn a_track_goes_to_the_far_end_and_its_return_is_recorded_to_the_sample() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut peer = looping_farsend(machine);
+        let mut perform = || {
+            let mut ardour = start_ardour(machine, &mut peer);
+            ardour.roll();
+            ardour.wait_position(5 * RATE, Duration::from_secs(20));
+            delay_of_end(&ardour.recording(), 4 * RATE)
+        };
+        let heard = (0..ATTEMPTS).any(|_| {
+            let delay = perform();
+            println!("{delay:?}");
+            delay.is_ok_and(|frames| frames <= LONGEST_DELAY)
+        });
+        assert!(heard, "not once, see above");
+    });
+}
+
+#[test]
+fn an_engine_killed_while_ardour_rolls_is_back_within_two_seconds() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut peer = looping_farsend(machine);
+        let mut ardour = start_ardour(machine, &mut peer);
+        ardour.roll();
+        ardour.wait_position(3 * RATE, Duration::from_secs(20));
+        let killed = kill_engine();
+        let at = ardour.position();
+        // The session goes on: at its pace, the transport is there in four seconds.
+        ardour.wait_position(at + 4 * RATE, Duration::from_secs(6));
+        let now = engines();
+        assert!(now.len() == 1 && now[0] != killed, "{killed}, then {now:?}");
+
+        let recording = ardour.recording();
+        let delay = delay_of_end(&recording, RATE).expect("the audio is back");
+        assert!(delay <= LONGEST_DELAY, "a delay of {delay} frames");
+        for (channel, samples) in (0..).zip(&recording) {
+            let before = listen(&samples[RATE..2 * RATE], channel, Depth::Bits16, 2);
+            assert!(before.is_whole(), "before: {before:?}");
+            let heard = listen(&samples[RATE..], channel, Depth::Bits16, 2);
+            let gap: usize = heard.wrong_samples();
+            assert!(gap < 2 * RATE, "silent for {gap} frames: {heard:?}");
+        }
+    });
+}
+
+fn looping_farsend(machine: &Machine) -> Farsend {
+    let arguments = ["server", "--backend", "timer", "--loopback", "-q", "16"];
+    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
+    peer.wait_for_event("started", 1, Duration::from_secs(10));
+    peer
+}
+
+/// Ardour with twenty seconds of the ramp, and its session with the peer established.
+fn start_ardour(machine: &Machine, peer: &mut Farsend) -> Ardour {
+    let take: Vec<Vec<f32>> = (0..2)
+        .map(|channel| {
+            (0..20 * RATE as u32)
+                .map(|frame| ramp(frame, channel))
+                .collect()
+        })
+        .collect();
+    let ardour = Ardour::start(machine, TO_THE_PEER, &take);
+    // There was another one while Ardour made the session.
+    while !peer.next_statistics().connected {}
+    ardour
+}

@@ -1,0 +1,120 @@
+//! The VST3 in pedalboard, a host that others wrote: block after block at its time, as a sound card would call,
+//! and as fast as it goes, as an export does.
+//!
+//! ```text
+//!   pedalboard ── ramp ──▶ Farsend.vst3 ──▶ farsend-engine ──UDP──▶ a peer that plays back what it gets
+//!              ◀── recording ──          ◀──                ◀──UDP──
+//! ```
+
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::jacktrip::Jacktrip;
+use farsend_tests::lab::vst3::{Pedalboard, Wish, delay_of_end};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+
+const RATE: usize = 48_000;
+
+/// What the peers have as `-q`, too. Nobody here runs with real-time priority but the engines.
+const QUEUE: &str = "16";
+
+const TO_THE_PEER: Wish<'_> = Wish {
+    connect: "127.0.0.1:4464",
+    queue: 16,
+};
+
+/// Seconds that are played, and how many frames, at the end, have to be there to the sample.
+const PLAYED: f64 = 5.0;
+const WHOLE: usize = 2 * RATE;
+
+/// How often a busy machine may spoil it.
+const ATTEMPTS: usize = 3;
+
+/// Two queues of 16 packets of 128 frames, and a few blocks where they meet.
+const LONGEST_DELAY: u32 = 2 * 16 * 128 + 4 * 256;
+
+#[test]
+fn a_farsend_that_loops_back_is_heard_to_the_sample() {
+    on_a_private_machine(&[Need::Pedalboard], |machine| {
+        let mut peer = looping_farsend(machine);
+        assert_comes_back(|| {
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED, &[]);
+            host.returned(Duration::from_secs(40)).0
+        });
+        assert_left(&mut peer);
+    });
+}
+
+#[test]
+fn a_jacktrip_that_loops_back_is_heard_to_the_sample() {
+    let needs = &[Need::Pedalboard, Need::Jackd, Need::Jacktrip];
+    on_a_private_machine(needs, |machine| {
+        let jack = JackServer::start(machine, "peer", JackClock::default());
+        assert_comes_back(|| {
+            let options = ["-s", "-n", "2", "-q", QUEUE];
+            let mut peer = Jacktrip::start(machine, &jack, "far", &options);
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 2.0, &[]);
+            peer.wait_for_peer();
+            for n in 1..=2 {
+                jack.wait_for_port(&format!("far:receive_{n}"), Duration::from_secs(5));
+                jack.connect(&format!("far:receive_{n}"), &format!("far:send_{n}"));
+            }
+            host.returned(Duration::from_secs(40)).0
+        });
+    });
+}
+
+#[test]
+fn without_a_peer_there_is_silence_and_the_host_goes_on() {
+    on_a_private_machine(&[Need::Pedalboard], |machine| {
+        let mut host = Pedalboard::start(machine, TO_THE_PEER, 3.0, &[]);
+        let (returned, calls) = host.returned(Duration::from_secs(40));
+        assert!(returned.iter().flatten().all(|sample| *sample == 0.0));
+        assert!(calls.took_s < 4.0, "{calls:?}");
+        assert!(calls.longest_call_ms < 200.0, "{calls:?}");
+    });
+}
+
+#[test]
+fn a_render_between_neither_hangs_nor_floods_the_peer_and_the_audio_comes_back() {
+    on_a_private_machine(&[Need::Pedalboard], |machine| {
+        let mut peer = looping_farsend(machine);
+        let options = ["--render", "120"];
+        assert_comes_back(|| {
+            let before = peer.next_statistics().received;
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED, &options);
+            let (returned, calls) = host.returned(Duration::from_secs(90));
+            assert!(calls.render_s < 30.0, "{calls:?}");
+            assert_left(&mut peer);
+            let heard = (peer.statistics().received - before) * 128;
+            // Real time and a little more, and what is sent at once at a start.
+            let most = ((calls.took_s + calls.render_s) * 1.1 + 1.0) * RATE as f64;
+            assert!((heard as f64) < most, "{heard} frames, {calls:?}");
+            returned
+        });
+    });
+}
+
+fn looping_farsend(machine: &Machine) -> Farsend {
+    let arguments = ["server", "--backend", "timer", "--loopback", "-q", QUEUE];
+    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
+    peer.wait_for_event("started", 1, Duration::from_secs(10));
+    peer
+}
+
+/// The host has ended, and with it the session.
+fn assert_left(peer: &mut Farsend) {
+    let is_alone = (0..5).any(|_| !peer.next_statistics().connected);
+    assert!(is_alone, "nobody said goodbye");
+}
+
+/// Asserts that the end of what `perform` returns is the ramp to the sample, later by one delay.
+fn assert_comes_back(mut perform: impl FnMut() -> Vec<Vec<f32>>) {
+    let heard = (0..ATTEMPTS).any(|_| {
+        let delay = delay_of_end(&perform(), WHOLE);
+        println!("{delay:?}");
+        delay.is_ok_and(|frames| frames <= LONGEST_DELAY)
+    });
+    assert!(heard, "not once, see above");
+}
