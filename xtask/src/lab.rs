@@ -138,3 +138,15 @@ fn find_ardour() -> Option<PathBuf> {
         .flat_map(|folder| names.map(|name| folder.join(name)))
         .find(|file| file.is_file())
 }
+
+/// Builds the programs of the package `farsend-tests` (the demo, the measurements, the JACK probe) and gives the folder
+/// that they are in, with the engine's.
+pub(crate) fn build_programs(dev: bool) -> Result<PathBuf> {
+    let mut build = workspace::cargo();
+    build.args(["build", "--package", "farsend-tests", "--bins"]);
+    if !dev {
+        build.arg("--release");
+    }
+    workspace::run(&mut build)?;
+    Ok(workspace::target_dir()?.join(if dev { "debug" } else { "release" }))
+}

@@ -21,6 +21,8 @@ use clack_extensions::latency::PluginLatency;
 use clack_extensions::state::PluginState;
 use clack_host::prelude::*;
 
+use serde_json::Value;
+
 use handlers::{Handlers, MainThread, Shared};
 pub use perform::{Call, Plan, Progress, Take};
 
@@ -138,6 +140,25 @@ impl Host {
         let mut reader = bytes;
         extension.load(&plugin, &mut reader)?;
         Ok(())
+    }
+
+    /// Gives the plugin the session that it shall want: a JSON object of fields that go over its defaults, such as
+    /// `{"connected": true, "role": "client", "host": "10.0.0.7"}`.
+    ///
+    /// # Errors
+    ///
+    /// If its state is not as Farsend's is.
+    pub fn want_session(&mut self, fields: &Value) -> Result<()> {
+        // A length of eight bytes, then JSON.
+        let saved = self.state()?;
+        let json = saved.get(8..).context("its state is too short")?;
+        let mut state: Value = serde_json::from_slice(json).context("its state is not JSON")?;
+        let place = state
+            .pointer_mut("/fields/session")
+            .context("there is no session in its state")?;
+        *place = Value::String(fields.to_string());
+        let json = state.to_string();
+        self.set_state(&[&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat())
     }
 
     /// The latency that the plugin reports, in frames.

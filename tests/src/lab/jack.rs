@@ -115,6 +115,15 @@ impl JackServer {
         );
     }
 
+    /// Joins `from_N` to `to_N` for the first `channels`, if their client is active already: JackTrip as a server is
+    /// only once its caller is there. False if not.
+    pub fn try_connect_all(&self, from: &str, to: &str, channels: u8) -> bool {
+        (1..=channels).all(|n| {
+            let output = self.ask(&["connect", &format!("{from}{n}"), &format!("{to}{n}")]);
+            output.status.success()
+        })
+    }
+
     /// Changes the period while everything runs.
     ///
     /// # Panics

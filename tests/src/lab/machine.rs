@@ -7,10 +7,13 @@
 //! a process tree that ends with the test, whatever happens.
 
 use std::any::type_name_of_val;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal};
 
 use super::need::{self, Need};
 
@@ -27,6 +30,19 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The machine that this process is on, private or not, with a folder of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the folder for temporary files is not writable.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Machine {
+        let folder = private_folder().expect("the folder for temporary files is writable");
+        Machine {
+            folder: folder.keep(),
+        }
+    }
+
     /// A folder of this test: logs, recordings, sockets. Its path is short enough for a socket's.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -62,9 +78,7 @@ impl Drop for Machine {
 pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
     if std::env::var_os(INSIDE).is_some() {
         prepare();
-        return test(&Machine {
-            folder: make_folder(),
-        });
+        return test(&Machine::new());
     }
     if !need::all_met(&[&[Need::Namespaces], needs].concat()) {
         return;
@@ -100,6 +114,33 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
 pub fn prepare() {
     run("mount", &["-t", "tmpfs", "tmpfs", "/dev/shm"]);
     run("ip", &["link", "set", "lo", "up"]);
+}
+
+/// A folder for temporary files that is only this user's, as the engine demands of the one where it meets its plugins.
+/// Removed when dropped.
+///
+/// # Errors
+///
+/// If it cannot be made.
+pub fn private_folder() -> std::io::Result<tempfile::TempDir> {
+    let only_ours = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new()
+        .prefix("farsend-")
+        .permissions(only_ours)
+        .tempdir()
+}
+
+/// Ends this program on Ctrl-C or SIGTERM. To be called first, while there is one thread: on a private machine the
+/// program is the first process, which such signals would otherwise pass by.
+pub fn end_on_signals() {
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    // Where that fails the program ends a little later.
+    if signals.thread_block().is_ok() {
+        std::thread::spawn(move || {
+            let _ = signals.wait();
+            std::process::exit(130);
+        });
+    }
 }
 
 /// The command that starts the program of its next argument on a private machine.
@@ -141,13 +182,6 @@ fn run(program: &str, arguments: &[&str]) {
         "failed: {program} {}",
         arguments.join(" ")
     );
-}
-
-fn make_folder() -> PathBuf {
-    let folder = tempfile::Builder::new().prefix("farsend-").tempdir();
-    folder
-        .expect("the folder for temporary files is writable")
-        .keep()
 }
 
 /// `binary::module::test::{{closure}}` -> `module::test`, as the test harness calls it.

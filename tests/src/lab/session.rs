@@ -101,6 +101,15 @@ impl Session {
     ///
     /// If anything does not start, or they do not hear each other within ten seconds.
     pub fn start(machine: &Machine, setup: Setup) -> Session {
+        Session::start_with(machine, setup, &[])
+    }
+
+    /// The same, with these options more for whatever Farsend is at an end.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(machine: &Machine, setup: Setup, extra: &[&str]) -> Session {
         let a = JackServer::start(machine, "a", setup.clock);
         let b = JackServer::start(machine, "b", setup.clock);
         let relay = setup
@@ -111,8 +120,8 @@ impl Session {
         } else {
             SERVER_PORT
         };
-        let server = start_server(machine, &a, &setup);
-        let client = start_client(machine, &b, &setup, called);
+        let server = start_server(machine, &a, &setup, extra);
+        let client = start_client(machine, &b, &setup, called, extra);
         let mut session = Session {
             a,
             b,
@@ -124,6 +133,16 @@ impl Session {
         session.server.wait_for_peer();
         session.client.wait_for_peer();
         session
+    }
+
+    /// Starts the client's program once more, after it has ended.
+    pub fn start_client_again(&self, machine: &Machine) -> Peer {
+        let called = if self.relay.is_some() {
+            RELAY_PORT
+        } else {
+            SERVER_PORT
+        };
+        start_client(machine, &self.b, &self.setup, called, &[])
     }
 
     /// Lets probes at both ends play and record at the same time, for `frames`; gives what was heard at `a`
@@ -245,26 +264,30 @@ fn first_good<T>(mut attempt: impl FnMut() -> T, is_good: impl Fn(&T) -> bool) -
     result
 }
 
-fn start_server(machine: &Machine, jack: &JackServer, setup: &Setup) -> Peer {
+fn start_server(machine: &Machine, jack: &JackServer, setup: &Setup, extra: &[&str]) -> Peer {
     let port = SERVER_PORT.to_string();
     match setup.server {
-        Kind::Farsend => farsend(machine, jack, "server", setup, &["server", "--port", &port]),
+        Kind::Farsend => {
+            let role = [&["server", "--port", &port], extra].concat();
+            farsend(machine, jack, "server", setup, &role)
+        }
         Kind::Jacktrip => jacktrip(machine, jack, "server", setup, &["-s", "-B", &port]),
     }
 }
 
-fn start_client(machine: &Machine, jack: &JackServer, setup: &Setup, called: u16) -> Peer {
+fn start_client(
+    machine: &Machine,
+    jack: &JackServer,
+    setup: &Setup,
+    called: u16,
+    extra: &[&str],
+) -> Peer {
     let (own, called) = (CLIENT_PORT.to_string(), called.to_string());
     match setup.client {
         Kind::Farsend => {
             let host = format!("127.0.0.1:{called}");
-            farsend(
-                machine,
-                jack,
-                "client",
-                setup,
-                &["client", &host, "--bind-port", &own],
-            )
+            let role = [&["client", &host, "--bind-port", &own], extra].concat();
+            farsend(machine, jack, "client", setup, &role)
         }
         Kind::Jacktrip => jacktrip(
             machine,

@@ -1,0 +1,388 @@
+//! Measures Farsend beside JackTrip on one machine, in one run: `cargo xtask bench`. Prints Markdown.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, ValueEnum};
+use farsend_tests::demo::compare::compare;
+use farsend_tests::host::{Call, Host, Plan, Take};
+use farsend_tests::lab::session::{Kind, Session, Setup};
+use farsend_tests::lab::{Machine, machine, program};
+use farsend_tests::signal::{self, listen};
+use serde_json::json;
+
+/// Measures Farsend beside JackTrip and prints Markdown.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only these; all unless given.
+    only: Vec<Measurement>,
+    /// The plugin.
+    #[arg(long)]
+    clap: PathBuf,
+    /// The engine that it starts.
+    #[arg(long)]
+    engine: PathBuf,
+    /// Already on a private machine (how the program starts itself).
+    #[arg(long, hide = true)]
+    inside: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measurement {
+    RoundTrip,
+    Hop,
+    Process,
+    Processor,
+}
+
+const ALL: [Measurement; 4] = [
+    Measurement::RoundTrip,
+    Measurement::Hop,
+    Measurement::Process,
+    Measurement::Processor,
+];
+
+const RATE: u32 = 48_000;
+const PERIOD: u32 = 128;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.inside {
+        Some(file) => measure_inside(&args).and_then(|text| Ok(fs::write(file, text)?)),
+        None => run_all(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("The measurement failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs each measurement on a private machine of its own and prints what they found.
+fn run_all(args: &Args) -> Result<()> {
+    ensure!(machine::can_be_made(), "no permission to make namespaces");
+    println!("{}", head());
+    let chosen = if args.only.is_empty() {
+        &ALL[..]
+    } else {
+        &args.only
+    };
+    for measurement in chosen {
+        let folder = machine::private_folder()?;
+        let found = folder.path().join("found.md");
+        let name = measurement
+            .to_possible_value()
+            .context("it has a name")?
+            .get_name()
+            .to_owned();
+        eprintln!("measuring: {name}");
+        let status = machine::unshare()
+            .arg(std::env::current_exe()?)
+            .arg(name)
+            .arg("--clap")
+            .arg(fs::canonicalize(&args.clap)?)
+            .arg("--engine")
+            .arg(&args.engine)
+            .arg("--inside")
+            .arg(&found)
+            .env("FARSEND_ENGINE", fs::canonicalize(&args.engine)?)
+            .env("FARSEND_RUNTIME_DIR", folder.path())
+            .status()?;
+        ensure!(status.success(), "a measurement failed");
+        println!("{}", fs::read_to_string(&found)?);
+    }
+    Ok(())
+}
+
+fn head() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let version = Command::new("jacktrip").arg("--version").output();
+    let version = version
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    let version = version
+        .lines()
+        .find_map(|line| line.split("VERSION:").nth(1))
+        .unwrap_or("?")
+        .trim()
+        .to_owned();
+    format!(
+        "# Benchmarks\n\n\
+         `cargo xtask bench --save` measures all of this anew, Farsend {} and JackTrip {version} side by side in one \
+         run,\nand writes this page; `cargo xtask bench round-trip` (or another of the names below) measures one part.\n\n\
+         This run: {}, {cores} cores, Linux; JACK 2 dummy servers at 48 kHz with periods of 128 frames; release \
+         builds.\nTimes depend on the machine and what else it does; the ratios and the frames are what counts.\n",
+        env!("CARGO_PKG_VERSION"),
+        model.unwrap_or("unknown processor")
+    )
+}
+
+fn measure_inside(args: &Args) -> Result<String> {
+    machine::end_on_signals();
+    machine::prepare();
+    let machine = Machine::new();
+    match args.only.first() {
+        Some(Measurement::RoundTrip) => round_trip(&machine),
+        Some(Measurement::Hop) => hop(&machine, args),
+        Some(Measurement::Process) => process(args),
+        Some(Measurement::Processor) => processor(&machine),
+        None => bail!("nothing to measure"),
+    }
+}
+
+const FARSENDS: Setup = Setup {
+    client: Kind::Farsend,
+    ..Setup::STEREO
+};
+
+const JACKTRIPS: Setup = Setup {
+    server: Kind::Jacktrip,
+    client: Kind::Jacktrip,
+    ..Setup::STEREO
+};
+
+/// `jack_iodelay` around the loop: its port into one end, out of the other, back in there, out here.
+fn round_trip(machine: &Machine) -> Result<String> {
+    let mut text = "## round-trip: JACK port to JACK port and back\n\n\
+        Two JACK servers, a program on each, the far one's outputs joined to its inputs, and `jack_iodelay` around the \
+        loop.\nThe floor is three periods, 384 frames. *Dry* counts both ends' periods without audio in five \
+        seconds.\n\n\
+        | queue | Farsend, frames | JackTrip, frames | ratio | Farsend dry |\n| --- | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    for queue in [4, 3, 2, 1] {
+        let (ours, dry) = loop_delay(machine, Setup { queue, ..FARSENDS })?;
+        let (theirs, _) = loop_delay(machine, Setup { queue, ..JACKTRIPS })?;
+        let ratio = match (ours, theirs) {
+            (Some(ours), Some(theirs)) => format!("{:.2}", ours / theirs),
+            _ => "–".into(),
+        };
+        let frames =
+            |delay: Option<f64>| delay.map_or("not heard".into(), |frames| format!("{frames:.0}"));
+        let dry = dry.map_or(String::new(), |dry| dry.to_string());
+        writeln!(
+            text,
+            "| `-q {queue}` | {} | {} | {ratio} | {dry} |",
+            frames(ours),
+            frames(theirs)
+        )?;
+    }
+    Ok(text)
+}
+
+/// The delay that `jack_iodelay` settles on, and how many dry periods two Farsends had meanwhile.
+fn loop_delay(machine: &Machine, setup: Setup) -> Result<(Option<f64>, Option<u64>)> {
+    let mut session = Session::start(machine, setup);
+    session.loop_back();
+    std::thread::sleep(Duration::from_secs(2));
+    let before = dry(&mut session, setup);
+    let mut command = Command::new("stdbuf");
+    command.args(["-oL", "jack_iodelay"]);
+    let mut iodelay =
+        farsend_tests::lab::Running::start(machine, "iodelay", session.a.used_by(&mut command));
+    session
+        .a
+        .wait_for_port("jack_delay:out", Duration::from_secs(5));
+    session.a.connect("jack_delay:out", "server:send_1");
+    session.a.connect("server:receive_1", "jack_delay:in");
+    std::thread::sleep(Duration::from_secs(5));
+    let output = iodelay.output();
+    let dry = before.map(|before| dry(&mut session, setup).unwrap_or(before) - before);
+    iodelay.signal(nix::sys::signal::Signal::SIGTERM);
+    // "  1152.000 frames     24.000 ms total roundtrip latency"; the last ones count, the first are a guess.
+    let delays = output
+        .lines()
+        .filter_map(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    let mut last: Vec<f64> = delays.collect();
+    last = last.split_off(last.len().saturating_sub(5));
+    last.sort_by(f64::total_cmp);
+    Ok((last.get(last.len() / 2).copied(), dry))
+}
+
+fn dry(session: &mut Session, setup: Setup) -> Option<u64> {
+    (setup.server == Kind::Farsend).then(|| {
+        let server = session.server.farsend().next_statistics().dry;
+        server + session.client.farsend().next_statistics().dry
+    })
+}
+
+/// The plugin in a real-time host against the engine as a JACK client, to the same kind of peer.
+fn hop(machine: &Machine, args: &Args) -> Result<String> {
+    let jack = {
+        let session = Session::start(
+            machine,
+            Setup {
+                server: Kind::Farsend,
+                client: Kind::Jacktrip,
+                ..FARSENDS
+            },
+        );
+        let recording = session.record_loop(machine, RATE);
+        let heard = listen(&recording.channels[0], 0, Setup::STEREO.depth, 2);
+        heard
+            .delay(recording.report.first)
+            .context("the loop through the JACK backend is not heard")?
+    };
+    let plugin = {
+        let jackd = farsend_tests::lab::jack::JackServer::start(machine, "c", Setup::STEREO.clock);
+        let peer = farsend_tests::lab::jacktrip::Jacktrip::start(machine, &jackd, "peer", &["-s"]);
+        jackd.wait_for_port("peer:send_2", Duration::from_secs(10));
+        let mut host = Host::load(&args.clap)?;
+        host.want_session(
+            &json!({ "connected": true, "role": "client", "host": "127.0.0.1", "queue": 4 }),
+        )?;
+        let input: Vec<f32> = (0..4 * RATE)
+            .map(|frame| 0.9 * signal::ramp(frame, 0))
+            .collect();
+        let input = vec![input.clone(), input];
+        let mut patched = false;
+        let take = play(&mut host, input.clone(), Duration::from_secs(6), || {
+            patched = patched || jackd.try_connect_all("peer:receive_", "peer:send_", 2);
+        })?;
+        drop(peer);
+        let found =
+            compare(&input, &take.output, RATE).context("nothing came back through the plugin")?;
+        found.delay as u32
+    };
+    let milliseconds = |frames: u32| f64::from(frames) * 1000.0 / f64::from(RATE);
+    let more = f64::from(plugin) - f64::from(jack);
+    Ok(format!(
+        "## hop: through the plugin against the JACK backend\n\n\
+         The same JackTrip peer with its outputs joined to its inputs, queue 4, periods of 128: once called by the \
+         plugin in a\nhost that runs in real time, once by the engine as a JACK client. The aim is at most 1 ms \
+         more.\n\n\
+         | | frames | ms |\n| --- | ---: | ---: |\n\
+         | plugin in a host | {plugin} | {:.2} |\n| engine on JACK | {jack} | {:.2} |\n| difference | {more:+.0} | {:+.2} |\n",
+        milliseconds(plugin),
+        milliseconds(jack),
+        more * 1000.0 / f64::from(RATE),
+    ))
+}
+
+fn play(
+    host: &mut Host,
+    input: Vec<Vec<f32>>,
+    settle: Duration,
+    mut meanwhile: impl FnMut(),
+) -> Result<Take> {
+    let plan = Plan {
+        rate: RATE,
+        blocks: vec![PERIOD],
+        input: Arc::new(input),
+        before: Vec::new(),
+        at_once: false,
+        freewheel: false,
+    };
+    let started = std::time::Instant::now();
+    host.perform(&plan, |progress| {
+        meanwhile();
+        if started.elapsed() > settle {
+            progress.open_gate();
+        }
+        Ok(())
+    })
+}
+
+/// What the DAW pays: time in process(), with a session to a Farsend that sends everything back.
+fn process(args: &Args) -> Result<String> {
+    let mut text = "## process: what the DAW's audio thread pays\n\n\
+        Time in the plugin's `process()` for a block of 128 frames (2667 µs), called in real time, with a session in \
+        which\neverything comes back. The aim is under 5 µs for stereo and under 60 µs for 64 channels.\n\n\
+        | channels | half of the blocks | 99 % | longest | of the block | allocations |\n\
+        | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    for channels in [2_u8, 64] {
+        let port = 4464 + u16::from(channels);
+        let (count, number) = (channels.to_string(), port.to_string());
+        let options = [
+            "server",
+            "--port",
+            &number,
+            "--backend",
+            "timer",
+            "--loopback",
+            "-n",
+            &count,
+        ];
+        let mut server = program::command(&args.engine, &options)
+            .stdout(std::process::Stdio::null())
+            .spawn()?;
+        let mut host = Host::load(&args.clap)?;
+        host.select_channels(channels)?;
+        host.want_session(
+            &json!({ "connected": true, "role": "client", "host": "127.0.0.1", "port": port }),
+        )?;
+        let input = vec![
+            (0..5 * RATE)
+                .map(|frame| 0.5 * signal::ramp(frame, 0))
+                .collect();
+            usize::from(channels)
+        ];
+        let take = play(&mut host, input, Duration::from_secs(3), || {})?;
+        let heard = take.output[0].iter().any(|sample| sample.abs() > 0.1);
+        server.kill()?;
+        server.wait()?;
+        ensure!(heard, "{channels} channels: nothing came back");
+        writeln!(text, "{}", process_row(channels, &take.calls))?;
+    }
+    Ok(text)
+}
+
+fn process_row(channels: u8, calls: &[Call]) -> String {
+    let mut took: Vec<f64> = calls
+        .iter()
+        .map(|call| call.took.as_secs_f64() * 1e6)
+        .collect();
+    took.sort_by(f64::total_cmp);
+    let at = |part: f64| took[(part * (took.len() - 1) as f64) as usize];
+    let block = f64::from(PERIOD) * 1e6 / f64::from(RATE);
+    let allocations: u64 = calls.iter().map(|call| call.allocations).sum();
+    format!(
+        "| {channels} | {:.1} µs | {:.1} µs | {:.1} µs | {:.2} % | {allocations} |",
+        at(0.5),
+        at(0.99),
+        at(1.0),
+        at(0.5) / block * 100.0
+    )
+}
+
+/// Processor time of a stereo link, by what the kernel has counted for all threads of the program.
+fn processor(machine: &Machine) -> Result<String> {
+    const SECONDS: u64 = 15;
+    let setup = Setup {
+        server: Kind::Farsend,
+        client: Kind::Jacktrip,
+        ..Setup::STEREO
+    };
+    let mut session = Session::start(machine, setup);
+    std::thread::sleep(Duration::from_secs(2));
+    let before = times(&mut session);
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    let after = times(&mut session);
+    let [ours, theirs] =
+        [0, 1].map(|end| (after[end] - before[end]).as_secs_f64() * 1000.0 / SECONDS as f64);
+    Ok(format!(
+        "## processor: time for a stereo link\n\n\
+         One session between the two programs for {SECONDS} s, 16 bit, periods of 128, each on its own JACK server; user and system\n\
+         time of all threads as the kernel counts it. The aim is at most half.\n\n\
+         | | ms per second |\n| --- | ---: |\n| Farsend | {ours:.1} |\n| JackTrip | {theirs:.1} |\n| ratio | {:.2} |\n",
+        ours / theirs
+    ))
+}
+
+fn times(session: &mut Session) -> [Duration; 2] {
+    [
+        session.server.running().processor_time(),
+        session.client.running().processor_time(),
+    ]
+}

@@ -1,0 +1,229 @@
+//! What goes wrong before a session, said in words and by the exit code.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::command;
+use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
+
+const SOON: Duration = Duration::from_secs(15);
+
+/// As README.md lists them.
+mod exit {
+    pub(super) const USAGE: i32 = 2;
+    pub(super) const PORT_BUSY: i32 = 3;
+    pub(super) const NO_SUCH_HOST: i32 = 4;
+    pub(super) const NO_JACK: i32 = 5;
+    pub(super) const PEER_SILENT: i32 = 7;
+    pub(super) const FILE: i32 = 8;
+}
+
+/// Runs the program to its end: its exit code and what it printed.
+fn run(machine: &Machine, arguments: &[&str]) -> (i32, String) {
+    let mut running = Running::start(machine, "farsend", &mut command(arguments));
+    let code = running.wait_exit_code(SOON);
+    (code, running.output())
+}
+
+#[track_caller]
+fn assert_says(machine: &Machine, arguments: &[&str], code: i32, words: &[&str]) {
+    let (got, output) = run(machine, arguments);
+    assert_eq!(got, code, "farsend {}\n{output}", arguments.join(" "));
+    for word in words {
+        assert!(
+            output.contains(word),
+            "farsend {}: no \"{word}\" in\n{output}",
+            arguments.join(" ")
+        );
+    }
+}
+
+#[test]
+fn a_busy_port_is_named_with_how_to_find_who_has_it() {
+    on_a_private_machine(&[], |machine| {
+        let _taken = UdpSocket::bind("0.0.0.0:4464").expect("nobody else is here");
+        let arguments = ["server", "--backend", "timer"];
+        assert_says(machine, &arguments, exit::PORT_BUSY, &["4464", "ss -"]);
+    });
+}
+
+#[test]
+fn without_a_jack_server_it_says_how_to_start_one() {
+    on_a_private_machine(&[Need::Jackd], |machine| {
+        assert_says(machine, &["server"], exit::NO_JACK, &["JACK"]);
+    });
+}
+
+#[test]
+fn a_host_that_is_none_is_named() {
+    on_a_private_machine(&[], |machine| {
+        let arguments = ["client", "no-such-host.invalid", "--backend", "timer"];
+        assert_says(
+            machine,
+            &arguments,
+            exit::NO_SUCH_HOST,
+            &["no-such-host.invalid"],
+        );
+    });
+}
+
+#[test]
+fn a_peer_that_never_answers_ends_the_wait_that_was_asked_for() {
+    on_a_private_machine(&[], |machine| {
+        let arguments = [
+            "client",
+            "127.0.0.1",
+            "--bind-port",
+            "4470",
+            "--backend",
+            "timer",
+            "--timeout",
+            "1.5",
+        ];
+        assert_says(machine, &arguments, exit::PEER_SILENT, &["127.0.0.1"]);
+    });
+}
+
+#[test]
+fn settings_that_make_no_packet_are_refused() {
+    on_a_private_machine(&[], |machine| {
+        for arguments in [
+            &["server", "-n", "0"][..],
+            &["server", "-n", "65"],
+            &["server", "-b", "7"],
+            &["server", "-q", "0"],
+            &["server", "-r", "17"],
+            &["client"],
+            &["server", "--backend", "timer", "--rate", "12345"],
+            // 64 channels of 8192 frames at 32 bit are far beyond a datagram.
+            &[
+                "server",
+                "--backend",
+                "timer",
+                "-n",
+                "64",
+                "--period",
+                "8192",
+                "-b",
+                "32",
+            ],
+        ] {
+            assert_says(machine, arguments, exit::USAGE, &[]);
+        }
+    });
+}
+
+#[test]
+fn wav_files_that_cannot_be_played_are_refused_with_the_reason() {
+    on_a_private_machine(&[], |machine| {
+        let file = |name: &str, bytes: &[u8]| {
+            let path = machine.path(name);
+            std::fs::write(&path, bytes).expect("the test's folder is writable");
+            path
+        };
+        let good = wav(2, 1, 16, 48_000, 4_800);
+        for path in [
+            file("empty.wav", &[]),
+            file("cut-in-header.wav", &good[..20]),
+            file("text.wav", b"this is no WAV file, it only says so"),
+            file("64-bit.wav", &wav(2, 3, 64, 48_000, 480)),
+            file("no-samples.wav", &wav(2, 1, 16, 48_000, 0)),
+            file("odd-rate.wav", &wav(2, 1, 16, 12_345, 480)),
+            machine.path("is-not-there.wav"),
+        ] {
+            refuses(machine, &path);
+        }
+    });
+}
+
+fn refuses(machine: &Machine, path: &Path) {
+    let name = path.to_str().expect("plain letters");
+    let (code, output) = run(
+        machine,
+        &[
+            "client",
+            "127.0.0.1",
+            "--bind-port",
+            "4470",
+            "--input",
+            name,
+        ],
+    );
+    assert!(
+        [exit::FILE, exit::USAGE].contains(&code),
+        "{name}: exit code {code}\n{output}"
+    );
+    assert!(
+        !output.contains("panicked") && output.len() > 20,
+        "{name}:\n{output}"
+    );
+}
+
+#[test]
+fn a_wav_file_of_three_channels_and_one_cut_short_are_played_as_far_as_they_go() {
+    on_a_private_machine(&[], |machine| {
+        let mut server = Running::start(
+            machine,
+            "server",
+            &mut command(&[
+                "server",
+                "--backend",
+                "timer",
+                "--loopback",
+                "-n",
+                "3",
+                "--json",
+            ]),
+        );
+        server.wait_for("started", SOON);
+        let three = wav(3, 1, 24, 48_000, 24_000);
+        let cut = &three[..three.len() / 2 + 1];
+        for (name, bytes) in [("three.wav", &three[..]), ("cut.wav", cut)] {
+            let (input, record) = (machine.path(name), machine.path("back.wav"));
+            std::fs::write(&input, bytes).expect("the test's folder is writable");
+            let (input, record) = (
+                input.to_str().expect("letters"),
+                record.to_str().expect("letters"),
+            );
+            let arguments = [
+                "client",
+                "127.0.0.1",
+                "--bind-port",
+                "4470",
+                "--input",
+                input,
+                "--record",
+                record,
+                "--tail",
+                "0.3",
+            ];
+            let (code, output) = run(machine, &arguments);
+            assert_eq!(code, 0, "{name}: {output}");
+            let back = hound::WavReader::open(record).expect("a recording is there");
+            assert_eq!(back.spec().channels, 3, "{name}");
+            assert!(
+                back.duration() > 10_000,
+                "{name}: {} frames",
+                back.duration()
+            );
+        }
+    });
+}
+
+/// A WAV file by hand, so that it can be wrong. `tag` is 1 for whole numbers, 3 for floats.
+fn wav(channels: u16, tag: u16, bits: u16, rate: u32, frames: u32) -> Vec<u8> {
+    let frame = u32::from(channels) * u32::from(bits / 8);
+    let data = frame * frames;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16_u32.to_le_bytes());
+    bytes.extend([tag, channels].map(u16::to_le_bytes).concat());
+    bytes.extend([rate, rate * frame].map(u32::to_le_bytes).concat());
+    bytes.extend([frame as u16, bits].map(u16::to_le_bytes).concat());
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    bytes.extend((0..data).map(|i| (i % 13) as u8));
+    bytes
+}
