@@ -6,9 +6,9 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Verdict};
+use farsend_protocol::jacktrip::{Depacketizer, Event, Peer, PeerConfig, Taken, Verdict};
 use farsend_units::{Channels, MonoTime};
-use farsend_wire::jacktrip::{Control, Format, STOP};
+use farsend_wire::jacktrip::{Control, Format, HeaderKind, STOP};
 use proptest::prelude::*;
 use support::{FORMAT, audio, drain, host};
 
@@ -23,6 +23,39 @@ proptest! {
     #[test]
     fn a_client_keeps_its_promises(steps in prop::collection::vec(any_step(), 0..120), config in any_config()) {
         story(Peer::client(config, host(1)), Some(host(1)), steps)?;
+    }
+
+    #[test]
+    fn peer_and_depacketizer_agree_on_the_format(
+        steps in prop::collection::vec(any_step(), 0..200),
+        seqs in prop::collection::vec(any::<u16>(), 3),
+    ) {
+        let mut peer = Peer::server(PeerConfig::default());
+        let mut depacketizer = Depacketizer::new(HeaderKind::Default, None);
+        let mut now = MonoTime::from_nanos(0);
+        for mut step in steps {
+            // Around a few numbers, some of them far from each other.
+            if let Step::Datagram { payload, .. } = &mut step && payload.len() > 63 {
+                let seq = u16::from_le_bytes([payload[8], payload[9]]);
+                let near = seqs[usize::from(seq % 3)].wrapping_add(seq % 64);
+                payload[8..10].copy_from_slice(&near.to_le_bytes());
+            }
+            let (next, verdict) = apply_and_judge(&mut peer, now, &step);
+            now = next;
+            let events = drain(&mut peer).events;
+            if let (Step::Datagram { payload, .. }, Some(Verdict::Audio(continuity))) = (&step, verdict) {
+                depacketizer.note(continuity);
+                let taken = depacketizer.take(payload, &mut |arrival| {
+                    assert_eq!(Some(arrival.format), peer.format());
+                });
+                prop_assert_eq!(depacketizer.format(), peer.format());
+                let (told, changed) = (
+                    events.iter().any(|event| matches!(event, Event::FormatChanged { .. })),
+                    matches!(taken, Taken::FormatChanged { .. }),
+                );
+                prop_assert_eq!(told, changed);
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use farsend_wire::jacktrip::{
 };
 
 use super::Continuity;
-use super::numbering::{Numbering, Place};
+use super::numbering::{Numbering, Place, numbered};
 
 /// Numbers the packets of one sender, and takes from redundant copies what is missing.
 ///
@@ -113,10 +113,7 @@ impl Depacketizer {
     fn place(&mut self, datagram: &Datagram<'_>) -> (Taken, i64) {
         let (to, redundancy) = (datagram.format(), datagram.redundancy());
         let from = self.format.unwrap_or(to);
-        let seq = match self.kind {
-            HeaderKind::Default => datagram.newest(),
-            HeaderKind::JamLink | HeaderKind::Empty => self.numbering.next(),
-        };
+        let seq = numbered(datagram, self.kind);
         let (place, newest) = self.numbering.place(seq, from == to);
         let counts = &mut self.counts;
         let taken = match place {

@@ -7,6 +7,7 @@
 //! ```
 
 use farsend_units::SeqNum;
+use farsend_wire::jacktrip::{Datagram, HeaderKind};
 
 /// Follows the numbers of one sender.
 ///
@@ -53,11 +54,13 @@ impl Numbering {
         }
     }
 
-    /// Takes the number of a datagram's newest packet, and gives it unwrapped.
+    /// Takes the number of a datagram's newest packet, and gives it unwrapped. Without a number it is
+    /// the next.
     ///
     /// `same` says whether the datagram looks like those before it. If not, a far-off number is believed
     /// at once: a sender that changes its format has started again.
-    pub(super) fn place(&mut self, seq: SeqNum, same: bool) -> (Place, i64) {
+    pub(super) fn place(&mut self, seq: Option<SeqNum>, same: bool) -> (Place, i64) {
+        let seq = seq.unwrap_or_else(|| self.next());
         let believe = std::mem::take(&mut self.broken);
         let Some(newest) = self.newest else {
             return (Place::NewRun, self.begin_run(seq));
@@ -102,8 +105,7 @@ impl Numbering {
         }
     }
 
-    /// The number that the next datagram of a sender without numbers gets.
-    pub(super) fn next(&self) -> SeqNum {
+    fn next(&self) -> SeqNum {
         self.newest
             .map_or(SeqNum(0), |newest| SeqNum(newest as u16).next())
     }
@@ -152,6 +154,11 @@ impl Numbering {
     }
 }
 
+/// The number of a datagram's newest packet, where its kind of header has one to rely on.
+pub(super) fn numbered(datagram: &Datagram<'_>, kind: HeaderKind) -> Option<SeqNum> {
+    (kind == HeaderKind::Default).then(|| datagram.newest())
+}
+
 fn near(seq: SeqNum, other: SeqNum) -> bool {
     (NOT_FAR..=FAR).contains(&seq.since(other))
 }
@@ -162,7 +169,7 @@ const NOT_FAR: i16 = -FAR;
 
 /// So many datagrams in a row may be behind before they are taken for a sender that has started again.
 /// One packet that overtakes others by 40 ms makes no more than 31 late at 64 frames and 48 kHz.
-pub(super) const PATIENCE: u8 = 31;
+const PATIENCE: u8 = 31;
 
 /// Numbers left free between two runs, so that the copies and late packets of one do not reach into the
 /// other.

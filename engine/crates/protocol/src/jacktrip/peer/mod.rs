@@ -23,48 +23,19 @@
 
 mod address;
 mod ping;
+mod words;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{CONTROL_LEN, Control, Datagram, DatagramError, Format, HeaderKind};
+use farsend_wire::jacktrip::{Control, Datagram, Format};
 
 use self::address::canonical;
 use self::ping::Pinger;
-use super::numbering::PATIENCE;
-
-/// How a [`Peer`] behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerConfig {
-    /// Without audio for so long, the peer is reported as quiet.
-    pub quiet_limit: Duration,
-    /// Without audio for so long, the session ends (JackTrip's `-t`); for a client also when it was never
-    /// answered. `None`: never.
-    pub give_up: Option<Duration>,
-    /// A server takes another peer when its own was quiet for so long.
-    pub takeover_after: Duration,
-    /// Between two pings, which only another Farsend answers.
-    pub ping_every: Duration,
-    /// The header in front of each packet.
-    pub header: HeaderKind,
-    /// The format of the peer's stream, for headers other than the default.
-    pub fallback: Option<Format>,
-}
-
-impl Default for PeerConfig {
-    fn default() -> Self {
-        Self {
-            quiet_limit: Duration::from_millis(500),
-            give_up: None,
-            takeover_after: Duration::from_secs(5),
-            ping_every: Duration::from_secs(1),
-            header: HeaderKind::Default,
-            fallback: None,
-        }
-    }
-}
+pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
+use super::numbering::{Numbering, Place, numbered};
 
 /// Follows one session. Neither allocates nor fails: any datagrams, times and order of calls will do.
 ///
@@ -74,6 +45,8 @@ pub struct Peer {
     config: PeerConfig,
     role: Role,
     state: State,
+    /// As in the depacketizer, so that both see the same datagrams as late or as a new beginning.
+    numbering: Numbering,
     /// Whom to send control datagrams that are still owed.
     stops: Stops,
     pinger: Pinger,
@@ -114,9 +87,6 @@ struct Heard {
     /// When the last audio came.
     at: MonoTime,
     format: Format,
-    newest: SeqNum,
-    /// Datagrams in a row that were not newer than `newest`.
-    behind: u8,
 }
 
 /// Stop datagrams that are still to be sent.
@@ -146,6 +116,7 @@ impl Peer {
             config,
             role,
             state,
+            numbering: Numbering::new(),
             stops: Stops { to: None, left: 0 },
             pinger: Pinger::new(config.ping_every),
             events: ArrayVec::new(),
@@ -307,72 +278,65 @@ impl Peer {
                 return Verdict::Malformed(error);
             }
         };
-        let (format, newest) = (datagram.format(), datagram.newest());
+        let (format, seq) = (datagram.format(), numbered(&datagram, self.config.header));
         let heard = Heard {
             remote: from,
             at,
             format,
-            newest,
-            behind: 0,
         };
-        let now = canonical(from);
-        let continuity = match self.state {
-            State::Present(before) | State::Absent(before) if canonical(before.remote) != now => {
-                self.owe_stops(Some(before.remote));
-                self.counts.replaced += 1;
-                self.greet(
-                    at,
-                    Event::Replaced {
-                        from: canonical(before.remote),
-                        to: now,
-                        format,
-                    },
-                );
-                self.state = State::Present(heard);
-                Continuity::NewSender
-            }
-            State::Present(before) | State::Absent(before) => self.go_on(before, heard),
-            _ => {
-                self.greet(at, Event::Arrived { from: now, format });
-                self.state = State::Present(heard);
-                Continuity::NewSender
-            }
+        let (State::Present(before) | State::Absent(before)) = self.state else {
+            let from = canonical(from);
+            return Verdict::Audio(self.greet(heard, seq, Event::Arrived { from, format }));
         };
-        Verdict::Audio(continuity)
+        let (former, now) = (canonical(before.remote), canonical(from));
+        Verdict::Audio(if former == now {
+            self.go_on(before, heard, seq)
+        } else {
+            self.owe_stops(Some(before.remote));
+            self.counts.replaced += 1;
+            let event = Event::Replaced {
+                from: former,
+                to: now,
+                format,
+            };
+            self.greet(heard, seq, event)
+        })
     }
 
-    fn greet(&mut self, at: MonoTime, event: Event) {
+    /// The first audio of a sender.
+    fn greet(&mut self, heard: Heard, seq: Option<SeqNum>, event: Event) -> Continuity {
         self.pinger = Pinger::new(self.config.ping_every);
-        self.pinger.start(at);
+        self.pinger.start(heard.at);
+        self.numbering.end_run();
+        self.numbering.place(seq, true);
         self.report(event);
+        self.state = State::Present(heard);
+        Continuity::NewSender
     }
 
     /// More audio of the same peer.
-    fn go_on(&mut self, before: Heard, mut heard: Heard) -> Continuity {
+    fn go_on(&mut self, before: Heard, mut heard: Heard, seq: Option<SeqNum>) -> Continuity {
+        let was_absent = matches!(self.state, State::Absent(_));
         // Also when the time-out itself was never handled.
-        let was_quiet = heard.at >= before.at + self.config.quiet_limit;
-        if was_quiet && matches!(self.state, State::Present(_)) {
-            self.report(Event::FellQuiet);
-        }
-        if was_quiet || matches!(self.state, State::Absent(_)) {
+        let was_quiet = was_absent || heard.at >= before.at + self.config.quiet_limit;
+        if was_quiet {
+            if !was_absent {
+                self.report(Event::FellQuiet);
+            }
             self.report(Event::Returned);
             self.pinger.start(heard.at);
+            self.numbering.note_break();
         }
-        let numbered = self.config.header == HeaderKind::Default;
-        let behind = (-1000..=0).contains(&heard.newest.since(before.newest));
-        if numbered && behind && !was_quiet && before.behind < MAX_BEHIND {
-            // Late: it says nothing new, and may be of a former format.
-            heard = Heard {
-                at: heard.at,
-                behind: before.behind + 1,
-                ..before
-            };
-        }
-        if before.format != heard.format {
-            self.report(Event::FormatChanged {
-                from: before.format,
-                to: heard.format,
-            });
+        match self.numbering.place(seq, before.format == heard.format).0 {
+            // Late, and perhaps of a former format; or not to be believed yet.
+            Place::Behind { .. } | Place::Stray => heard.format = before.format,
+            Place::Ahead { .. } | Place::NewRun if before.format != heard.format => {
+                self.report(Event::FormatChanged {
+                    from: before.format,
+                    to: heard.format,
+                });
+            }
+            Place::Ahead { .. } | Place::NewRun => {}
         }
         heard.at = heard.at.max(before.at);
         self.state = State::Present(heard);
@@ -439,106 +403,6 @@ impl Peer {
         }
     }
 }
-
-/// What to do with a datagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "audio is to be passed to the depacketizer"]
-pub enum Verdict {
-    /// It is the peer's audio: pass it to the depacketizer, once that knows what it continues.
-    Audio(Continuity),
-    /// It was for control, and is dealt with.
-    Consumed,
-    /// Somebody else sent it.
-    Stranger,
-    /// The peer sent it, but it is no audio datagram.
-    Malformed(DatagramError),
-    /// It means nothing now.
-    Ignored,
-}
-
-/// What a datagram continues, for [`Depacketizer::note`](super::Depacketizer::note).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continuity {
-    /// The one before it.
-    GoesOn,
-    /// The same sender, who was quiet.
-    AfterBreak,
-    /// Nothing: it is the first of a sender.
-    NewSender,
-}
-
-/// What to do next. Poll after every input, until [`Output::Wait`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Output {
-    /// Send this control datagram.
-    Send {
-        /// Whom to send it, named as the socket names it.
-        to: SocketAddr,
-        /// All of it.
-        payload: [u8; CONTROL_LEN],
-    },
-    /// Report this to the control plane.
-    Event(Event),
-    /// Nothing more to do before this time (`None`: before the next datagram).
-    Wait(Option<MonoTime>),
-}
-
-/// What happened to the session. Addresses are in the form to show: IPv4 where it is IPv4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// The first audio came.
-    Arrived {
-        /// From here.
-        from: SocketAddr,
-        /// And what it is.
-        format: Format,
-    },
-    /// No audio came for `quiet_limit`.
-    FellQuiet,
-    /// Audio comes again.
-    Returned,
-    /// The peer has said that it stops. A server is free for the next one, a client is over.
-    Left,
-    /// No audio came for `give_up`. A server is free for the next one, a client is over.
-    GaveUp,
-    /// The peer announces something else than before.
-    FormatChanged {
-        /// What it was.
-        from: Format,
-        /// What it is now.
-        to: Format,
-    },
-    /// Another peer has taken the place of one that was quiet for long.
-    Replaced {
-        /// Who was quiet.
-        from: SocketAddr,
-        /// Who came.
-        to: SocketAddr,
-        /// And what it sends.
-        format: Format,
-    },
-}
-
-/// How many of what a [`Peer`] has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PeerCounts {
-    /// Datagrams from others than the peer.
-    pub strangers: u64,
-    /// Of those, stop datagrams: somebody mistakes the port, or wants to disturb.
-    pub stranger_stops: u64,
-    /// Payloads that are no audio datagrams, of the peer or while there was none.
-    pub malformed: u64,
-    /// Control datagrams of the peer that mean nothing to us.
-    pub unknown_controls: u64,
-    /// Times that another peer took the place of a quiet one.
-    pub replaced: u64,
-    /// Events that were never polled.
-    pub forgotten_events: u64,
-}
-
-/// More late datagrams in a row are of a sender that has started again; the depacketizer thinks so too.
-const MAX_BEHIND: u8 = PATIENCE;
 
 /// As JackTrip does it, since one may be lost.
 const STOPS: u8 = 2;

@@ -1,0 +1,135 @@
+//! What a [`Peer`](super::Peer) is told at the start, and what it says.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use farsend_units::MonoTime;
+use farsend_wire::jacktrip::{CONTROL_LEN, DatagramError, Format, HeaderKind};
+
+/// How a [`Peer`](super::Peer) behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// Without audio for so long, the peer is reported as quiet.
+    pub quiet_limit: Duration,
+    /// Without audio for so long, the session ends (JackTrip's `-t`); for a client also when it was never
+    /// answered. `None`: never.
+    pub give_up: Option<Duration>,
+    /// A server takes another peer when its own was quiet for so long.
+    pub takeover_after: Duration,
+    /// Between two pings, which only another Farsend answers.
+    pub ping_every: Duration,
+    /// The header in front of each packet.
+    pub header: HeaderKind,
+    /// The format of the peer's stream, for headers other than the default.
+    pub fallback: Option<Format>,
+}
+
+impl Default for PeerConfig {
+    fn default() -> Self {
+        Self {
+            quiet_limit: Duration::from_millis(500),
+            give_up: None,
+            takeover_after: Duration::from_secs(5),
+            ping_every: Duration::from_secs(1),
+            header: HeaderKind::Default,
+            fallback: None,
+        }
+    }
+}
+
+/// What to do with a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "audio is to be passed to the depacketizer"]
+pub enum Verdict {
+    /// It is the peer's audio: pass it to the depacketizer, once that knows what it continues.
+    Audio(Continuity),
+    /// It was for control, and is dealt with.
+    Consumed,
+    /// Somebody else sent it.
+    Stranger,
+    /// The peer sent it, but it is no audio datagram.
+    Malformed(DatagramError),
+    /// It means nothing now.
+    Ignored,
+}
+
+/// What a datagram continues, for [`Depacketizer::note`](crate::jacktrip::Depacketizer::note).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The one before it.
+    GoesOn,
+    /// The same sender, who was quiet.
+    AfterBreak,
+    /// Nothing: it is the first of a sender.
+    NewSender,
+}
+
+/// What to do next. Poll after every input, until [`Output::Wait`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Output {
+    /// Send this control datagram.
+    Send {
+        /// Whom to send it, named as the socket names it.
+        to: SocketAddr,
+        /// All of it.
+        payload: [u8; CONTROL_LEN],
+    },
+    /// Report this to the control plane.
+    Event(Event),
+    /// Nothing more to do before this time (`None`: before the next datagram).
+    Wait(Option<MonoTime>),
+}
+
+/// What happened to the session. Addresses are in the form to show: IPv4 where it is IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The first audio came.
+    Arrived {
+        /// From here.
+        from: SocketAddr,
+        /// And what it is.
+        format: Format,
+    },
+    /// No audio came for `quiet_limit`.
+    FellQuiet,
+    /// Audio comes again.
+    Returned,
+    /// The peer has said that it stops. A server is free for the next one, a client is over.
+    Left,
+    /// No audio came for `give_up`. A server is free for the next one, a client is over.
+    GaveUp,
+    /// The peer announces something else than before.
+    FormatChanged {
+        /// What it was.
+        from: Format,
+        /// What it is now.
+        to: Format,
+    },
+    /// Another peer has taken the place of one that was quiet for long.
+    Replaced {
+        /// Who was quiet.
+        from: SocketAddr,
+        /// Who came.
+        to: SocketAddr,
+        /// And what it sends.
+        format: Format,
+    },
+}
+
+/// How many of what a [`Peer`](super::Peer) has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerCounts {
+    /// Datagrams from others than the peer.
+    pub strangers: u64,
+    /// Of those, stop datagrams: somebody mistakes the port, or wants to disturb.
+    pub stranger_stops: u64,
+    /// Payloads that are no audio datagrams, of the peer or while there was none.
+    pub malformed: u64,
+    /// Control datagrams of the peer that mean nothing to us.
+    pub unknown_controls: u64,
+    /// Times that another peer took the place of a quiet one.
+    pub replaced: u64,
+    /// Events that were never polled.
+    pub forgotten_events: u64,
+}
