@@ -23,6 +23,7 @@ pub struct AudioPath {
     statistics: LatestWriter<Statistics>,
     periods: u64,
     longest: Duration,
+    publish_at: MonoTime,
 }
 
 impl AudioPath {
@@ -43,6 +44,7 @@ impl AudioPath {
             statistics,
             periods: 0,
             longest: Duration::ZERO,
+            publish_at: MonoTime::default(),
         }
     }
 
@@ -82,10 +84,18 @@ impl AudioPath {
         self.meter_in.update(&played);
     }
 
-    /// Counts a period that began at `begun`, and publishes the numbers.
+    /// Counts a period that began at `begun`, and publishes the numbers every [`PUBLISH_EVERY`].
     pub fn finish_period(&mut self, begun: MonoTime) {
         self.periods += 1;
-        self.longest = self.longest.max(clock::now().since(begun));
+        let ended = clock::now();
+        self.longest = self.longest.max(ended.since(begun));
+        if ended >= self.publish_at {
+            self.publish_at = ended + PUBLISH_EVERY;
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
         let mut now = Statistics {
             periods: self.periods,
             longest: self.longest,
@@ -110,6 +120,7 @@ impl AudioPath {
     /// Says goodbye. Control thread, once the audio thread has given the path back.
     pub fn leave(&mut self) {
         self.link.leave(clock::now());
+        self.publish();
     }
 
     /// The audio clock stood still (a JACK server went and came back).
@@ -130,3 +141,6 @@ fn wall_us() -> u64 {
             u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
         })
 }
+
+/// How old the published numbers may be.
+const PUBLISH_EVERY: Duration = Duration::from_millis(20);

@@ -7,6 +7,8 @@ pub(crate) struct Window {
     pub(crate) frames: i64,
     pub(crate) least: i64,
     pub(crate) most: i64,
+    /// Blocks before which there was a packet more than the target.
+    pub(crate) over: i64,
     /// At times it was less than the block.
     pub(crate) short: bool,
     /// Packets came.
@@ -20,6 +22,7 @@ impl Default for Window {
             frames: 0,
             least: i64::MAX,
             most: i64::MIN,
+            over: 0,
             short: false,
             came: false,
         }
@@ -27,11 +30,13 @@ impl Default for Window {
 }
 
 impl Window {
-    pub(crate) fn note(&mut self, depth: i64, block: i64, came: bool) {
+    /// A block was played at this depth; `over`: that was a packet more than the target.
+    pub(crate) fn note(&mut self, depth: i64, block: i64, came: bool, over: bool) {
         self.blocks += 1;
         self.frames += block;
         self.least = self.least.min(depth);
         self.most = self.most.max(depth);
+        self.over += i64::from(over);
         self.short |= depth < block;
         self.came |= came;
     }
