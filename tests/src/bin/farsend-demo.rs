@@ -223,7 +223,7 @@ impl<'a> Conductor<'a> {
             }
             // A terminal that is gone is no reason to stop.
             let _ = std::io::stderr().flush();
-        } else if second % 5 == 0 {
+        } else if second.is_multiple_of(5) {
             say(self.clock, &format!("{second} of {whole} s"));
         }
     }

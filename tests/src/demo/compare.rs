@@ -48,7 +48,7 @@ pub fn compare(sent: &[Vec<f32>], returned: &[Vec<f32>], rate: u32) -> Option<Co
         .find_map(|at| find_delay(&sent[0], &returned[0], at, 0..longest))?;
     let mut delay = first;
     let mut windows = Vec::new();
-    for at in (0..sent[0].len().saturating_sub(WINDOW + longest)).step_by(WINDOW) {
+    for at in (0..sent[0].len().saturating_sub(WINDOW)).step_by(WINDOW) {
         // Near the last one first: it hardly ever moves, and then the search is short.
         let near = delay.saturating_sub(1)..delay + 2;
         let found = find_delay(&sent[0], &returned[0], at, near)

@@ -119,12 +119,12 @@ impl Plot {
         self.push(&format!(r#"<polygon class="{class}" points="{points}"/>"#));
     }
 
-    /// A horizontal line across, with a word at its right end.
+    /// A horizontal line across, with a word at its left end.
     pub fn level(&mut self, class: &str, value: f64, text: &str) {
         let (y, right) = (self.at_y(value), self.width - RIGHT);
         self.push(&format!(
-            r#"<line class="{class}" x1="{LEFT}" x2="{right:.1}" y1="{y:.1}" y2="{y:.1}"/><text class="note end" x="{:.1}" y="{:.1}">{text}</text>"#,
-            right - 4.0,
+            r#"<line class="{class}" x1="{LEFT}" x2="{right:.1}" y1="{y:.1}" y2="{y:.1}"/><text class="note" x="{:.1}" y="{:.1}">{text}</text>"#,
+            LEFT + 4.0,
             y - 5.0
         ));
     }

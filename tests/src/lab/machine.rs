@@ -6,7 +6,6 @@
 //! in namespaces of its own: a private `/dev/shm`, a loopback interface that nobody else sees, and
 //! a process tree that ends with the test, whatever happens.
 
-use std::any::type_name_of_val;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -70,25 +69,31 @@ impl Drop for Machine {
 
 /// Runs `test` on a machine of its own; skips it where one of `needs` is missing, outside CI.
 ///
-/// To be the only call in a `#[test]` function, whose name is taken from the closure's.
+/// To be called once in a `#[test]` function, on its own thread: the thread's name is the test's.
 ///
 /// # Panics
 ///
 /// If the test fails there, takes longer than a few minutes, or something is missing in CI.
 pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
-    if std::env::var_os(INSIDE).is_some() {
+    if let Some(mark) = std::env::var_os(INSIDE) {
+        std::fs::write(mark, "here").expect("the folder for temporary files is writable");
         prepare();
         return test(&Machine::new());
     }
     if !need::all_met(&[&[Need::Namespaces], needs].concat()) {
         return;
     }
-    let name = test_name(type_name_of_val(&test));
+    let thread = std::thread::current();
+    let name = thread
+        .name()
+        .expect("the test harness names the thread after the test");
     let program = std::env::current_exe().expect("a running test has a path");
+    let folder = private_folder().expect("the folder for temporary files is writable");
+    let mark = folder.path().join("was-here");
     let mut child = unshare()
         .arg(program)
-        .args(["--exact", &name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1")
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, &mark)
         .stdin(Stdio::null())
         .spawn()
         .expect("unshare was there a moment ago");
@@ -99,6 +104,7 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
                 status.success(),
                 "failed on its private machine, see above ({status})"
             );
+            assert!(mark.exists(), "no test called {name} was run");
             return;
         }
         if started.elapsed() > LIMIT {
@@ -182,33 +188,4 @@ fn run(program: &str, arguments: &[&str]) {
         "failed: {program} {}",
         arguments.join(" ")
     );
-}
-
-/// `binary::module::test::{{closure}}` -> `module::test`, as the test harness calls it.
-fn test_name(closure: &str) -> String {
-    let path = closure
-        .split("::{{closure}}")
-        .next()
-        .expect("split gives at least one");
-    path.split_once("::")
-        .expect("a test is inside a crate")
-        .1
-        .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_test_is_called_by_its_path_in_the_crate() {
-        assert_eq!(
-            test_name("interop::server::plays::{{closure}}"),
-            "server::plays"
-        );
-        assert_eq!(
-            test_name("interop::plays::{{closure}}::{{closure}}"),
-            "plays"
-        );
-    }
 }
