@@ -94,6 +94,9 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
         .arg(program)
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(INSIDE, &mark)
+        // For plugins: no other engine than this build's, and not where the user's own plugins meet theirs.
+        .env("FARSEND_ENGINE", need::build_folder().join("farsend"))
+        .env("FARSEND_RUNTIME_DIR", folder.path())
         .stdin(Stdio::null())
         .spawn()
         .expect("unshare was there a moment ago");

@@ -118,12 +118,16 @@ pub fn own_program(package: &str, name: &str) -> PathBuf {
     program
 }
 
-/// The plugin's shared library of the same build, which is a CLAP as it is.
+/// The plugin as a CLAP: the bundled one that the runner names (`FARSEND_CLAP`), else the shared library of the same
+/// build, which is one as it is.
 ///
 /// # Panics
 ///
 /// If it cannot be built or is not there.
 pub fn own_plugin() -> PathBuf {
+    if let Some(bundled) = std::env::var_os("FARSEND_CLAP") {
+        return bundled.into();
+    }
     let folder = build_folder();
     if std::env::var_os("FARSEND_BUILT").is_none() {
         build("farsend-plugin", &["--lib"], &folder);
@@ -167,7 +171,7 @@ fn target_folder() -> PathBuf {
 }
 
 /// `target/debug` or `target/release`: above `deps`, where tests are, or where programs are.
-fn build_folder() -> PathBuf {
+pub fn build_folder() -> PathBuf {
     let program = std::env::current_exe().expect("a running test has a path");
     let folder = program.parent().expect("a program is in a folder");
     let above = folder.parent().unwrap_or(folder);
