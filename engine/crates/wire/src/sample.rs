@@ -3,8 +3,9 @@
 //! The loops are plain enough that the compiler makes vector code of them, since they run for every
 //! channel on the audio thread. None looks at more than the shorter of its two slices.
 //!
-//! Source: JackTrip 1.7.0 and 2.7.2, `AudioInterface::fromSampleToBitConversion` and its reverse, and
-//! captures of both programs in `tests/golden/`.
+//! Source: for encoding, captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`; for decoding, what
+//! both make of datagrams with known samples. Floats are as JackTrip receives them: what it sends is no
+//! audio, see [`classify_words`](crate::jacktrip::classify_words).
 
 /// How one sample is written down.
 ///

@@ -10,7 +10,7 @@ use super::format::{Format, channel_bytes, rate_code};
 use super::header::{Header, HeaderKind};
 use crate::SampleFormat;
 
-/// The most frames that a packet may have here; JackTrip's own audio ends there too.
+/// The most frames that a packet may have here.
 pub const MAX_PERIOD: u16 = 8192;
 
 /// The most packets in a datagram.

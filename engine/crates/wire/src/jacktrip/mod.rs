@@ -6,8 +6,7 @@
 //!   control:  exactly 63 bytes; all ff = the sender stops
 //! ```
 //!
-//! Source: captures of JackTrip 1.7.0 and 2.7.2 (`tests/golden/`), and docs/Documentation/NetworkProtocol.md
-//! of JackTrip.
+//! Source: captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`.
 
 mod control;
 mod datagram;

@@ -19,7 +19,7 @@
 //! the client to the one that it calls, the server to the first that sends audio. Datagrams of others are
 //! counted and nothing else.
 //!
-//! Source: JackTrip 1.7.0 and 2.7.2 watched as peers; docs/Documentation/NetworkProtocol.md of JackTrip.
+//! Source: the behaviour of JackTrip 1.7.0 and 2.7.2 as peers.
 
 mod address;
 mod ping;
