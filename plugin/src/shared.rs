@@ -1,8 +1,8 @@
 //! What an instance's threads share: the host's, the supervisor's, the editor's.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use farsend_ipc::message::Statistics;
 use farsend_ipc::segment::Levels;
@@ -20,7 +20,7 @@ pub struct Shared {
     /// What the host automates and saves.
     pub params: Arc<FarsendParams>,
     signal: Arc<Signal>,
-    processed: AtomicBool,
+    blocks: AtomicU32,
     asked: AtomicBool,
     leaving: AtomicBool,
     control: Mutex<Control>,
@@ -67,7 +67,7 @@ impl Shared {
         Arc::new(Self {
             params: Arc::new(FarsendParams::new(session)),
             signal,
-            processed: AtomicBool::new(false),
+            blocks: AtomicU32::new(0),
             asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             control: Mutex::new(Control {
@@ -83,11 +83,16 @@ impl Shared {
         &self.signal
     }
 
-    /// The host runs audio through the instance. For the audio thread; wait-free.
+    /// The host runs a block of audio through the instance. For the audio thread; wait-free.
     pub fn note_block(&self) {
-        if !self.processed.load(Acquire) {
-            self.processed.store(true, Release);
-        }
+        // Only this thread writes.
+        let blocks = self.blocks.load(Relaxed);
+        self.blocks.store(blocks.wrapping_add(1), Relaxed);
+    }
+
+    /// The blocks that the host has run; wraps.
+    pub fn blocks(&self) -> u32 {
+        self.blocks.load(Relaxed)
     }
 
     /// Somebody in front of the editor wants the session now, host's audio or not.
@@ -96,10 +101,9 @@ impl Shared {
         self.signal.give();
     }
 
-    /// Whether there is somebody who wants audio: the host or a person. While a host only looks at
-    /// its plugins, there is not.
-    pub fn is_in_use(&self) -> bool {
-        self.processed.load(Acquire) || self.asked.load(Acquire)
+    /// Whether somebody did.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Acquire)
     }
 
     /// The instance goes away: the supervisor is to end.

@@ -29,8 +29,10 @@ fn nobody_is_called_before_the_host_runs_audio() {
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(engine.asked(), []);
 
-    let _ = instance.block(0.5);
-    wait_until("the engine is asked", || !engine.asked().is_empty());
+    wait_until("the engine is asked", || {
+        let _ = instance.block(0.5);
+        !engine.asked().is_empty()
+    });
     let asked = engine.asked().remove(0);
     assert_eq!(
         (asked.role, asked.host.as_str()),
@@ -43,6 +45,29 @@ fn nobody_is_called_before_the_host_runs_audio() {
         (SampleRate::HZ_48000, Frames(64))
     );
     assert_eq!((asked.bits, asked.queue, asked.redundancy), (24, 6, 2));
+}
+
+#[test]
+fn nobody_is_called_while_the_host_only_tries_the_plugin() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    for _ in 0..20 {
+        let _ = instance.block(0.5);
+    }
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(engine.asked(), []);
+
+    let setup = Setup {
+        channels: Channels(2),
+        rate: SampleRate(96_000),
+        block: Frames(32),
+    };
+    instance.shared.set_setup(setup);
+    instance.play_until_heard();
+    let rates: Vec<_> = engine.asked().iter().map(|asked| asked.rate).collect();
+    assert_eq!(rates, [SampleRate(96_000)]);
 }
 
 #[test]
@@ -64,8 +89,7 @@ fn nothing_is_asked_for_when_nothing_is_wanted() {
         connected: false,
         ..to_far_example()
     });
-    let _ = instance.block(0.5);
-    std::thread::sleep(Duration::from_millis(200));
+    instance.play(Duration::from_millis(300));
     assert_eq!(
         (instance.situation(), engine.asked()),
         (Situation::Off, vec![])
@@ -209,7 +233,6 @@ fn many_instances_share_an_engine() {
     let mut instances: Vec<_> = (0..12).map(|_| Instance::new(&place)).collect();
     for instance in &mut instances {
         instance.want(to_far_example());
-        let _ = instance.block(0.5);
     }
     for instance in &mut instances {
         instance.play_until_heard();
@@ -227,8 +250,7 @@ fn an_instance_goes_away_quickly_however_it_stands() {
             connected: session,
             ..to_far_example()
         });
-        let _ = instance.block(0.5);
-        std::thread::sleep(Duration::from_millis(150));
+        instance.play(Duration::from_millis(300));
         let start = Instant::now();
         drop(instance);
         assert!(
@@ -288,8 +310,10 @@ fn the_environment_can_name_the_session() {
         ..place.environment()
     };
     let mut instance = Instance::with(environment);
-    let _ = instance.block(0.5);
-    wait_until("the engine is asked", || !engine.asked().is_empty());
+    wait_until("the engine is asked", || {
+        let _ = instance.block(0.5);
+        !engine.asked().is_empty()
+    });
     let asked = engine.asked().remove(0);
     assert_eq!((asked.host.as_str(), asked.peer_port), ("10.1.2.3", 4500));
     assert_eq!((asked.queue, asked.bits), (2, 8));
@@ -393,6 +417,15 @@ impl Instance {
         };
         self.insert.process(gains, &mut [&mut left, &mut right]);
         left[63]
+    }
+
+    /// Plays for so long.
+    fn play(&mut self, duration: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            let _ = self.block(0.5);
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Plays until the far end is heard, and tells how long that took.

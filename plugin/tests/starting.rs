@@ -176,7 +176,7 @@ fn instance(environment: Environment, wanted: bool) -> (Arc<Shared>, Supervision
         block,
     });
     if wanted {
-        shared.note_block();
+        shared.ask();
     }
     let supervision = Supervision::start(Arc::clone(&shared), sender, environment);
     (shared, supervision)

@@ -13,6 +13,7 @@
 
 mod environment;
 mod finder;
+mod host;
 mod starter;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -33,6 +34,7 @@ use crate::link::LinkSender;
 use crate::shared::{Setup, Shared};
 use crate::situation::Situation;
 use crate::state::{Role, Session};
+use host::HostWatch;
 use starter::Start;
 
 /// A running supervisor. Dropping it leaves the session, and waits until the thread has ended: hosts
@@ -82,6 +84,7 @@ struct Supervisor {
     lost: Option<String>,
     /// What a client binds that may bind any port.
     port: u16,
+    host: HostWatch,
 }
 
 /// A connection to an engine.
@@ -164,6 +167,7 @@ impl Supervisor {
             linked: false,
             lost: None,
             port: any_port(),
+            host: HostWatch::default(),
         }
     }
 
@@ -177,20 +181,25 @@ impl Supervisor {
         }
     }
 
-    fn goal(&self) -> Goal {
+    fn goal(&mut self) -> Goal {
         let (session, said) = self.environment.apply(self.shared.params.session.get());
         self.shared.show(|view| view.overridden = said);
         if !session.connected {
             return Goal::Nothing(Situation::Off, None);
         }
-        match self.shared.setup() {
-            Some(setup) if self.shared.is_in_use() => {
+        let Some(setup) = self.shared.setup() else {
+            return Goal::Nothing(Situation::HostSilent, None);
+        };
+        let steady = self.host.look(Instant::now(), setup, self.shared.blocks());
+        // Until the host goes on in another way, a session stays as it is.
+        let steady = steady.filter(|steady| *steady == setup || self.attached.is_some());
+        match steady.or(self.shared.is_asked().then_some(setup)) {
+            Some(setup) => {
                 let name = self.shared.track().unwrap_or_else(|| "Farsend".into());
                 Goal::Session(Box::new(self.wanted(&session, setup, name)))
             }
             // The audio thread gives no signal: look for it.
-            Some(_) => Goal::Nothing(Situation::HostSilent, Some(TURN)),
-            None => Goal::Nothing(Situation::HostSilent, None),
+            None => Goal::Nothing(Situation::HostSilent, Some(TURN)),
         }
     }
 
