@@ -1,5 +1,5 @@
 //! The CLAP in a host: any layout, any order of calls, any state.
-
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 // A host calls native code.
 #![allow(unsafe_code)]
 

@@ -1,4 +1,6 @@
 //! An instance and its engine: when one is asked for, and what is heard while it comes and goes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

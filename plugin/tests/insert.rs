@@ -1,4 +1,5 @@
 //! What comes out of an insert, and what goes to the far end, with a real segment in between.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};

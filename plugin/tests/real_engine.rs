@@ -1,8 +1,8 @@
 //! The plugin's parts with the engine that it ships with, and a peer that plays back what it gets.
 //!
 //! Needs the program: `FARSEND_ENGINE` names it, as for the plugin. Skips where it is not set.
-
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -1,8 +1,8 @@
 //! How the engine is started: a script stands in for it, and writes down how it was called.
 //!
 //! All instances of a process share what is known of the engine, so the tests take turns.
-
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
