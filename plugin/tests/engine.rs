@@ -203,7 +203,11 @@ fn another_rate_and_layout_reopens_the_session() {
         block: Frames(512),
     };
     instance.shared.set_setup(setup);
-    wait_until("it is asked for", || engine.asked().len() == 2);
+    wait_until("it is asked for", || {
+        // The host goes on with it.
+        let _ = instance.block(0.5);
+        engine.asked().len() == 2
+    });
     let asked = engine.asked().remove(1);
     assert_eq!(
         (asked.send, asked.rate, asked.block),

@@ -149,9 +149,7 @@ impl Track {
             let at = ParamValueEvent::new(0, id, Pckn::match_all(), value);
             events.push(&at);
         }
-        let channels = inputs
-            .iter_mut()
-            .map(|channel| InputChannel::variable(channel));
+        let channels = inputs.iter_mut().map(InputChannel::variable);
         let input = ports.0.with_input_buffers([AudioPortBuffer {
             latency: 0,
             channels: AudioPortBufferType::f32_input_only(channels),
