@@ -26,7 +26,10 @@ const PAGE: &str = "docs/benchmarks.md";
 pub(crate) fn run(args: Args) -> Result<()> {
     packages::ensure(&[packages::LINKER, packages::JACK_TO_BUILD])?;
     packages::ensure(&[lab::NAMESPACES, lab::JACKD, lab::JACKTRIP])?;
-    let bundle = bundle::run(bundle::Args { dev: false })?;
+    let bundle = bundle::run(bundle::Args {
+        dev: false,
+        with_tests: false,
+    })?;
     let programs = lab::build_programs(false)?;
     let mut bench = std::process::Command::new(programs.join("farsend-bench"));
     bench.args(&args.only).env("FARSEND_BUILT", "1");

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     /// Build quicker, with the dev profile, rather than for release.
     #[arg(long)]
     pub(crate) dev: bool,
+    /// Build the whole workspace with its tests rather than plugin and engine alone: together they ask for other
+    /// features of what they depend on, and nothing should be built twice.
+    #[arg(skip)]
+    pub(crate) with_tests: bool,
 }
 
 /// What was made.
@@ -61,11 +65,12 @@ pub(crate) fn run(args: Args) -> Result<Bundle> {
     } else {
         &["--release".to_owned()]
     };
-    workspace::run(
-        workspace::cargo()
-            .args(["build", "-p", PLUGIN, "-p", "farsend"])
-            .args(profile),
-    )?;
+    let what: &[&str] = if args.with_tests {
+        &["--workspace", "--lib", "--bins", "--tests"]
+    } else {
+        &["-p", PLUGIN, "-p", "farsend"]
+    };
+    workspace::run(workspace::cargo().arg("build").args(what).args(profile))?;
 
     let target = workspace::target_dir()?;
     nice_plug_xtask::bundle(&target, PLUGIN, profile, false)?;

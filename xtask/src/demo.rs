@@ -33,7 +33,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }
     }
     eprintln!("Building plugin, engine and host (the first time takes a few minutes)");
-    let bundle = bundle::run(bundle::Args { dev: args.dev })?;
+    let bundle = bundle::run(bundle::Args {
+        dev: args.dev,
+        with_tests: false,
+    })?;
     let programs = lab::build_programs(args.dev)?;
     eprintln!("Built in {:.0} s", started.elapsed().as_secs_f64());
 

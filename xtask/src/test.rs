@@ -32,7 +32,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         lab::PYTHON,
         lab::ARDOUR,
     ])?;
-    let bundle = bundle::run(bundle::Args { dev: true })?;
+    let bundle = bundle::run(bundle::Args {
+        dev: true,
+        with_tests: true,
+    })?;
     let target = workspace::target_dir()?;
     let python = lab::python_with_pedalboard(&target)?;
     // For the tests: what is built already, and where.
