@@ -218,7 +218,8 @@ impl PeerLink {
                 Received::Nothing => break,
                 Received::Refused => {
                     self.refused += 1;
-                    if self.refused == 1 {
+                    // To a server it only says that a peer has gone, which its goodbye told.
+                    if self.refused == 1 && self.machines.is_calling() {
                         self.machines.tell(LinkEvent::Refused);
                     }
                 }
@@ -406,6 +407,11 @@ impl Machines {
 
     fn has_peer(&self) -> bool {
         self.state == State::Open && self.peer.is_present() && self.playable()
+    }
+
+    /// A client that has not been answered.
+    fn is_calling(&self) -> bool {
+        self.call.is_some() && !self.peer.is_present()
     }
 
     fn playable(&self) -> bool {

@@ -2,6 +2,7 @@
 //! JSON lines for programs.
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
@@ -35,6 +36,8 @@ pub struct Reporter {
     waiting_since: Option<Instant>,
     next_advice: Duration,
     told_broken_floats: bool,
+    /// Who was there last.
+    peer: Option<SocketAddr>,
     send: usize,
     receive: usize,
 }
@@ -49,6 +52,7 @@ impl Reporter {
             waiting_since: None,
             next_advice: FIRST_ADVICE,
             told_broken_floats: false,
+            peer: None,
             send: 0,
             receive: 0,
         }
@@ -86,10 +90,12 @@ impl Reporter {
 
     /// Something happened to the peer.
     pub fn event(&mut self, event: &LinkEvent, desk: &Desk, rate: SampleRate) {
-        let remote = match event {
-            LinkEvent::Peer(Event::Arrived { from, .. }) => Some(*from),
-            _ => desk.remote,
-        };
+        if let LinkEvent::Peer(Event::Arrived { from, .. } | Event::Replaced { to: from, .. }) =
+            event
+        {
+            self.peer = Some(*from);
+        }
+        let remote = self.peer.or(desk.remote);
         match event {
             LinkEvent::Peer(Event::Arrived { .. } | Event::Returned) => self.waiting_since = None,
             LinkEvent::Peer(Event::Left) => self.wait_anew(),

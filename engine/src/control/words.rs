@@ -47,7 +47,7 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>, rate: SampleRate)
             format!("{from} has been silent, and {to} calls: taking that one")
         }
         LinkEvent::Unplayable(format) => unplayable(&peer, format, rate),
-        LinkEvent::Refused => refused(remote),
+        LinkEvent::Refused => remote.map_or_else(|| "nobody listens there".to_owned(), refused),
         LinkEvent::Restarted => format!("{peer} was restarted"),
         LinkEvent::Malformed(error) => {
             format!("datagrams that are no JackTrip audio come in and are dropped: {error}")
@@ -85,22 +85,19 @@ pub fn unplayable(peer: &str, format: &Format, rate: SampleRate) -> String {
 }
 
 /// Nobody listens where we send.
-pub fn refused(remote: Option<SocketAddr>) -> String {
-    match remote {
-        Some(remote) => format!(
-            "{} is reached, but nothing listens on its UDP port {}: start `jacktrip -s` or `farsend server` there. Calling on",
-            remote.ip(),
-            remote.port()
-        ),
-        None => "the last datagram found nobody listening".to_owned(),
-    }
+pub fn refused(remote: SocketAddr) -> String {
+    format!(
+        "{} is reached, but nothing listens on its UDP port {}: start `jacktrip -s` or `farsend server` there. Calling on",
+        remote.ip(),
+        remote.port()
+    )
 }
 
 /// Why nothing was heard from the peer that we have been calling for `calling`.
 pub fn no_answer(remote: SocketAddr, calling: Duration, now: &Statistics) -> String {
     let seconds = calling.as_secs();
     if now.refused > 0 {
-        return refused(Some(remote));
+        return refused(remote);
     }
     if now.unsent > 0 && now.sent == 0 {
         return format!(
