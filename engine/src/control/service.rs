@@ -25,6 +25,7 @@ pub struct Args {
 
 /// Serves plugins until a signal, a plugin's word, or the end of the grace time.
 pub fn main(args: &Args) -> Exit {
+    drop_inherited_files();
     let served = RuntimeDir::find()
         .map_err(|error| (Exit::Other, describe(&error)))
         .and_then(|directory| {
@@ -214,6 +215,25 @@ impl Service {
                 .map(|(_, title)| title.clone())
                 .collect(),
             ends_when_unused: self.grace.is_some(),
+        }
+    }
+}
+
+/// A DAW may have left files open to us that are not ours to keep: its sound card, say, which would stay busy after
+/// its end. Called before anything of our own is opened.
+fn drop_inherited_files() {
+    #[cfg(target_os = "linux")]
+    {
+        let open = std::fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten();
+        let numbers: Vec<i32> = open
+            .filter_map(|file| file.file_name().to_string_lossy().parse().ok())
+            .collect();
+        for number in numbers.into_iter().filter(|number| *number > 2) {
+            // The folder that was just read is among them, and closed already.
+            _ = nix::unistd::close(number);
         }
     }
 }
