@@ -162,7 +162,8 @@ enum At {
 /// them; what a busy machine does to JackTrip, whose threads have no priority, does not.
 fn assert_everything_is_heard(ends: At, session: &Session, machine: &Machine) {
     let mut faults = Vec::new();
-    for _ in 0..4 {
+    for attempt in 0..4 {
+        std::thread::sleep(attempt * Duration::from_secs(1));
         let (at_a, at_b) = session.record(machine, 96_000);
         let heard =
             [at_a, at_b].map(|recording| listen(&recording.channels[0], 0, Depth::Bits16, 1));

@@ -3,6 +3,8 @@
 //! Both ends play a ramp and record what they hear, on two JACK dummy servers; every sample has to be what the
 //! bit depth makes of the one that was played, and the delay has to stay.
 
+use std::time::Duration;
+
 use farsend_tests::lab::jack::JackClock;
 use farsend_tests::lab::probe::Recording;
 use farsend_tests::lab::session::{Kind, Session, Setup};
@@ -28,7 +30,10 @@ macro_rules! both_hear_everything {
         on_a_private_machine(NEEDS, |machine| {
             let setup: Setup = $setup;
             let session = Session::start(machine, setup);
-            let mut attempts = (0..ATTEMPTS).map(|_| session.record(machine, setup.clock.rate));
+            let mut attempts = (0..ATTEMPTS).map(|attempt| {
+                std::thread::sleep(attempt * SETTLE);
+                session.record(machine, setup.clock.rate)
+            });
             let whole = |(at_a, at_b): &(Recording, Recording)| {
                 find_fault(at_a, setup.depth).is_none() && find_fault(at_b, setup.depth).is_none()
             };
@@ -42,7 +47,10 @@ macro_rules! both_hear_everything {
 }
 
 /// Recordings before the last.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 4;
+
+/// For buffers to find their depth again after a disturbance; the more often it was disturbed, the longer.
+const SETTLE: Duration = Duration::from_secs(1);
 
 mod as_server {
     use super::*;

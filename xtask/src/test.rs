@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::lab::{self, is_ci};
 use crate::{bundle, packages, workspace};
@@ -68,7 +68,15 @@ pub(crate) fn run(args: Args) -> Result<()> {
         // One after the other: tests in real time would hear each other's load.
         runner.args(["--", "--test-threads=1"]);
     }
-    workspace::run(runner.envs(settings))
+    // The runner has the last word: its summary, and its exit code.
+    let status = runner
+        .envs(settings)
+        .status()
+        .context("cannot run the tests")?;
+    if !status.success() {
+        std::process::exit(status.code().unwrap_or(1));
+    }
+    Ok(())
 }
 
 fn has_nextest() -> bool {
