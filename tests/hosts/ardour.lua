@@ -51,6 +51,14 @@ local function new_track(name)
 	return track
 end
 
+-- Who paces Ardour. JACK keeps time to the frame. The dummy engine is late by a percent, but it never stumbles when
+-- tracks are made, as JACK does: Ardour's threads talk to the server through one socket, without a lock.
+local function use_backend(name)
+	AudioEngine:stop()
+	local backend = AudioEngine:set_backend(name, "ardour", "")
+	assert(not backend:isnil(), "Ardour has no backend " .. name)
+end
+
 -- The session as a musician would leave it: two tracks, the insert, the cables.
 local function make_session()
 	assert(create_session(session_folder, NAME, RATE), "no session was made")
@@ -139,10 +147,10 @@ local function roll_once()
 	sleep(0.5)
 end
 
-local backend = AudioEngine:set_backend("JACK", "ardour", "")
-assert(not backend:isnil(), "Ardour cannot use JACK")
+use_backend("None (Dummy)")
 make_session()
 add_take()
+use_backend("JACK")
 assert(load_session(session_folder, NAME), "the session was not loaded")
 connect_tracks()
 say("ready")

@@ -10,9 +10,11 @@
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::Farsend;
-use farsend_tests::lab::vst3::{ARDOUR_BLOCK, Ardour, Wish, delay_of_end, engines, kill_engine};
+use farsend_tests::lab::vst3::{
+    ARDOUR_BLOCK, Ardour, Wish, delay_of_end, engines, kill_engine, longest_gap,
+};
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
-use farsend_tests::signal::{Depth, listen, ramp};
+use farsend_tests::signal::ramp;
 
 const NEEDS: &[Need] = &[Need::Ardour, Need::Jackd];
 
@@ -65,13 +67,14 @@ fn an_engine_killed_while_ardour_rolls_is_back_within_two_seconds() {
         let recording = ardour.recording();
         let delay = delay_of_end(&recording, RATE).expect("the audio is back");
         assert!(delay <= LONGEST_DELAY, "a delay of {delay} frames");
-        for (channel, samples) in (0..).zip(&recording) {
-            let before = listen(&samples[RATE..2 * RATE], channel, Depth::Bits16, 2);
-            assert!(before.is_whole(), "before: {before:?}");
-            let heard = listen(&samples[RATE..], channel, Depth::Bits16, 2);
-            let gap: usize = heard.wrong_samples();
-            assert!(gap < 2 * RATE, "silent for {gap} frames: {heard:?}");
-        }
+        // Without the beginning, where Ardour fades in.
+        let later: Vec<Vec<f32>> = recording
+            .iter()
+            .map(|samples| samples[RATE..].to_vec())
+            .collect();
+        let gap = longest_gap(&later);
+        println!("silent for {gap} frames");
+        assert!((1..2 * RATE).contains(&gap), "silent for {gap} frames");
     });
 }
 

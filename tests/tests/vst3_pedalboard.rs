@@ -11,8 +11,10 @@ use std::time::Duration;
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
-use farsend_tests::lab::vst3::{Pedalboard, Wish, delay_of_end};
+use farsend_tests::lab::vst3::{Pedalboard, Wish, delay_of_end, kill_engine, longest_gap};
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+
+const WITH_JACKTRIP: &[Need] = &[Need::Pedalboard, Need::Jackd, Need::Jacktrip];
 
 const RATE: usize = 48_000;
 
@@ -31,6 +33,9 @@ const WHOLE: usize = 2 * RATE;
 /// How often a busy machine may spoil it.
 const ATTEMPTS: usize = 3;
 
+/// Of a call; its time is a few microseconds, and the rest is a busy machine.
+const LONGEST_CALL_MS: f64 = 200.0;
+
 /// Two queues of 16 packets of 128 frames, and a few blocks where they meet.
 const LONGEST_DELAY: u32 = 2 * 16 * 128 + 4 * 256;
 
@@ -48,19 +53,31 @@ fn a_farsend_that_loops_back_is_heard_to_the_sample() {
 
 #[test]
 fn a_jacktrip_that_loops_back_is_heard_to_the_sample() {
-    let needs = &[Need::Pedalboard, Need::Jackd, Need::Jacktrip];
-    on_a_private_machine(needs, |machine| {
+    on_a_private_machine(WITH_JACKTRIP, |machine| {
         let jack = JackServer::start(machine, "peer", JackClock::default());
         assert_comes_back(|| {
-            let options = ["-s", "-n", "2", "-q", QUEUE];
-            let mut peer = Jacktrip::start(machine, &jack, "far", &options);
-            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 2.0, &[]);
-            peer.wait_for_peer();
-            for n in 1..=2 {
-                jack.wait_for_port(&format!("far:receive_{n}"), Duration::from_secs(5));
-                jack.connect(&format!("far:receive_{n}"), &format!("far:send_{n}"));
-            }
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 1.0, &[]);
+            let _peer = looping_jacktrip(machine, &jack);
             host.returned(Duration::from_secs(40)).0
+        });
+    });
+}
+
+#[test]
+fn an_engine_that_is_killed_is_back_with_a_jacktrip_within_two_seconds() {
+    on_a_private_machine(WITH_JACKTRIP, |machine| {
+        let jack = JackServer::start(machine, "peer", JackClock::default());
+        assert_comes_back(|| {
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 3.0, &[]);
+            let _peer = looping_jacktrip(machine, &jack);
+            std::thread::sleep(Duration::from_secs(2));
+            kill_engine();
+            let (returned, calls) = host.returned(Duration::from_secs(40));
+            assert!(calls.longest_call_ms < LONGEST_CALL_MS, "{calls:?}");
+            let gap = longest_gap(&returned);
+            assert!(gap < 2 * RATE, "silent for {gap} frames");
+            println!("silent for {gap} frames");
+            returned
         });
     });
 }
@@ -72,7 +89,7 @@ fn without_a_peer_there_is_silence_and_the_host_goes_on() {
         let (returned, calls) = host.returned(Duration::from_secs(40));
         assert!(returned.iter().flatten().all(|sample| *sample == 0.0));
         assert!(calls.took_s < 4.0, "{calls:?}");
-        assert!(calls.longest_call_ms < 200.0, "{calls:?}");
+        assert!(calls.longest_call_ms < LONGEST_CALL_MS, "{calls:?}");
     });
 }
 
@@ -94,6 +111,19 @@ fn a_render_between_neither_hangs_nor_floods_the_peer_and_the_audio_comes_back()
             returned
         });
     });
+}
+
+/// Waits for its caller, too: its ports are of no use before.
+fn looping_jacktrip(machine: &Machine, jack: &JackServer) -> Jacktrip {
+    let options = ["-s", "-n", "2", "-q", QUEUE];
+    let mut peer = Jacktrip::start(machine, jack, "far", &options);
+    peer.wait_for_peer();
+    for n in 1..=2 {
+        let (from, to) = (format!("far:receive_{n}"), format!("far:send_{n}"));
+        jack.wait_for_port(&from, Duration::from_secs(5));
+        jack.connect(&from, &to);
+    }
+    peer
 }
 
 fn looping_farsend(machine: &Machine) -> Farsend {
