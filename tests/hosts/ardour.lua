@@ -6,8 +6,8 @@
 -- talk through files in FOLDER: `roll` and `stop` are orders, and are removed when they are carried out. What it
 -- prints: `ready`, then `at SAMPLE` while it rolls, then `saved`. It ends with an error if the plugin is missing.
 --
--- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no
--- fades, unity gain, no resampling between ports.
+-- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no fades of
+-- the region, unity gain. Only the first twentieth of a second is faded in, by Ardour's transport.
 
 local NAME = "farsend"
 local RATE = 48000
@@ -20,12 +20,6 @@ local session_file = ARDOUR.LuaAPI.build_filename(session_folder, NAME .. ".ardo
 local function say(...)
 	print(...)
 	io.stdout:flush()
-end
-
-local function exists(path)
-	local file = io.open(path, "rb")
-	if file then file:close() end
-	return file ~= nil
 end
 
 -- Whether this order was given since the last time.
