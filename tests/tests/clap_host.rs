@@ -144,7 +144,7 @@ fn states_that_make_no_sense_are_survived() {
         let saved = host.state().expect("it has a state");
         let random = |seed: usize| {
             (0..seed * 13)
-                .map(|i| (i * seed * 31 >> 3) as u8)
+                .map(|i| ((i * seed * 31) >> 3) as u8)
                 .collect::<Vec<u8>>()
         };
         for length in (0..saved.len()).step_by(7) {
