@@ -257,6 +257,7 @@ fn plan(blocks: &[u32], channels: u8, seconds: u32) -> Plan {
         before: Vec::new(),
         at_once: true,
         freewheel: false,
+        hurry: false,
     }
 }
 

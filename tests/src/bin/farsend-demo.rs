@@ -130,6 +130,7 @@ fn perform(args: &Args) -> Result<()> {
         before: clicks(),
         at_once: false,
         freewheel: false,
+        hurry: false,
     };
     let mut conductor = Conductor::new(&mut peer, clock);
     let take = host.perform(&plan, |progress| conductor.look(progress))?;

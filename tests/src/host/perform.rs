@@ -31,6 +31,8 @@ pub struct Plan {
     pub at_once: bool,
     /// As fast as possible rather than in real time, as when a DAW exports.
     pub freewheel: bool,
+    /// The same, but only once the gate is open.
+    pub hurry: bool,
 }
 
 /// What the main thread sees of the performance.
@@ -193,11 +195,11 @@ impl Worker {
             let frames = self.plan.blocks[index % self.plan.blocks.len()] as usize;
             let due =
                 start + Duration::from_secs_f64(frames_called as f64 / f64::from(self.plan.rate));
-            if !self.plan.freewheel {
-                sleep_until(due);
-            }
             let recorded = self.take.output.first().map_or(0, Vec::len);
             let open = self.plan.at_once || recorded > 0 || self.progress.gate.load(Relaxed);
+            if !(self.plan.freewheel || open && self.plan.hurry) {
+                sleep_until(due);
+            }
             self.fill(open.then_some(recorded), &mut before, frames);
             let called = Instant::now();
             let mut call = self.call(&mut processor, &mut ports, frames, frames_called)?;

@@ -103,6 +103,15 @@ impl Probe {
         self.running.wait_for("connected", Duration::from_secs(15));
     }
 
+    /// Processor time that it has used so far.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn processor_time(&self) -> Duration {
+        self.running.processor_time()
+    }
+
     /// Waits for the end of the recording and gives it.
     ///
     /// # Panics
