@@ -78,6 +78,11 @@ impl Channels {
 
 impl fmt::Display for Channels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} channel{}", self.0, if self.0 == 1 { "" } else { "s" })
+        write!(
+            f,
+            "{} channel{}",
+            self.0,
+            if self.0 == 1 { "" } else { "s" }
+        )
     }
 }
