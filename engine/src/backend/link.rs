@@ -151,8 +151,9 @@ impl Link {
         self.end.hush();
         self.end.beat(now);
         self.take_down(now);
-        self.path.link().receive(now);
+        // The host first: what comes in only now was not there when it called, and is no reserve.
         self.note_host_calls(now);
+        self.path.link().receive(now);
         self.release_ready();
         if self.deadline().is_some_and(|deadline| now >= deadline) {
             self.conceal();
