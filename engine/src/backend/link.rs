@@ -151,9 +151,8 @@ impl Link {
         self.end.hush();
         self.end.beat(now);
         self.take_down(now);
-        // The host first: what comes in only now was not there when it called, and is no reserve.
-        self.note_host_calls(now);
         self.path.link().receive(now);
+        self.note_host_calls(now);
         self.release_ready();
         if self.deadline().is_some_and(|deadline| now >= deadline) {
             self.conceal();
