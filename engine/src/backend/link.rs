@@ -204,7 +204,8 @@ impl Link {
         let played = (position.wrapping_sub(self.position) as i64).clamp(0, CHUNK as i64);
         (self.calls, self.position, self.concealed) = (call.number, position, false);
         self.called_at = call.at.min(now);
-        self.block = Frames(played as u32);
+        // The last call's, not what was played since we looked: being late ourselves makes no block larger.
+        self.block = call.block.min(Frames(CHUNK as u32));
         let buffer = self.path.link().buffer();
         let ahead = (fill + played).clamp(0, MOST_AHEAD);
         buffer.settle(Frames(ahead as u32), self.block);

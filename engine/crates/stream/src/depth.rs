@@ -20,6 +20,7 @@
 //!                                                    persistently late: depth := target
 //!
 //!  Settling  every few blocks: more than the target        -> skip down to it
+//!            every few blocks: less than the target        -> go back to it
 //!  Steady    every second:     a packet too much or more   -> skip these packets
 //!            every second:     the same, one block in four -> skip one
 //!            every second:     one packet in ten late      -> go back by what was missing
@@ -241,6 +242,10 @@ impl Depth {
             if excess > 0 {
                 return Some(self.skip(excess));
             }
+            let lacking = self.lacking(&window);
+            if lacking > 0 {
+                return Some(self.back(lacking, depth));
+            }
         }
         self.shortfalls = if self.falls_short(&window) {
             self.shortfalls + 1
@@ -283,6 +288,16 @@ impl Depth {
         (window.least - least).min(window.most - self.target())
     }
 
+    /// Frames by which even the earliest packet was later than the target allows for: the stream was anchored on
+    /// packets that came in a bunch, as a peer's first ones do.
+    fn lacking(&self, window: &Window) -> i64 {
+        if window.came && !self.blocks.vary() {
+            self.target() - window.most - self.unseen(window)
+        } else {
+            0
+        }
+    }
+
     /// Frames by which packets often come earlier than the target allows for: in a quarter of the blocks, once
     /// settled. As JackTrip's, a queue of q is the most that is kept, not the least; but it is
     /// never cut to less than a block, so that no period goes dry for it.
@@ -301,14 +316,17 @@ impl Depth {
 
     /// Whether there are gaps that even the best moments of this window cannot avoid.
     fn falls_short(&self, window: &Window) -> bool {
-        // A window shorter than the cycle of both may not have seen the best moment.
-        let cycle = self.period / self.common();
-        let unseen = if window.blocks >= cycle {
+        window.short && window.came && window.most + self.unseen(window) < self.gapless()
+    }
+
+    /// Frames by which the best moment may be better than a window saw it that is shorter than the cycle of
+    /// packets and blocks.
+    fn unseen(&self, window: &Window) -> i64 {
+        if window.blocks >= self.period / self.common() {
             0
         } else {
             self.period.min(self.blocks.largest())
-        };
-        window.short && window.came && window.most + unseen < self.gapless()
+        }
     }
 }
 
