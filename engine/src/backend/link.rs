@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use farsend_ipc::segment::EngineEnd;
+use farsend_ipc::segment::{EngineEnd, HostCall};
 use farsend_rt::{clock, promote_current_thread};
 use farsend_stream::Pulled;
 use farsend_units::{Frames, MonoTime, SampleRate};
@@ -87,6 +87,7 @@ struct Link {
     block: Frames,
     called_at: MonoTime,
     concealed: bool,
+    beat: HostBeat,
     /// Whether the buffer has a stream to play, heard or concealed.
     playing: bool,
     pace: Pace,
@@ -110,6 +111,7 @@ impl Link {
             block: Frames::ZERO,
             called_at: now,
             concealed: false,
+            beat: HostBeat::new(config.rate),
             playing: false,
             pace: Pace::new(config.rate, now),
             silent_since: None,
@@ -118,12 +120,21 @@ impl Link {
     }
 
     /// Sleeps until the plugin or the network has something, or a gap has to be concealed.
-    fn wait(&self) {
+    ///
+    /// While the host calls regularly, the next call is awaited by the clock, so that the plugin need not
+    /// wake us from within `process()`; else by the bell.
+    fn wait(&mut self) {
         let now = clock::now();
-        let until = self
-            .deadline()
-            .unwrap_or(now + LONGEST_WAIT)
-            .min(now + LONGEST_WAIT);
+        let due = self.beat.next_call().filter(|due| *due > now);
+        self.end.listen(due.is_none());
+        if due.is_none() && self.end.available() > Frames::ZERO {
+            return;
+        }
+        let latest = now + LONGEST_WAIT;
+        let until = [self.deadline(), due]
+            .into_iter()
+            .flatten()
+            .fold(latest, MonoTime::min);
         let timeout = TimeSpec::from_duration(until.since(now));
         let flags = PollFlags::POLLIN;
         let socket = self.path.socket();
@@ -203,6 +214,7 @@ impl Link {
         let (position, fill) = (call.position, self.end.ahead_of(call.position));
         let played = (position.wrapping_sub(self.position) as i64).clamp(0, CHUNK as i64);
         (self.calls, self.position, self.concealed) = (call.number, position, false);
+        self.beat.note(&call);
         self.called_at = call.at.min(now);
         // The last call's, not what was played since we looked: being late ourselves makes no block larger.
         self.block = call.block.min(Frames(CHUNK as u32));
@@ -282,6 +294,45 @@ fn heads_mut(channels: &mut [Vec<f32>], frames: usize) -> ArrayVec<&mut [f32], M
         .collect()
 }
 
+/// Whether the host's calls come as regularly as those of a sound card, and when the next one is due.
+#[derive(Debug)]
+struct HostBeat {
+    rate: SampleRate,
+    last: HostCall,
+    in_time: u8,
+}
+
+impl HostBeat {
+    fn new(rate: SampleRate) -> Self {
+        Self {
+            rate,
+            last: HostCall::default(),
+            in_time: 0,
+        }
+    }
+
+    /// Takes in the newest call. One that was missed, is of another size or out of time starts the count anew.
+    fn note(&mut self, call: &HostCall) {
+        let last = std::mem::replace(&mut self.last, *call);
+        let off = call
+            .at
+            .since(last.at)
+            .abs_diff(last.block.duration(self.rate));
+        let follows = call.number == last.number.wrapping_add(1) && call.block == last.block;
+        self.in_time = if follows && off < IN_TIME {
+            self.in_time.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// When the next call should have been made, if the calls so far tell.
+    fn next_call(&self) -> Option<MonoTime> {
+        (self.in_time >= REGULAR)
+            .then(|| self.last.at + self.last.block.duration(self.rate) + LEEWAY)
+    }
+}
+
 /// Tells a host that renders faster than real time: what is beyond real time is not for the network.
 #[derive(Debug)]
 struct Pace {
@@ -323,6 +374,15 @@ const MOST_AHEAD: i64 = 1 << 20;
 /// How long before the host's next call a gap is concealed, for blocks of four times that and more.
 const MARGIN: Duration = Duration::from_micros(500);
 
+/// How far a call may be from its time, ...
+const IN_TIME: Duration = Duration::from_micros(250);
+
+/// ... for so many calls in a row, until they are relied on; ...
+const REGULAR: u8 = 16;
+
+/// ... and how long after its time the next one is looked for.
+const LEEWAY: Duration = Duration::from_micros(150);
+
 /// How long the thread sleeps at most.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
@@ -340,3 +400,59 @@ const BURST_S: f64 = 0.5;
 
 /// Above everything but the sound card's own threads.
 const AUDIO_PRIORITY: u8 = 70;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u64, at_us: u64, block: u32) -> HostCall {
+        HostCall {
+            number,
+            at: MonoTime::from_nanos(at_us * 1000),
+            block: Frames(block),
+            position: 0,
+        }
+    }
+
+    /// A host of 128 frames at 48 kHz that has called in time for long.
+    fn regular() -> HostBeat {
+        let mut beat = HostBeat::new(SampleRate::HZ_48000);
+        (1..=20).for_each(|n| beat.note(&call(n, n * 2667, 128)));
+        beat
+    }
+
+    #[test]
+    fn a_regular_host_is_awaited_shortly_after_its_next_call() {
+        let due = regular().next_call().expect("it was in time 20 times");
+        let expected = MonoTime::from_nanos((21 * 2667 + 150) * 1000);
+        assert!(due.since(expected).max(expected.since(due)) < Duration::from_micros(2));
+        assert_eq!(HostBeat::new(SampleRate::HZ_48000).next_call(), None);
+    }
+
+    #[test]
+    fn a_host_that_is_late_or_skips_or_changes_its_block_is_not_relied_on() {
+        for odd in [
+            call(21, 21 * 2667 + 400, 128),
+            call(22, 22 * 2667, 128),
+            call(21, 21 * 2667, 64),
+        ] {
+            let mut beat = regular();
+            beat.note(&odd);
+            assert_eq!(beat.next_call(), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_real_time_is_not_allowed_out() {
+        let start = MonoTime::from_nanos(0);
+        let mut pace = Pace::new(SampleRate::HZ_48000, start);
+        assert_eq!(
+            pace.allow(start, Frames(20_000)),
+            Frames(20_000),
+            "a burst may be"
+        );
+        assert_eq!(pace.allow(start, Frames(20_000)), Frames(4_000));
+        let later = start + Duration::from_millis(100);
+        assert_eq!(pace.allow(later, Frames(20_000)), Frames(5_040));
+    }
+}

@@ -289,7 +289,7 @@ fn the_engine_knows_when_the_host_called_and_how_much_it_wanted() {
 }
 
 #[test]
-fn the_bell_rings_at_each_exchange_until_it_is_hushed() {
+fn the_bell_rings_at_each_exchange_that_is_listened_for_until_it_is_hushed() {
     let (engine, mut plugin) = ends(1, 256);
     let rings = |engine: &EngineEnd| {
         let mut polled = [PollFd::new(engine.as_fd(), PollFlags::POLLIN)];
@@ -303,6 +303,17 @@ fn the_bell_rings_at_each_exchange_until_it_is_hushed() {
     assert!(rings(&engine));
     engine.hush();
     assert!(!rings(&engine));
+    let _ = plugin.exchange(&[], &mut Block::silent(1, 8).channels_mut());
+    assert!(rings(&engine));
+
+    engine.hush();
+    engine.listen(false);
+    let _ = plugin.exchange(&[], &mut Block::silent(1, 8).channels_mut());
+    assert!(
+        !rings(&engine),
+        "an engine that goes by the clock is not woken"
+    );
+    engine.listen(true);
     let _ = plugin.exchange(&[], &mut Block::silent(1, 8).channels_mut());
     assert!(rings(&engine));
 }

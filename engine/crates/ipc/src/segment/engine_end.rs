@@ -1,7 +1,7 @@
 //! The engine's end of a segment.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU64, fence};
 use std::time::Duration;
 
@@ -202,6 +202,18 @@ impl EngineEnd {
             .store(now.as_nanos(), Relaxed);
         let count = self.shared.word(Word::BeatCount);
         count.store(count.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// Whether the plugin is to ring after each exchange, as it does at first. Waking a thread on another core is most of what
+    /// an exchange costs, so an engine that knows when the next call is due sleeps by the clock instead.
+    ///
+    /// Before a sleep that relies on the bell, call this with `true` and look at
+    /// [`available`](Self::available) again: what was written before is not rung for.
+    pub fn listen(&self, to_the_bell: bool) {
+        let unheard = self.shared.word(Word::Unheard);
+        unheard.store(u64::from(!to_the_bell), Relaxed);
+        // Pairs with the one in `PluginEnd::finish`: either we see its block, or it sees our wish.
+        fence(SeqCst);
     }
 
     /// Forgets the plugin's rings so far: after a poll of the bell, and before what was rung for is

@@ -57,6 +57,7 @@ pub(super) enum Word {
     CallPosition = 672,
     BeatCount = 768,
     BeatAt = 776,
+    Unheard = 784,
     Partial = 896,
     Dry = 904,
     Missing = 912,

@@ -1,7 +1,7 @@
 //! The plugin's end of a segment.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::fence;
 
 use farsend_rt::clock;
@@ -79,7 +79,7 @@ impl PluginEnd {
     /// lacks are sent as silence, and so is what an input lacks of the block; channels that the
     /// segment lacks come out silent. Where the engine gave less than the block, the audio fades out
     /// and the rest is silent; on return it fades in. Wait-free: takes time in proportion to the
-    /// samples, and one system call that does not wait.
+    /// samples, and at most one system call, which does not wait.
     pub fn exchange(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Exchanged {
         let of_inputs = inputs.iter().map(|channel| channel.len()).max();
         let of_outputs = outputs.iter().map(|channel| channel.len()).max();
@@ -170,7 +170,11 @@ impl PluginEnd {
             block,
             position: self.read,
         });
-        self.bell.ring();
+        // See `EngineEnd::listen`.
+        fence(SeqCst);
+        if self.shared.get(Word::Unheard) != 1 {
+            self.bell.ring();
+        }
     }
 
     /// As if both positions had come to `position`.
