@@ -11,7 +11,7 @@ use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
     PeerConfig, Taken, Verdict,
 };
-use farsend_stream::{BufferConfig, JitterBuffer, Pulled};
+use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{DatagramError, Format, STOP};
 use rtrb::Producer;
@@ -394,7 +394,12 @@ impl Machines {
             if anew {
                 buffer.reset();
             }
-            _ = buffer.insert(number, at, redundant, &mut |channel, out| {
+            let origin = if redundant {
+                Origin::Copy
+            } else {
+                Origin::Direct
+            };
+            _ = buffer.insert(number, at, origin, &mut |channel, out| {
                 packet.decode_channel(channel, out);
             });
         });

@@ -3,17 +3,34 @@
 
 use std::time::Duration;
 
-use farsend_stream::{BufferConfig, Conceal, JitterBuffer};
+use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
+
+#[derive(Debug, Clone, Copy, Arbitrary)]
+enum How {
+    Direct,
+    Copy,
+    Repaired,
+}
+
+impl From<How> for Origin {
+    fn from(how: How) -> Self {
+        match how {
+            How::Direct => Self::Direct,
+            How::Copy => Self::Copy,
+            How::Repaired => Self::Repaired,
+        }
+    }
+}
 
 #[derive(Debug, Arbitrary)]
 enum Step {
     Next {
         later: u16,
         by: i8,
-        redundant: bool,
+        origin: How,
         level: f32,
     },
     Jump {
@@ -72,12 +89,12 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Next {
                 later,
                 by,
-                redundant,
+                origin,
                 level,
             } => {
                 now = now + Duration::from_micros(u64::from(later));
                 number = number.saturating_add(by.into());
-                buffer.insert(number, now, redundant, &mut |_, out| out.fill(level));
+                buffer.insert(number, now, origin.into(), &mut |_, out| out.fill(level));
             }
             Step::Jump { to } => number = to,
             Step::Pull { frames, channels } => {

@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use farsend_stream::{BufferConfig, Conceal, Gain, JitterBuffer, Meter};
+use farsend_stream::{BufferConfig, Conceal, Gain, JitterBuffer, Meter, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 const BLOCK: usize = 128;
@@ -36,7 +36,7 @@ fn periods(c: &mut Criterion) {
                     let at = MonoTime::from_nanos(number as u64 * 2_666_667);
                     if number % every == 0 {
                         let decode = &mut |_: usize, out: &mut [f32]| out.copy_from_slice(&samples);
-                        black_box(buffer.insert(number, at, false, decode));
+                        black_box(buffer.insert(number, at, Origin::Direct, decode));
                     }
                     number += 1;
                     buffer.settle(Frames::ZERO, Frames(BLOCK as u32));

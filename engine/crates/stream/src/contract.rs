@@ -40,6 +40,24 @@ pub enum Unsupported {
     },
 }
 
+/// How a packet came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// By itself, as the newest of its datagram: its arrival tells of the peer's clock and of the path.
+    Direct,
+    /// As an older copy along with a newer packet.
+    Copy,
+    /// Calculated from others: it was lost, and what brought it came some packets later.
+    Repaired,
+}
+
+impl Origin {
+    /// Whether its arrival tells when the packet was sent.
+    pub const fn is_direct(self) -> bool {
+        matches!(self, Self::Direct)
+    }
+}
+
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inserted {
@@ -47,6 +65,8 @@ pub enum Inserted {
     Placed,
     /// In its place, from a redundant copy.
     Revived,
+    /// In its place, calculated from others.
+    Repaired,
     /// It came after its turn.
     Late,
     /// It was there already.
@@ -83,6 +103,8 @@ pub struct BufferCounts {
     pub duplicate: u64,
     /// Packets that a redundant copy brought in time, of those received.
     pub revived: u64,
+    /// Packets that were calculated from others in time, of those received.
+    pub repaired: u64,
     /// Pulls that had to invent something.
     pub dry: u64,
     /// Frames invented by these.

@@ -16,7 +16,9 @@
 use farsend_units::{Channels, Frames, MonoTime};
 
 use crate::conceal::{Conceal, Span, Weaver};
-use crate::contract::{BufferConfig, BufferCounts, Inserted, LONGEST_PERIOD, Pulled, Unsupported};
+use crate::contract::{
+    BufferConfig, BufferCounts, Inserted, LONGEST_PERIOD, Origin, Pulled, Unsupported,
+};
 use crate::depth::{Depth, Step};
 use crate::drift::Drift;
 use crate::slots::Slots;
@@ -47,6 +49,7 @@ pub struct JitterBuffer {
     /// Packets in a row that were older than all that the slots can hold.
     far_behind: u8,
     revived: u64,
+    repaired: u64,
     dry: u64,
     concealed: u64,
     skipped: u64,
@@ -81,6 +84,7 @@ impl JitterBuffer {
             hold: 0,
             far_behind: 0,
             revived: 0,
+            repaired: 0,
             dry: 0,
             concealed: 0,
             skipped: 0,
@@ -128,8 +132,8 @@ impl JitterBuffer {
         Ok(())
     }
 
-    /// Takes the packet `number` (unwrapped, counting from anywhere) that came at `at`; `redundant`
-    /// if it is an older copy that came along with a newer packet.
+    /// Takes the packet `number` (unwrapped, counting from anywhere) that came at `at`, and how it
+    /// came. The arrival of a copy or of a repaired packet is not one of the peer's clock.
     ///
     /// If the packet is of use `decode` is called for each of its channels that are played, and is
     /// to fill the slice, one period, whole; not-a-number and infinity are replaced by silence.
@@ -137,13 +141,13 @@ impl JitterBuffer {
         &mut self,
         number: i64,
         at: MonoTime,
-        redundant: bool,
+        origin: Origin,
         decode: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Inserted {
         if self.period == 0 {
             return Inserted::NoFormat;
         }
-        let (n, outcome) = self.locate(number, redundant);
+        let (n, outcome) = self.locate(number, origin);
         let late_by = if self.anchored {
             self.next - n * self.period
         } else {
@@ -154,7 +158,7 @@ impl JitterBuffer {
         }
         // Late ones too: a stream that is anchored anew begins with them.
         self.slots.put(n, decode);
-        if !redundant {
+        if origin.is_direct() {
             self.depth.arrived(late_by);
             self.drift.observe(number, Frames(self.period as u32), at);
         }
@@ -162,11 +166,17 @@ impl JitterBuffer {
         match outcome {
             Some(outcome) => outcome,
             None if late_by > 0 => Inserted::Late,
-            None if redundant => {
-                self.revived += 1;
-                Inserted::Revived
-            }
-            None => Inserted::Placed,
+            None => match origin {
+                Origin::Direct => Inserted::Placed,
+                Origin::Copy => {
+                    self.revived += 1;
+                    Inserted::Revived
+                }
+                Origin::Repaired => {
+                    self.repaired += 1;
+                    Inserted::Repaired
+                }
+            },
         }
     }
 
@@ -270,6 +280,7 @@ impl JitterBuffer {
             lost,
             duplicate,
             revived: self.revived,
+            repaired: self.repaired,
             dry: self.dry,
             concealed: self.concealed,
             skipped: self.skipped,
@@ -305,7 +316,7 @@ impl JitterBuffer {
 
     /// The number of a packet on the time line of the stream, and what is to be said of it if the
     /// stream begins anew with it.
-    fn locate(&mut self, number: i64, redundant: bool) -> (i64, Option<Inserted>) {
+    fn locate(&mut self, number: i64, origin: Origin) -> (i64, Option<Inserted>) {
         let Some(base) = self.base else {
             self.begin(number);
             return (0, None);
@@ -318,11 +329,11 @@ impl JitterBuffer {
             .filter(|n| n.saturating_sub(newest) <= gap && n.unsigned_abs() < FARTHEST);
         self.far_behind = match n {
             Some(n) if n > newest - self.slots.count() => 0,
-            _ if redundant => self.far_behind,
+            _ if !origin.is_direct() => self.far_behind,
             _ => self.far_behind + 1,
         };
         // Old numbers after a break: the peer began again.
-        let again = n.is_some_and(|n| n <= newest && !redundant && self.depth.is_empty());
+        let again = n.is_some_and(|n| n <= newest && origin.is_direct() && self.depth.is_empty());
         match n {
             Some(n) if self.far_behind < FAR_BEHIND && !again => {
                 if self.anchored && n >= self.next.div_euclid(self.period) + self.slots.count() {

@@ -16,7 +16,7 @@ mod slots;
 mod tally;
 
 pub use conceal::Conceal;
-pub use contract::{BufferConfig, BufferCounts, Inserted, Pulled, Unsupported};
+pub use contract::{BufferConfig, BufferCounts, Inserted, Origin, Pulled, Unsupported};
 pub use drift::Drift;
 pub use gain::Gain;
 pub use jitter::JitterBuffer;

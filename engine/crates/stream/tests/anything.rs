@@ -5,7 +5,7 @@ mod common;
 
 use assert_no_alloc::assert_no_alloc;
 use common::pull;
-use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Pulled};
+use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Origin, Pulled};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ enum Call {
     Insert {
         step: i64,
         count: u8,
-        redundant: bool,
+        origin: Origin,
         at: u64,
     },
     InsertAt {
@@ -55,11 +55,12 @@ fn call() -> impl Strategy<Value = Call> {
         Just(1e-42f32),
         Just(f32::MAX)
     ];
+    let origin = prop_oneof![2 => Just(Origin::Direct), 1 => Just(Origin::Copy), 1 => Just(Origin::Repaired)];
     let ahead = prop_oneof![Just(0u32), 0u32..=1000, any::<u32>()];
     prop_oneof![
         1 => (period, any::<u8>()).prop_map(|(period, channels)| Call::Format { period, channels }),
-        8 => (step, 1u8..20, any::<bool>(), any::<u64>())
-            .prop_map(|(step, count, redundant, at)| Call::Insert { step, count, redundant, at }),
+        8 => (step, 1u8..20, origin, any::<u64>())
+            .prop_map(|(step, count, origin, at)| Call::Insert { step, count, origin, at }),
         1 => (number, nonsense).prop_map(|(number, nonsense)| Call::InsertAt { number, nonsense }),
         4 => (ahead, block.clone()).prop_map(|(ahead, block)| Call::Settle { ahead, block }),
         4 => (0usize..9000).prop_map(|frames| Call::Pull { frames }),
@@ -104,13 +105,13 @@ proptest! {
                 Call::Format { period, channels } => {
                     let _ = assert_no_alloc(|| buffer.set_format(Frames(period), Channels(channels)));
                 }
-                Call::Insert { step, count, redundant, at } => for i in 0..count {
+                Call::Insert { step, count, origin, at } => for i in 0..count {
                     number = number.wrapping_add(step);
                     let at = MonoTime::from_nanos(at.wrapping_add(u64::from(i) * 2_667_000));
-                    insert(&mut buffer, number, at, redundant, 0.25);
+                    insert(&mut buffer, number, at, origin, 0.25);
                 }
                 Call::InsertAt { number, nonsense } => {
-                    insert(&mut buffer, number, MonoTime::from_nanos(0), false, nonsense);
+                    insert(&mut buffer, number, MonoTime::from_nanos(0), Origin::Direct, nonsense);
                 }
                 Call::Settle { ahead, block } => assert_no_alloc(|| buffer.settle(Frames(ahead), Frames(block))),
                 Call::Pull { frames } => pulled(&mut buffer, &mut out, frames),
@@ -121,7 +122,7 @@ proptest! {
                 }
                 Call::Period { blocks, block } => for _ in 0..blocks {
                     number = number.wrapping_add(1);
-                    insert(&mut buffer, number, MonoTime::from_nanos(1 << 40), false, 0.25);
+                    insert(&mut buffer, number, MonoTime::from_nanos(1 << 40), Origin::Direct, 0.25);
                     assert_no_alloc(|| buffer.settle(Frames::ZERO, Frames(block)));
                     out.iter_mut().for_each(Vec::clear);
                     pulled(&mut buffer, &mut out, block as usize);
@@ -130,15 +131,15 @@ proptest! {
                 Call::FadeOut => buffer.fade_out(),
             }
             let counts = buffer.counts();
-            prop_assert!(counts.late <= counts.received && counts.revived <= counts.received);
+            prop_assert!(counts.late <= counts.received && counts.revived + counts.repaired <= counts.received);
             let _ = (buffer.queued(), buffer.ready(), buffer.target(), buffer.drift(), buffer.config());
         }
     }
 }
 
-fn insert(buffer: &mut JitterBuffer, number: i64, at: MonoTime, redundant: bool, value: f32) {
+fn insert(buffer: &mut JitterBuffer, number: i64, at: MonoTime, origin: Origin, value: f32) {
     let _ = assert_no_alloc(|| {
-        buffer.insert(number, at, redundant, &mut |channel, out| {
+        buffer.insert(number, at, origin, &mut |channel, out| {
             // A quarter on the even channels, minus that on the odd ones.
             out.fill(if channel % 2 == 0 { value } else { -value });
         })
@@ -164,7 +165,13 @@ fn numbers_at_both_ends_of_their_range_begin_anew() {
         i64::MIN,
         i64::MAX - 1,
     ] {
-        insert(&mut buffer, number, MonoTime::from_nanos(0), false, 0.25);
+        insert(
+            &mut buffer,
+            number,
+            MonoTime::from_nanos(0),
+            Origin::Direct,
+            0.25,
+        );
         buffer.settle(Frames::ZERO, Frames(128));
         pulled(&mut buffer, &mut [Vec::new(), Vec::new()], 128);
     }
@@ -174,7 +181,13 @@ fn numbers_at_both_ends_of_their_range_begin_anew() {
 #[test]
 fn blocks_without_channels_or_of_unequal_length_are_filled_as_far_as_they_go() {
     let mut buffer = common::Scene::default().buffer();
-    insert(&mut buffer, 0, MonoTime::from_nanos(0), false, 0.25);
+    insert(
+        &mut buffer,
+        0,
+        MonoTime::from_nanos(0),
+        Origin::Direct,
+        0.25,
+    );
     buffer.settle(Frames::ZERO, Frames(128));
     assert_eq!(buffer.pull(&mut []), Pulled::Idle);
     let (mut long, mut short) = ([9.0f32; 20], [9.0f32; 5]);

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Scene, Trace, frame_of, ramp};
-use farsend_stream::Pulled;
+use farsend_stream::{Origin, Pulled};
 
 #[test]
 fn what_is_pulled_is_what_was_sent_to_the_bit() {
@@ -248,7 +248,7 @@ fn a_link_that_takes_frames_early_gets_them_as_they_come_and_at_the_same_delay()
     for block in 0..700u64 {
         let now = common::START + Duration::from_nanos(block * 128 * 1_000_000_000 / 48_000);
         while let Some((at, i)) = arrivals.next_if(|(at, _)| *at <= now) {
-            let _ = scene.insert(&mut buffer, i, at, false);
+            let _ = scene.insert(&mut buffer, i, at, Origin::Direct);
             let ready = buffer.ready().get();
             let _ = common::pull(&mut buffer, &mut handed, ready);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Scene, Trace, music, pull, sine, steepest};
 use farsend_netsim::{Jitter, Loss, PathConfig, Stalls};
-use farsend_stream::{Conceal, Pulled};
+use farsend_stream::{Conceal, Origin, Pulled};
 use farsend_units::{Channels, Frames};
 
 const MODES: [Conceal; 3] = [Conceal::Fade, Conceal::Zero, Conceal::Wavetable];
@@ -178,7 +178,7 @@ fn a_host_that_stops_and_goes_on_does_not_click() {
         let mut buffer = scene.buffer();
         let mut out = vec![Vec::new(); 2];
         for i in 0..2000 {
-            let _ = scene.insert(&mut buffer, i, common::START, false);
+            let _ = scene.insert(&mut buffer, i, common::START, Origin::Direct);
             if i % 200 < 100 || i < 100 {
                 buffer.settle(Frames::ZERO, Frames(128));
                 let _ = pull(&mut buffer, &mut out, 128);
@@ -210,12 +210,17 @@ fn numbers_that_start_over_do_not_click() {
             let mut out = vec![Vec::new(); 2];
             for i in 0..1000i64 {
                 let number = i + i / 150 * jump;
-                let _ = buffer.insert(number, common::START, false, &mut |channel, out| {
-                    let frames = i * 128 + i / 150 * 37..;
-                    out.iter_mut()
-                        .zip(frames)
-                        .for_each(|(out, frame)| *out = (scene.signal)(channel, frame));
-                });
+                let _ = buffer.insert(
+                    number,
+                    common::START,
+                    Origin::Direct,
+                    &mut |channel, out| {
+                        let frames = i * 128 + i / 150 * 37..;
+                        out.iter_mut()
+                            .zip(frames)
+                            .for_each(|(out, frame)| *out = (scene.signal)(channel, frame));
+                    },
+                );
                 buffer.settle(Frames::ZERO, Frames(128));
                 let _ = pull(&mut buffer, &mut out, 128);
             }
@@ -280,7 +285,7 @@ fn after_the_peer_has_left_there_is_silence_within_15_ms() {
         let mut buffer = scene.buffer();
         let mut out = vec![Vec::new(); 2];
         for i in 0..50 {
-            let _ = scene.insert(&mut buffer, i, common::START, false);
+            let _ = scene.insert(&mut buffer, i, common::START, Origin::Direct);
             buffer.settle(Frames::ZERO, Frames(128));
             let _ = pull(&mut buffer, &mut out, 128);
         }

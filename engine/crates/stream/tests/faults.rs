@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{RATE, Scene, Trace, frame_of, ramp};
 use farsend_netsim::{Jitter, Loss, PathConfig, Stalls};
-use farsend_stream::{Inserted, Pulled};
+use farsend_stream::{Inserted, Origin, Pulled};
 use farsend_units::{Channels, Frames};
 
 #[test]
@@ -82,6 +82,42 @@ fn redundant_copies_revive_what_was_lost() {
         trace.counts
     );
     assert_one_delay(&trace, 0.5);
+}
+
+#[test]
+fn a_repaired_packet_is_counted_as_such_and_its_time_tells_nothing() {
+    let scene = Scene::default();
+    let mut buffer = scene.buffer();
+    let at = |i: i64| common::START + Duration::from_nanos(i as u64 * 2_666_667);
+    let mut out = vec![Vec::new(); 2];
+    let mut outcomes = Vec::new();
+    for i in 0..2000 {
+        // Every tenth is lost, and comes back three packets later.
+        if i % 10 != 5 {
+            let _ = scene.insert(&mut buffer, i, at(i), Origin::Direct);
+        }
+        if i % 10 == 8 {
+            outcomes.push(scene.insert(&mut buffer, i - 3, at(i), Origin::Repaired));
+        }
+        buffer.settle(Frames::ZERO, Frames(128));
+        let _ = common::pull(&mut buffer, &mut out, 128);
+    }
+    let counts = buffer.counts();
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| *outcome == Inserted::Repaired),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        (counts.repaired, counts.revived, counts.late, counts.lost),
+        (200, 0, 0, 0)
+    );
+    assert!(
+        buffer.drift().is_none_or(|ppm| ppm.abs() < 1.0),
+        "{:?}",
+        buffer.drift()
+    );
 }
 
 #[test]
@@ -271,7 +307,7 @@ fn a_peer_that_starts_over_is_heard_again_whatever_its_numbers() {
         for i in 0..1000i64 {
             let number = if i < 500 { i } else { i + jump };
             let at = common::START + Duration::from_micros(2667 * i as u64);
-            let _ = buffer.insert(number, at, false, &mut |channel, out| {
+            let _ = buffer.insert(number, at, Origin::Direct, &mut |channel, out| {
                 out.iter_mut()
                     .zip(i * 128..)
                     .for_each(|(out, frame)| *out = ramp(channel, frame));
@@ -365,7 +401,7 @@ fn what_cannot_be_played_is_refused_with_a_reason_and_a_good_format_is_taken_aft
             .to_string();
         assert!(refused.starts_with(why), "{refused}");
         assert_eq!(
-            buffer.insert(0, common::START, false, &mut |_, _| {}),
+            buffer.insert(0, common::START, Origin::Direct, &mut |_, _| {}),
             Inserted::NoFormat
         );
         let mut out = vec![Vec::new(); 2];
@@ -373,7 +409,7 @@ fn what_cannot_be_played_is_refused_with_a_reason_and_a_good_format_is_taken_aft
     }
     assert!(buffer.set_format(Frames(128), Channels(2)).is_ok());
     assert_eq!(
-        buffer.insert(0, common::START, false, &mut |_, _| {}),
+        buffer.insert(0, common::START, Origin::Direct, &mut |_, _| {}),
         Inserted::Placed
     );
 }
@@ -445,7 +481,7 @@ fn play(scene: &Scene, buffer: &mut farsend_stream::JitterBuffer, out: &mut [Vec
         let frames = (out[0].len() - begun) as u64;
         let now = common::START + Duration::from_nanos(frames * 1_000_000_000 / 48_000);
         while let Some((at, i)) = arrivals.next_if(|(at, _)| *at <= now) {
-            let _ = scene.insert(buffer, i, at, false);
+            let _ = scene.insert(buffer, i, at, Origin::Direct);
         }
         buffer.settle(Frames::ZERO, Frames(128));
         let _ = common::pull(buffer, out, 128);

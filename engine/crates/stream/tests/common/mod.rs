@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend_netsim::{Path, PathConfig};
-use farsend_stream::{BufferConfig, BufferCounts, Conceal, Inserted, JitterBuffer, Pulled};
+use farsend_stream::{BufferConfig, BufferCounts, Conceal, Inserted, JitterBuffer, Origin, Pulled};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 #[global_allocator]
@@ -157,9 +157,10 @@ impl Scene {
                         continue;
                     }
                     seen[n as usize] = true;
+                    let origin = if n < *i { Origin::Copy } else { Origin::Direct };
                     trace
                         .outcomes
-                        .push((n, self.insert(&mut buffer, n, *at, n < *i)));
+                        .push((n, self.insert(&mut buffer, n, *at, origin)));
                 }
                 came += 1;
             }
@@ -182,11 +183,11 @@ impl Scene {
         buffer: &mut JitterBuffer,
         i: i64,
         at: MonoTime,
-        redundant: bool,
+        origin: Origin,
     ) -> Inserted {
         let (period, signal) = (i64::from(self.period), self.signal);
         assert_no_alloc(|| {
-            buffer.insert(self.first + i, at, redundant, &mut |channel, out| {
+            buffer.insert(self.first + i, at, origin, &mut |channel, out| {
                 for (k, sample) in out.iter_mut().enumerate() {
                     *sample = signal(channel, i * period + k as i64);
                 }
