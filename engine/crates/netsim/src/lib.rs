@@ -4,6 +4,8 @@
 //! A [`Path`] is one direction between two ends. It carries no bytes: it says when what was sent
 //! arrives, if it does, and the test or relay that asks holds the bytes until then.
 //!
+//! A [`Clock`] says when an audio device with a crystal of its own wants its next block.
+//!
 //! ```
 //! # use std::time::Duration;
 //! # use farsend_netsim::{Loss, Path, PathConfig};
@@ -19,8 +21,12 @@
 //! }
 //! ```
 
+mod clock;
 mod path;
 mod random;
+mod trace;
 
+pub use clock::{Change, Clock, ClockConfig};
 pub use path::{Deliveries, Jitter, Loss, Path, PathConfig, Stalls};
 pub use random::Random;
+pub use trace::{Trace, TraceError};

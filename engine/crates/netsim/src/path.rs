@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use farsend_units::MonoTime;
 
-use crate::Random;
+use crate::{Random, Trace};
 
 /// How bad a path is. The default is perfect: nothing is lost, nothing takes time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -38,6 +38,28 @@ pub enum Jitter {
     Uniform(Duration),
     /// Exponential with this mean, at most ten times it: mostly little, at times much.
     Exponential(Duration),
+    /// Log-normal, at most a hundred times the median: what queues of radio networks look like, with
+    /// a tail that is longer the larger the spread is.
+    LogNormal {
+        /// Half of the packets take less.
+        median: Duration,
+        /// The standard deviation of the natural logarithm: 0.5 is calm, 1.5 wild.
+        spread: f64,
+    },
+}
+
+impl Jitter {
+    /// The delay that belongs to a number evenly drawn from 0 to 1: the distribution's quantile.
+    pub fn quantile(self, draw: f64) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Uniform(most) => most.mul_f64(draw),
+            Self::Exponential(mean) => mean.mul_f64((-(1.0 - draw).ln()).min(10.0)),
+            Self::LogNormal { median, spread } => {
+                median.mul_f64((spread * normal_quantile(draw)).exp().min(100.0))
+            }
+        }
+    }
 }
 
 /// What is lost.
@@ -71,6 +93,8 @@ pub struct Stalls {
 #[derive(Debug, Clone)]
 pub struct Path {
     config: PathConfig,
+    /// In place of the configured delay, jitter and loss.
+    replayed: Option<Replay>,
     random: Random,
     /// In the bad state of [`Loss::Bursts`].
     bad: bool,
@@ -84,10 +108,24 @@ impl Path {
         let random = Random::new(config.seed);
         Self {
             config,
+            replayed: None,
             random,
             bad: false,
             latest: MonoTime::from_nanos(0),
         }
+    }
+
+    /// A path on which packets are lost and delayed as they were when `trace` was recorded, over and
+    /// over. The configured delay, jitter and loss do not count; stalls, duplicates and reordering come
+    /// on top. As recorded, one packet may overtake another.
+    pub fn replay(config: PathConfig, trace: Trace) -> Self {
+        let mut path = Self::new(config);
+        path.replayed = Some(Replay {
+            trace,
+            first: None,
+            sent: 0,
+        });
+        path
     }
 
     /// Sends one packet at `at`, not before the one before; says when it arrives, how often if at
@@ -98,11 +136,17 @@ impl Path {
     pub fn send(&mut self, at: MonoTime) -> Deliveries {
         let lost = self.draw_loss();
         let draws = [(); 4].map(|()| self.random.unit());
-        let in_order =
-            (self.stalled_until(at) + self.config.delay + self.jitter(draws[0])).max(self.latest);
-        if lost {
+        let sets_out = self.stalled_until(at);
+        let in_order = match &mut self.replayed {
+            Some(replay) => replay.next(at).map(|delay| sets_out + delay),
+            None => {
+                let delay = self.config.delay + self.config.jitter.quantile(draws[0]);
+                (!lost).then(|| (sets_out + delay).max(self.latest))
+            }
+        };
+        let Some(in_order) = in_order else {
             return Deliveries([None, None]);
-        }
+        };
         let overtaken = draws[1] < self.config.reorder;
         let arrival = if overtaken {
             let by = self.config.reorder_by;
@@ -147,14 +191,6 @@ impl Path {
         }
     }
 
-    fn jitter(&self, draw: f64) -> Duration {
-        match self.config.jitter {
-            Jitter::None => Duration::ZERO,
-            Jitter::Uniform(most) => most.mul_f64(draw),
-            Jitter::Exponential(mean) => mean.mul_f64((-(1.0 - draw).ln()).min(10.0)),
-        }
-    }
-
     /// When what is sent at `at` sets out: at once, or at the end of the stall.
     fn stalled_until(&self, at: MonoTime) -> MonoTime {
         let Some(Stalls { every, length }) = self.config.stalls else {
@@ -169,6 +205,52 @@ impl Path {
             at
         }
     }
+}
+
+/// Where a replay is.
+#[derive(Debug, Clone)]
+struct Replay {
+    trace: Trace,
+    first: Option<MonoTime>,
+    sent: usize,
+}
+
+impl Replay {
+    /// What the packet that is sent at `at` takes; `None`: it is lost.
+    fn next(&mut self, at: MonoTime) -> Option<Duration> {
+        let first = *self.first.get_or_insert(at);
+        let entries = self.trace.entries();
+        let i = match self.trace.every() {
+            Some(every) => (at.since(first).as_nanos() / every.as_nanos().max(1)) as usize,
+            None => self.sent,
+        };
+        self.sent += 1;
+        entries.get(i % entries.len().max(1)).copied().flatten()
+    }
+}
+
+/// The place at which the standard normal distribution reaches this share: by Newton's method on its
+/// logistic approximation, good to nine digits between a millionth and all but a millionth.
+fn normal_quantile(share: f64) -> f64 {
+    let share = share.clamp(1e-6, 1.0 - 1e-6);
+    let mut x = (share / (1.0 - share)).ln() / 1.702;
+    for _ in 0..20 {
+        let density = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+        // From far out a step may overshoot to where the density is nothing.
+        x = (x - ((normal(x) - share) / density).clamp(-0.5, 0.5)).clamp(-6.0, 6.0);
+    }
+    x
+}
+
+/// The standard normal distribution up to `x`, by its series (Marsaglia, "Evaluating the normal
+/// distribution", 2004).
+fn normal(x: f64) -> f64 {
+    let (mut term, mut sum) = (x, x);
+    for k in 1..100 {
+        term *= x * x / f64::from(2 * k + 1);
+        sum += term;
+    }
+    0.5 + sum * (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt()
 }
 
 /// When one packet arrives: never, once or twice; the earliest first.
@@ -192,3 +274,24 @@ impl IntoIterator for Deliveries {
 }
 
 const MAX_COPY_DELAY: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_quantiles_are_those_of_the_tables() {
+        let known = [
+            (0.5, 0.0),
+            (0.841_344_746, 1.0),
+            (0.025, -1.959_963_985),
+            (0.999, 3.090_232_306),
+            (0.000_01, -4.264_890_794),
+        ];
+        for (share, x) in known {
+            let found = normal_quantile(share);
+            assert!((found - x).abs() < 1e-6, "{share}: {found}, not {x}");
+        }
+        assert!(normal_quantile(0.0) > -5.0 && normal_quantile(1.0) < 5.0);
+    }
+}

@@ -101,6 +101,41 @@ fn jitter_delays_but_never_changes_the_order() {
 }
 
 #[test]
+fn a_distribution_has_the_quantiles_that_it_should_have() {
+    let calm = Jitter::LogNormal {
+        median: ms(4),
+        spread: 0.5,
+    };
+    assert!(calm.quantile(0.5).abs_diff(ms(4)) < Duration::from_micros(1));
+    // One standard deviation up is a factor of e to the spread.
+    let up = calm.quantile(0.841_344_746).as_secs_f64() / 0.004;
+    assert!((up - 0.5f64.exp()).abs() < 1e-3, "{up}");
+    assert_eq!(
+        Jitter::LogNormal {
+            median: ms(4),
+            spread: 9.0
+        }
+        .quantile(1.0),
+        ms(400)
+    );
+    assert_eq!(Jitter::Uniform(ms(8)).quantile(0.25), ms(2));
+    assert_eq!(Jitter::Exponential(ms(1)).quantile(1.0), ms(10));
+    let delays = run(
+        PathConfig {
+            jitter: calm,
+            ..PathConfig::default()
+        },
+        10_000,
+    );
+    let longer = delays
+        .iter()
+        .filter(|(sent, d)| d.into_iter().any(|at| at.since(*sent) > ms(4)))
+        .count();
+    // Waiting for the one before makes it more than half.
+    assert!((5000..9000).contains(&longer), "{longer}");
+}
+
+#[test]
 fn packets_are_overtaken_and_doubled_as_often_as_asked() {
     let config = PathConfig {
         reorder: 0.1,
