@@ -12,6 +12,7 @@ mod gain;
 mod jitter;
 mod meter;
 mod observed;
+mod resample;
 mod slots;
 mod tally;
 
@@ -21,3 +22,4 @@ pub use drift::Drift;
 pub use gain::Gain;
 pub use jitter::JitterBuffer;
 pub use meter::Meter;
+pub use resample::{LEAST_STEP, MOST_STEP, Resampler};
