@@ -15,7 +15,7 @@
 
 use farsend_units::{Channels, Frames, MonoTime};
 
-use crate::conceal::{Conceal, Span, Weaver};
+use crate::conceal::{Conceal, Due, Span, Weaver};
 use crate::contract::{
     BufferConfig, BufferCounts, Inserted, LONGEST_PERIOD, Origin, Pulled, Unsupported,
 };
@@ -128,7 +128,7 @@ impl JitterBuffer {
         }
         self.period = length;
         self.depth.set_period(period, room);
-        self.weaver.set_format(period, channels);
+        self.weaver.set_format(self.config.rate, period, channels);
         Ok(())
     }
 
@@ -228,11 +228,17 @@ impl JitterBuffer {
             let offset = self.next.rem_euclid(self.period.max(1)) as usize;
             let n = self.next.div_euclid(self.period.max(1));
             let mut span = Span { at, frames: left };
+            let due = |after| {
+                Some(Due {
+                    after,
+                    position: self.next,
+                })
+            };
             if !self.anchored {
-                self.weaver.invent(out, span);
+                self.weaver.invent(&self.slots, None, out, span);
             } else if self.hold > 0 {
                 span.frames = left.min(self.hold.min(i64::from(LONGEST_BLOCK)) as usize);
-                self.weaver.invent(out, span);
+                self.weaver.invent(&self.slots, due(self.hold), out, span);
                 self.hold -= span.frames as i64;
             } else {
                 span.frames = left.min(self.period as usize - offset);
@@ -240,7 +246,7 @@ impl JitterBuffer {
                     self.weaver.play(&self.slots, n, offset, out, span);
                     fresh += span.frames;
                 } else {
-                    self.weaver.invent(out, span);
+                    self.weaver.invent(&self.slots, due(0), out, span);
                     missing += span.frames;
                 }
                 self.next += span.frames as i64;

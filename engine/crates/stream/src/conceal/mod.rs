@@ -79,6 +79,14 @@ pub(crate) struct Span {
     pub(crate) frames: usize,
 }
 
+/// What is to follow a gap, if it comes: the frame `position` of the source's time line is due
+/// `after` frames from the beginning of the span that is being invented.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    pub(crate) after: i64,
+    pub(crate) position: i64,
+}
+
 impl Weaver {
     /// Silent. Allocates for up to `channels`.
     pub(crate) fn new(conceal: Conceal, channels: Channels, rate: SampleRate) -> Self {
@@ -116,8 +124,10 @@ impl Weaver {
         }
     }
 
-    /// Audio comes with this many channels (no more than in `new`) in such periods from now on.
-    pub(crate) fn set_format(&mut self, period: Frames, channels: usize) {
+    /// Audio comes at this rate with this many channels (no more than in `new`) in such periods
+    /// from now on.
+    pub(crate) fn set_format(&mut self, rate: SampleRate, period: Frames, channels: usize) {
+        let _ = rate;
         let period = period.get().max(1);
         // Periods enough that the seam is a small part of them.
         self.turn = (4 * self.cross.len()).div_ceil(period) * period;
@@ -215,8 +225,16 @@ impl Weaver {
         }
     }
 
-    /// Invents frames for this span of the block.
-    pub(crate) fn invent(&mut self, out: &mut [&mut [f32]], span: Span) {
+    /// Invents frames for this span of the block; `due` says what follows, unless there is no
+    /// stream.
+    pub(crate) fn invent(
+        &mut self,
+        slots: &Slots,
+        due: Option<Due>,
+        out: &mut [&mut [f32]],
+        span: Span,
+    ) {
+        let _ = (slots, due.map(|due| (due.after, due.position)));
         let invention = match self.state {
             State::Inventing(invention) => invention,
             State::Clean | State::Returning { .. } => self.invention(),
