@@ -16,6 +16,7 @@ use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{DatagramError, Format, STOP};
 use rtrb::Producer;
 
+use crate::net::Outlet;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
@@ -35,19 +36,20 @@ pub enum LinkEvent {
     Malformed(DatagramError),
 }
 
-/// The remote end of a session.
+/// The remote end of a session: its machines, and the socket that they hear through.
 #[derive(Debug)]
 pub struct PeerLink {
     socket: AudioSocket,
-    machines: Machines,
+    machines: Machines<SendHandle>,
     refused: u64,
     malformed: u64,
 }
 
-/// Everything of a [`PeerLink`] but the receiving socket, which lends out the datagram in hand.
+/// Everything of a [`PeerLink`] but the receiving socket, which lends out the datagram in hand. Knows no
+/// clock: the bench runs two of them against each other in virtual time.
 #[derive(Debug)]
-struct Machines {
-    out: SendHandle,
+pub struct Machines<O> {
+    out: O,
     peer: Peer,
     depacketizer: Depacketizer,
     packetizer: Packetizer,
@@ -114,6 +116,100 @@ impl PeerLink {
             out,
             remote,
         } = line;
+        Ok(Self {
+            socket,
+            machines: Machines::new(settings, out, remote, beat, events)?,
+            refused: 0,
+            malformed: 0,
+        })
+    }
+
+    /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
+    /// the block is gone.
+    pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
+        self.machines.send(now, wall_us, block);
+    }
+
+    /// Takes what has come since the last call, [`MOST_DATAGRAMS`] at most, and lets the machines act.
+    pub fn receive(&mut self, now: MonoTime) {
+        self.socket.begin(now);
+        for _ in 0..MOST_DATAGRAMS {
+            match self.socket.receive(now) {
+                Received::Nothing => break,
+                Received::Refused => {
+                    self.refused += 1;
+                    // To a server it only says that a peer has gone, which its goodbye told.
+                    if self.refused == 1 && self.machines.is_calling() {
+                        self.machines.tell(LinkEvent::Refused);
+                    }
+                }
+                Received::Datagram { at, from, payload } => {
+                    if let Err(error) = self.machines.take(at, from, payload) {
+                        self.malformed += 1;
+                        if self.malformed == 1 {
+                            self.machines.tell(LinkEvent::Malformed(error));
+                        }
+                    }
+                }
+            }
+        }
+        self.machines.attend(now);
+    }
+
+    /// The jitter buffer, to play from.
+    pub fn buffer(&mut self) -> &mut JitterBuffer {
+        self.machines.buffer()
+    }
+
+    /// Plays the next block (planar). For backends that play at once: one call a period.
+    pub fn play(&mut self, out: &mut [&mut [f32]]) -> Pulled {
+        self.machines.play(out)
+    }
+
+    /// Whether the peer is there and its audio can be played.
+    pub fn has_peer(&self) -> bool {
+        self.machines.has_peer()
+    }
+
+    /// Whether the session is over.
+    pub fn is_ended(&self) -> bool {
+        self.machines.state == State::Ended
+    }
+
+    /// The audio clock stood still for a while: what is queued is old.
+    pub fn resume(&mut self) {
+        self.machines.buffer.reset();
+    }
+
+    /// Says goodbye to the peer, if there is one. Nothing is sent after that.
+    pub fn leave(&mut self, now: MonoTime) {
+        self.machines.leave(now);
+    }
+
+    /// Fills in what this end knows.
+    pub fn report(&self, to: &mut Statistics) {
+        self.machines.report(to);
+        to.refused = self.refused;
+    }
+
+    /// The socket, to wait on.
+    pub fn socket(&self) -> &AudioSocket {
+        &self.socket
+    }
+}
+
+impl<O: Outlet> Machines<O> {
+    /// Machines that send through `out`, and call `remote` unless they wait for a call. Control thread.
+    ///
+    /// # Errors
+    /// As [`PeerLink::new`].
+    pub fn new(
+        settings: &SessionSettings,
+        out: O,
+        remote: Option<SocketAddr>,
+        beat: Beat,
+        events: Producer<LinkEvent>,
+    ) -> Result<Self, PacketizerError> {
         let Beat {
             rate,
             period,
@@ -153,7 +249,7 @@ impl PeerLink {
             block,
             conceal: settings.conceal,
         });
-        let machines = Machines {
+        Ok(Self {
             out,
             peer,
             depacketizer: Depacketizer::new(settings.header, fallback),
@@ -169,12 +265,6 @@ impl PeerLink {
             unsent: 0,
             format: None,
             redundancy: 1,
-        };
-        Ok(Self {
-            socket,
-            machines,
-            refused: 0,
-            malformed: 0,
         })
     }
 
@@ -190,7 +280,7 @@ impl PeerLink {
             sent,
             unsent,
             ..
-        } = &mut self.machines;
+        } = self;
         if let (State::Resting { until }, Some((config, remote))) = (*state, *call)
             && now >= until
         {
@@ -210,86 +300,48 @@ impl PeerLink {
         });
     }
 
-    /// Takes what has come since the last call, [`MOST_DATAGRAMS`] at most, and lets the machines act.
-    pub fn receive(&mut self, now: MonoTime) {
-        self.socket.begin(now);
-        for _ in 0..MOST_DATAGRAMS {
-            match self.socket.receive(now) {
-                Received::Nothing => break,
-                Received::Refused => {
-                    self.refused += 1;
-                    // To a server it only says that a peer has gone, which its goodbye told.
-                    if self.refused == 1 && self.machines.is_calling() {
-                        self.machines.tell(LinkEvent::Refused);
-                    }
-                }
-                Received::Datagram { at, from, payload } => {
-                    if let Err(error) = self.machines.take(at, from, payload) {
-                        self.malformed += 1;
-                        if self.malformed == 1 {
-                            self.machines.tell(LinkEvent::Malformed(error));
-                        }
-                    }
-                }
-            }
-        }
-        self.machines.peer.handle_timeout(now);
-        self.machines.drain(now);
+    /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
+    pub fn attend(&mut self, now: MonoTime) {
+        self.peer.handle_timeout(now);
+        self.drain(now);
     }
 
     /// The jitter buffer, to play from.
     pub fn buffer(&mut self) -> &mut JitterBuffer {
-        &mut self.machines.buffer
+        &mut self.buffer
     }
 
     /// Plays the next block (planar). For backends that play at once: one call a period.
     pub fn play(&mut self, out: &mut [&mut [f32]]) -> Pulled {
         let block = Frames(out.first().map_or(0, |channel| channel.len()) as u32);
-        self.machines.buffer.settle(Frames::ZERO, block);
-        self.machines.buffer.pull(out)
-    }
-
-    /// Whether the peer is there and its audio can be played.
-    pub fn has_peer(&self) -> bool {
-        self.machines.has_peer()
-    }
-
-    /// Whether the session is over.
-    pub fn is_ended(&self) -> bool {
-        self.machines.state == State::Ended
-    }
-
-    /// The audio clock stood still for a while: what is queued is old.
-    pub fn resume(&mut self) {
-        self.machines.buffer.reset();
+        self.buffer.settle(Frames::ZERO, block);
+        self.buffer.pull(out)
     }
 
     /// Says goodbye to the peer, if there is one. Nothing is sent after that.
     pub fn leave(&mut self, now: MonoTime) {
-        let machines = &mut self.machines;
-        if machines.state != State::Ended {
-            machines.peer.handle_leave(now);
-            machines.drain(now);
-            machines.state = State::Ended;
+        if self.state != State::Ended {
+            self.peer.handle_leave(now);
+            self.drain(now);
+            self.state = State::Ended;
         }
     }
 
-    /// Fills in what this end knows.
+    /// Fills in what the machines know.
     pub fn report(&self, to: &mut Statistics) {
         let Machines {
             peer,
             depacketizer,
             buffer,
             ..
-        } = &self.machines;
+        } = self;
         to.remote = peer.remote();
-        to.format = self.machines.format;
-        to.redundancy = self.machines.redundancy;
+        to.format = self.format;
+        to.redundancy = self.redundancy;
         to.present = peer.is_present();
         to.broken_floats = depacketizer.has_32_bit_bug();
-        to.sent = self.machines.sent;
-        to.unsent = self.machines.unsent;
-        to.refused = self.refused;
+        to.sent = self.sent;
+        to.unsent = self.unsent;
         to.buffer = buffer.counts();
         to.peer = peer.counts();
         to.queued = buffer.queued();
@@ -297,15 +349,11 @@ impl PeerLink {
         to.drift_ppm = buffer.drift();
     }
 
-    /// The socket, to wait on.
-    pub fn socket(&self) -> &AudioSocket {
-        &self.socket
-    }
-}
-
-impl Machines {
-    /// One datagram, from anybody.
-    fn take(
+    /// Takes one datagram, from anybody, that came at `at`.
+    ///
+    /// # Errors
+    /// It could not be understood.
+    pub fn take(
         &mut self,
         at: MonoTime,
         from: SocketAddr,
@@ -410,7 +458,8 @@ impl Machines {
         }
     }
 
-    fn has_peer(&self) -> bool {
+    /// Whether the peer is there and its audio can be played.
+    pub fn has_peer(&self) -> bool {
         self.state == State::Open && self.peer.is_present() && self.playable()
     }
 

@@ -3,3 +3,11 @@
 mod port_owner;
 pub mod resolve;
 pub mod udp;
+
+use std::net::SocketAddr;
+
+/// What takes datagrams away: a socket, or a network that a bench makes up.
+pub trait Outlet {
+    /// Sends one datagram. `false`: it was not taken and is gone. On an audio thread's way: does not block.
+    fn send(&self, to: SocketAddr, payload: &[u8]) -> bool;
+}

@@ -7,7 +7,7 @@ use farsend_units::MonoTime;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use super::port_owner;
+use super::{Outlet, port_owner};
 
 /// Why a socket could not be had.
 #[derive(Debug, Error)]
@@ -232,9 +232,8 @@ pub struct SendHandle {
     mapped: bool,
 }
 
-impl SendHandle {
-    /// Sends one datagram. `false`: the system would not take it.
-    pub fn send(&self, to: SocketAddr, payload: &[u8]) -> bool {
+impl Outlet for SendHandle {
+    fn send(&self, to: SocketAddr, payload: &[u8]) -> bool {
         send_to(&self.socket, self.mapped, to, payload)
     }
 }
