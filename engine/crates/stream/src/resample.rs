@@ -148,8 +148,8 @@ impl Resampler {
     pub fn ready(&self, step: f64) -> usize {
         let step = tame(step);
         let beyond = self.splice.map_or(0, |splice| splice.old.max(0)) as usize;
-        let needed = (self.at + self.lookahead() + beyond) as f64 + self.fraction;
-        let spare = self.held.end() as f64 - needed;
+        let needed = self.at + self.lookahead() + beyond;
+        let spare = self.held.end().saturating_sub(needed) as f64 - self.fraction;
         if spare <= 0.0 {
             return 0;
         }

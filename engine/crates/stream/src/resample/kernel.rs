@@ -37,17 +37,18 @@ impl Kernel {
     pub(crate) fn set_rates(&mut self, from: SampleRate, to: SampleRate) {
         let stretch = f64::from(from.0.max(1)) / f64::from(to.0.max(1));
         let stretch = stretch.clamp(1.0, LONGEST_STRETCH as f64);
-        let reach = HALF as f64 * stretch;
+        let Shape { half, beta } = shape(from.min(to));
+        let reach = half as f64 * stretch;
         let half = (reach.ceil() as usize).next_multiple_of(LANES / 2);
         self.taps = 2 * half;
         self.phases = (PHASES as f64 / stretch).ceil() as usize;
-        let peak = bessel(BETA);
+        let peak = bessel(beta);
         let rows = self.rows.chunks_exact_mut(self.taps);
         for (row, weights) in rows.enumerate().take(self.phases + 1) {
             let fraction = row as f64 / self.phases as f64;
             let weight = |tap: usize| {
                 let distance = tap as f64 - (half - 1) as f64 - fraction;
-                sinc(distance / stretch) * kaiser(distance / reach) / peak
+                sinc(distance / stretch) * kaiser(distance / reach, beta) / peak
             };
             let mut sum = 0.0;
             for (tap, out) in weights.iter_mut().enumerate() {
@@ -105,10 +106,10 @@ fn sinc(x: f64) -> f64 {
     }
 }
 
-/// Kaiser's window, from -1 to 1, `bessel(BETA)` in the middle.
-fn kaiser(x: f64) -> f64 {
+/// Kaiser's window, from -1 to 1, `bessel(beta)` in the middle.
+fn kaiser(x: f64, beta: f64) -> f64 {
     if x.abs() < 1.0 {
-        bessel(BETA * (1.0 - x * x).sqrt())
+        bessel(beta * (1.0 - x * x).sqrt())
     } else {
         0.0
     }
@@ -126,10 +127,32 @@ fn bessel(x: f64) -> f64 {
     sum
 }
 
-/// Frames to each side of an instant, at equal rates. Chosen by measurement: see docs/resampler.md.
-const HALF: usize = 16;
-/// The window's shape: more is less leakage and a wider fall.
-const BETA: f64 = 9.0;
+/// A window.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    /// Frames of the lower rate to each side of an instant.
+    half: usize,
+    /// Kaiser's: more is less leakage and a wider fall.
+    beta: f64,
+}
+
+/// The shortest kernel that leaves 20 kHz as it is: nearer to the Nyquist frequency that takes more frames.
+/// Chosen by measurement: docs/resampler.md.
+fn shape(lower: SampleRate) -> Shape {
+    if lower < SampleRate::HZ_48000 {
+        Shape {
+            half: LONGEST_HALF,
+            beta: 9.0,
+        }
+    } else {
+        Shape {
+            half: 16,
+            beta: 10.0,
+        }
+    }
+}
+
+const LONGEST_HALF: usize = 24;
 /// Rows of weights to a frame at equal rates: with 256, what interpolating between them leaves of a tone
 /// of 20 kHz is -98 dB, and of 1 kHz nothing that an `f32` could hold.
 const PHASES: usize = 256;
@@ -137,9 +160,9 @@ const PHASES: usize = 256;
 const LONGEST_STRETCH: usize = 9;
 /// What a loop of the processor's may take at once, and half of it.
 const LANES: usize = 8;
-const MOST_TAPS: usize = 2 * (HALF * LONGEST_STRETCH).next_multiple_of(LANES / 2);
-/// At most `PHASES / s + 2` rows of `2 * (HALF * s + LANES / 2)` weights, for any stretch s from 1 on.
-const MOST_WEIGHTS: usize = (2 * HALF + LANES) * PHASES + 2 * MOST_TAPS + 2 * LANES;
+const MOST_TAPS: usize = 2 * (LONGEST_HALF * LONGEST_STRETCH).next_multiple_of(LANES / 2);
+/// At most `PHASES / s + 2` rows of `2 * (LONGEST_HALF * s + LANES / 2)` weights, for any stretch s from 1 on.
+const MOST_WEIGHTS: usize = (2 * LONGEST_HALF + LANES) * PHASES + 2 * MOST_TAPS + 2 * LANES;
 /// Half the taps of the longest kernel.
 pub(crate) const MOST_HALF: usize = MOST_TAPS / 2;
 
