@@ -4,3 +4,4 @@
 //! clock, thread or socket, allocates when it is made and never after, and takes any bytes in any order.
 
 pub mod jacktrip;
+pub mod repair;

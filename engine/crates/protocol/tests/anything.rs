@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::{Depacketizer, Event, Peer, PeerConfig, Taken, Verdict};
-use farsend_units::{Channels, MonoTime};
-use farsend_wire::jacktrip::{Control, Format, HeaderKind, STOP};
+use farsend_units::{Channels, MonoTime, SeqNum};
+use farsend_wire::jacktrip::{Control, Format, HeaderKind, Reception, STOP, Wanted};
+use farsend_wire::repair::Repair;
 use proptest::prelude::*;
 use support::{FORMAT, audio, drain, host};
 
@@ -127,7 +128,7 @@ fn story(
                 Verdict::Audio(_) => prop_assert_eq!(peer.remote(), Some(host(*from))),
                 Verdict::Stranger => prop_assert_ne!(before, Some(host(*from))),
                 Verdict::Consumed => prop_assert_eq!(payload.len(), 63),
-                Verdict::Malformed(_) | Verdict::Ignored => {}
+                Verdict::Repair | Verdict::Malformed(_) | Verdict::Ignored => {}
             }
             let answers = [before, called, peer.remote()];
             prop_assert!(
@@ -233,6 +234,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(STOP.to_vec()),
         1 => any::<u64>().prop_map(|stamp| Control::Ping { stamp }.to_bytes().to_vec()),
         1 => any::<u64>().prop_map(|stamp| Control::Pong { stamp }.to_bytes().to_vec()),
+        1 => any::<u32>().prop_map(|lost| Control::Reception(Reception { lost, ..Reception::default() }).to_bytes().to_vec()),
+        1 => any::<u16>().prop_map(|n| Control::Wanted(Wanted { first: SeqNum(n), missing: 1 }).to_bytes().to_vec()),
+        1 => any::<u16>().prop_map(repair),
         1 => prop::collection::vec(any::<u8>(), 0..70),
         1 => prop::collection::vec(any::<u8>(), 63),
     ];
@@ -255,4 +259,10 @@ fn any_config() -> impl Strategy<Value = PeerConfig> {
             ..PeerConfig::default()
         },
     )
+}
+
+fn repair(first: u16) -> Vec<u8> {
+    let mut bytes = Repair::header(SeqNum(first), 3, 1, 100).to_vec();
+    bytes.resize(120, 9);
+    bytes
 }

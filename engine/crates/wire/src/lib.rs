@@ -5,6 +5,7 @@
 //! was wrong with it. Samples are planar on the wire and are decoded a channel at a time.
 
 pub mod jacktrip;
+pub mod repair;
 pub mod sample;
 
 pub use sample::SampleFormat;

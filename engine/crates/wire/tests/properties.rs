@@ -4,8 +4,10 @@
 use farsend_units::{Channels, Frames, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{
-    Control, Datagram, Format, Header, HeaderKind, channel_bytes, classify_words, rate_code,
+    Control, Datagram, Format, Header, HeaderKind, Reception, Wanted, channel_bytes,
+    classify_words, rate_code,
 };
+use farsend_wire::repair::{MAX_SPAN, Repair};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -82,9 +84,29 @@ proptest! {
     }
 
     #[test]
-    fn a_control_datagram_that_was_written_is_read_back(stamp: u64) {
-        for control in [Control::Stop, Control::Ping { stamp }, Control::Pong { stamp }, Control::Unknown] {
+    fn a_control_datagram_that_was_written_is_read_back(stamp: u64, [due, lost, bursts]: [u32; 3], depth: u16) {
+        let reception = Control::Reception(Reception { due, lost, bursts, depth });
+        let wanted = Control::Wanted(Wanted { first: SeqNum(depth), missing: stamp });
+        let pings = [Control::Ping { stamp }, Control::Pong { stamp }];
+        for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(pings) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_repair_datagram_or_not_and_never_also_audio(bytes in vec(any::<u8>(), 0..100), honest: bool) {
+        let mut bytes = bytes;
+        if honest && bytes.len() > 16 {
+            bytes[..8].copy_from_slice(b"FARSEND\x01");
+            bytes[10..12].fill(0);
+            let length = bytes.len().saturating_sub(20) as u16;
+            bytes[14..16].copy_from_slice(&length.to_le_bytes());
+        }
+        if let Ok(repair) = Repair::parse(&bytes) {
+            prop_assert!(Datagram::parse(&bytes, HeaderKind::Default, None).is_err());
+            prop_assert!((1..=MAX_SPAN).contains(&repair.count));
+            let header = Repair::header(repair.first, repair.count, repair.index, repair.length() as u16);
+            prop_assert_eq!([&header, repair.parity].concat(), bytes);
         }
     }
 

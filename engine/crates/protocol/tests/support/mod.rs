@@ -9,7 +9,7 @@ use farsend_protocol::jacktrip::{
 };
 use farsend_units::{Channels, Frames, MonoTime, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
-use farsend_wire::jacktrip::{Format, Header, HeaderKind, STOP};
+use farsend_wire::jacktrip::{Format, Header, HeaderKind, Reception, STOP, Wanted};
 
 /// Stereo, 64 frames, 48 kHz, 16 bits.
 pub(crate) const FORMAT: Format = Format {
@@ -71,6 +71,8 @@ pub(crate) struct Wants {
     pub(crate) events: Vec<Event>,
     pub(crate) sends: Vec<(SocketAddr, [u8; 63])>,
     pub(crate) wait: Option<MonoTime>,
+    pub(crate) receptions: Vec<Reception>,
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 impl Wants {
@@ -91,6 +93,8 @@ pub(crate) fn drain(peer: &mut Peer) -> Wants {
         match peer.poll_output() {
             Output::Event(event) => wants.events.push(event),
             Output::Send { to, payload } => wants.sends.push((to, payload)),
+            Output::Reception(reception) => wants.receptions.push(reception),
+            Output::Wanted(wanted) => wants.wanted.push(wanted),
             Output::Wait(wait) => {
                 wants.wait = wait;
                 return wants;

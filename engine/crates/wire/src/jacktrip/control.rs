@@ -4,9 +4,15 @@
 //! Farsends can talk in them past any JackTrip:
 //!
 //! ```text
-//!   0        7         8      9            17          63
-//!   | FARSEND | version | kind | stamp, LE  | zeros     |      kind: 1 ping, 2 pong
+//!   0         7         8      9                                          63
+//!   | FARSEND | version | kind | what the kind says, little endian | zeros |
+//!
+//!   kind 1 ping, 2 pong: stamp (8 bytes)
+//!   kind 3 reception:    due (4) | lost (4) | bursts (4) | depth (2)
+//!   kind 4 wanted:       first (2) | missing (8)
 //! ```
+
+use farsend_units::SeqNum;
 
 /// The length that makes a datagram a control datagram.
 pub const CONTROL_LEN: usize = 63;
@@ -39,8 +45,34 @@ pub enum Control {
         /// The number that the ping had.
         stamp: u64,
     },
+    /// What its sender has received so far. Whoever sends this understands [repair datagrams](crate::repair).
+    Reception(Reception),
+    /// Asks for audio datagrams again, as repair datagrams.
+    Wanted(Wanted),
     /// Something that this version does not know, to be dropped silently.
     Unknown,
+}
+
+/// How the audio of a stream has come so far. Counts wrap; the difference of two of them tells of the time between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reception {
+    /// Datagrams that should have come.
+    pub due: u32,
+    /// Those that did not come by themselves, repaired or not.
+    pub lost: u32,
+    /// Runs of lost ones without one between that came.
+    pub bursts: u32,
+    /// The packets of delay that the receiver keeps.
+    pub depth: u16,
+}
+
+/// Which audio datagrams are wanted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The number of one.
+    pub first: SeqNum,
+    /// Bit `i`: `first + i` is missing.
+    pub missing: u64,
 }
 
 impl Control {
@@ -53,32 +85,83 @@ impl Control {
         let Some([version, kind, rest @ ..]) = payload.strip_prefix(MAGIC) else {
             return Some(Self::Unknown);
         };
-        let Some((&stamp, zeros)) = rest.split_first_chunk() else {
+        if *version != VERSION {
             return Some(Self::Unknown);
-        };
-        let stamp = u64::from_le_bytes(stamp);
-        Some(match (*version, *kind) {
-            _ if zeros.iter().any(|&byte| byte != 0) => Self::Unknown,
-            (VERSION, PING) => Self::Ping { stamp },
-            (VERSION, PONG) => Self::Pong { stamp },
+        }
+        let mut fields = Fields(rest);
+        let control = match *kind {
+            PING => Self::Ping {
+                stamp: u64::from_le_bytes(fields.take()),
+            },
+            PONG => Self::Pong {
+                stamp: u64::from_le_bytes(fields.take()),
+            },
+            RECEPTION => Self::Reception(Reception {
+                due: u32::from_le_bytes(fields.take()),
+                lost: u32::from_le_bytes(fields.take()),
+                bursts: u32::from_le_bytes(fields.take()),
+                depth: u16::from_le_bytes(fields.take()),
+            }),
+            WANTED => Self::Wanted(Wanted {
+                first: SeqNum(u16::from_le_bytes(fields.take())),
+                missing: u64::from_le_bytes(fields.take()),
+            }),
             _ => Self::Unknown,
+        };
+        Some(if fields.0.iter().all(|&byte| byte == 0) {
+            control
+        } else {
+            Self::Unknown
         })
     }
 
     /// The datagram to send. [`Unknown`](Self::Unknown) gives zeros, which every receiver drops.
     pub fn to_bytes(self) -> [u8; CONTROL_LEN] {
-        let (kind, stamp) = match self {
-            Self::Stop => return STOP,
-            Self::Ping { stamp } => (PING, stamp),
-            Self::Pong { stamp } => (PONG, stamp),
-            Self::Unknown => return [0; CONTROL_LEN],
-        };
         let mut bytes = [0; CONTROL_LEN];
-        bytes[..MAGIC.len()].copy_from_slice(MAGIC);
-        bytes[MAGIC.len()] = VERSION;
-        bytes[MAGIC.len() + 1] = kind;
-        bytes[MAGIC.len() + 2..][..8].copy_from_slice(&stamp.to_le_bytes());
+        let mut at = 0;
+        let mut put = |field: &[u8]| {
+            bytes[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
+        };
+        put(MAGIC);
+        match self {
+            Self::Stop => return STOP,
+            Self::Unknown => return [0; CONTROL_LEN],
+            Self::Ping { stamp } => {
+                put(&[VERSION, PING]);
+                put(&stamp.to_le_bytes());
+            }
+            Self::Pong { stamp } => {
+                put(&[VERSION, PONG]);
+                put(&stamp.to_le_bytes());
+            }
+            Self::Reception(reception) => {
+                put(&[VERSION, RECEPTION]);
+                put(&reception.due.to_le_bytes());
+                put(&reception.lost.to_le_bytes());
+                put(&reception.bursts.to_le_bytes());
+                put(&reception.depth.to_le_bytes());
+            }
+            Self::Wanted(wanted) => {
+                put(&[VERSION, WANTED]);
+                put(&wanted.first.0.to_le_bytes());
+                put(&wanted.missing.to_le_bytes());
+            }
+        }
         bytes
+    }
+}
+
+/// What is left of a control datagram's fields. Behind its end there are zeros.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let Some((field, rest)) = self.0.split_first_chunk() else {
+            return [0; N];
+        };
+        self.0 = rest;
+        *field
     }
 }
 
@@ -86,3 +169,5 @@ const MAGIC: &[u8] = b"FARSEND";
 const VERSION: u8 = 1;
 const PING: u8 = 1;
 const PONG: u8 = 2;
+const RECEPTION: u8 = 3;
+const WANTED: u8 = 4;

@@ -14,7 +14,7 @@ mod format;
 mod header;
 mod low_half;
 
-pub use control::{CONTROL_LEN, Control, STOP, is_control, is_stop};
+pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_stop};
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
 pub use format::{Format, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};

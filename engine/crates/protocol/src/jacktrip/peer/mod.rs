@@ -23,6 +23,7 @@
 
 mod address;
 mod ping;
+mod repairs;
 mod words;
 
 use std::net::SocketAddr;
@@ -30,10 +31,12 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Datagram, Format};
+use farsend_wire::jacktrip::{Control, Datagram, Format, HeaderKind, Reception, Wanted};
+use farsend_wire::repair::Repair;
 
 use self::address::canonical;
 use self::ping::Pinger;
+use self::repairs::Repairs;
 pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
 use super::numbering::{Numbering, Place, numbered};
 
@@ -50,6 +53,7 @@ pub struct Peer {
     /// Whom to send control datagrams that are still owed.
     stops: Stops,
     pinger: Pinger,
+    repairs: Repairs,
     events: ArrayVec<Event, MAX_EVENTS>,
     counts: PeerCounts,
 }
@@ -119,6 +123,7 @@ impl Peer {
             numbering: Numbering::new(),
             stops: Stops { to: None, left: 0 },
             pinger: Pinger::new(config.ping_every),
+            repairs: Self::silent_repairs(&config),
             events: ArrayVec::new(),
             counts: PeerCounts::default(),
         }
@@ -131,13 +136,18 @@ impl Peer {
         if self.is_over() || self.is_aftermath(at, from) {
             return Verdict::Ignored;
         }
-        if !self.is_welcome(at, from, control.is_none()) {
+        let repair = self.repairs.are_wished() && Repair::is_meant(payload);
+        if !self.is_welcome(at, from, control.is_none() && !repair) {
             self.counts.strangers += 1;
             self.counts.stranger_stops += u64::from(control == Some(Control::Stop));
             return Verdict::Stranger;
         }
         match control {
             Some(control) => self.handle_control(at, control),
+            None if repair => match self.state {
+                State::Present(_) | State::Absent(_) => Verdict::Repair,
+                _ => Verdict::Ignored,
+            },
             None => self.handle_audio(at, from, payload),
         }
     }
@@ -189,7 +199,43 @@ impl Peer {
                 payload: control.to_bytes(),
             };
         }
+        if let (State::Present(heard), Some(control)) = (self.state, self.repairs.poll()) {
+            return Output::Send {
+                to: heard.remote,
+                payload: control.to_bytes(),
+            };
+        }
+        if let Some(reception) = self.repairs.told() {
+            return Output::Reception(reception);
+        }
+        if let Some(wanted) = self.repairs.asked() {
+            return Output::Wanted(wanted);
+        }
         Output::Wait(self.next_timeout())
+    }
+
+    /// How the peer's audio comes, as often as that is looked at. It is told, now and then, if it is a Farsend.
+    pub fn note_reception(&mut self, at: MonoTime, reception: Reception) {
+        if self.is_farsend() {
+            self.repairs.note(at, reception);
+        }
+    }
+
+    /// Asks the peer for audio again. Without effect where it does not understand that.
+    pub fn want(&mut self, at: MonoTime, wanted: Wanted) {
+        if self.understands_repair(at) {
+            self.repairs.want(at, wanted);
+        }
+    }
+
+    /// Whether the peer is a Farsend: it is there and answers pings.
+    pub const fn is_farsend(&self) -> bool {
+        self.is_present() && self.pinger.is_answered()
+    }
+
+    /// Whether the peer may be sent repair datagrams: it is a Farsend that has said, and lately, that it takes them.
+    pub fn understands_repair(&self, at: MonoTime) -> bool {
+        self.is_farsend() && self.repairs.are_understood(at)
     }
 
     /// Where audio is to be sent now.
@@ -265,6 +311,8 @@ impl Peer {
             Control::Stop => self.end(at, Event::Left),
             Control::Ping { stamp } => self.pinger.handle_ping(at, stamp),
             Control::Pong { stamp } => self.pinger.handle_pong(at, stamp),
+            Control::Reception(reception) => self.repairs.handle_reception(at, reception),
+            Control::Wanted(wanted) => self.repairs.handle_wanted(at, wanted),
             Control::Unknown => self.counts.unknown_controls += 1,
         }
         Verdict::Consumed
@@ -306,6 +354,7 @@ impl Peer {
     /// The first audio of a sender.
     fn greet(&mut self, heard: Heard, seq: Option<SeqNum>, event: Event) -> Continuity {
         self.pinger = Pinger::new(self.config.ping_every);
+        self.repairs = Self::silent_repairs(&self.config);
         self.pinger.start(heard.at);
         self.numbering.end_run();
         self.numbering.place(seq, true);
@@ -325,9 +374,16 @@ impl Peer {
             }
             self.report(Event::Returned);
             self.pinger.start(heard.at);
+            self.repairs = Self::silent_repairs(&self.config);
             self.numbering.note_break();
         }
-        match self.numbering.place(seq, before.format == heard.format).0 {
+        let place = self.numbering.place(seq, before.format == heard.format).0;
+        if place == Place::NewRun {
+            // Another program, perhaps: whether it is a Farsend has to be seen.
+            self.repairs = Self::silent_repairs(&self.config);
+            self.pinger.start(heard.at);
+        }
+        match place {
             // Late, and perhaps of a former format; or not to be believed yet.
             Place::Behind { .. } | Place::Stray => heard.format = before.format,
             Place::Ahead { .. } | Place::NewRun if before.format != heard.format => {
@@ -353,6 +409,7 @@ impl Peer {
         self.owe_stops(remote);
         self.report(event);
         self.pinger = Pinger::new(self.config.ping_every);
+        self.repairs = Self::silent_repairs(&self.config);
         self.state = match &mut self.role {
             Role::Server { left } => {
                 *left = remote.map(|remote| (canonical(remote), at));
@@ -360,6 +417,11 @@ impl Peer {
             }
             Role::Client { .. } => State::Over,
         };
+    }
+
+    /// Only the default header has numbers to ask for.
+    fn silent_repairs(config: &PeerConfig) -> Repairs {
+        Repairs::new(config.repair && config.header == HeaderKind::Default)
     }
 
     fn owe_stops(&mut self, to: Option<SocketAddr>) {

@@ -20,6 +20,8 @@ pub(super) struct Pinger {
     ping: Option<u64>,
     pong: Option<u64>,
     round_trip: Option<Duration>,
+    /// The peer that is there now has answered.
+    answered: bool,
 }
 
 impl Pinger {
@@ -32,6 +34,7 @@ impl Pinger {
             ping: None,
             pong: None,
             round_trip: None,
+            answered: false,
         }
     }
 
@@ -40,10 +43,12 @@ impl Pinger {
     pub(super) fn start(&mut self, at: MonoTime) {
         self.due = Some(at + self.every.max(MIN_INTERVAL));
         self.unanswered = 0;
+        self.answered = false;
     }
 
     /// Nobody is there to be asked.
     pub(super) const fn pause(&mut self) {
+        self.answered = false;
         self.due = None;
         self.asked = None;
         self.ping = None;
@@ -76,7 +81,13 @@ impl Pinger {
         if let Some(asked) = self.asked.take_if(|asked| asked.as_nanos() == stamp) {
             self.round_trip = Some(at.since(asked));
             self.unanswered = 0;
+            self.answered = true;
         }
+    }
+
+    /// Whether the peer is a Farsend: it has answered, and not left our last pings unanswered.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.answered && self.unanswered < PATIENCE
     }
 
     /// What is to be sent.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{CONTROL_LEN, DatagramError, Format, HeaderKind};
+use farsend_wire::jacktrip::{CONTROL_LEN, DatagramError, Format, HeaderKind, Reception, Wanted};
 
 /// How a [`Peer`](super::Peer) behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct PeerConfig {
     pub takeover_after: Duration,
     /// Between two pings, which only another Farsend answers.
     pub ping_every: Duration,
+    /// Whether to take repair datagrams from another Farsend, and to tell it so.
+    pub repair: bool,
     /// The header in front of each packet.
     pub header: HeaderKind,
     /// The format of the peer's stream, for headers other than the default.
@@ -31,6 +33,7 @@ impl Default for PeerConfig {
             give_up: None,
             takeover_after: Duration::from_secs(5),
             ping_every: Duration::from_secs(1),
+            repair: true,
             header: HeaderKind::Default,
             fallback: None,
         }
@@ -43,6 +46,8 @@ impl Default for PeerConfig {
 pub enum Verdict {
     /// It is the peer's audio: pass it to the depacketizer, once that knows what it continues.
     Audio(Continuity),
+    /// It is the peer's, for the [`Decoder`](crate::repair::Decoder).
+    Repair,
     /// It was for control, and is dealt with.
     Consumed,
     /// Somebody else sent it.
@@ -77,6 +82,10 @@ pub enum Output {
     },
     /// Report this to the control plane.
     Event(Event),
+    /// The peer, a Farsend, says how our audio comes: for the [`Policy`](crate::repair::Policy).
+    Reception(Reception),
+    /// The peer asks for audio again: for the [`Encoder`](crate::repair::Encoder).
+    Wanted(Wanted),
     /// Nothing more to do before this time (`None`: before the next datagram).
     Wait(Option<MonoTime>),
 }
