@@ -13,5 +13,6 @@ pub mod control;
 pub mod engine;
 pub mod net;
 pub mod peers;
+pub mod repair;
 pub mod settings;
 pub mod statistics;

@@ -13,11 +13,12 @@ use farsend_protocol::jacktrip::{
 };
 use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::{DatagramError, Format, STOP};
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, STOP};
 use rtrb::Producer;
 
 use crate::net::Outlet;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
+use crate::repair::LinkRepair;
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -54,6 +55,7 @@ pub struct Machines<O> {
     depacketizer: Depacketizer,
     packetizer: Packetizer,
     buffer: JitterBuffer,
+    repair: Option<LinkRepair>,
     rate: SampleRate,
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
@@ -236,6 +238,7 @@ impl<O: Outlet> Machines<O> {
             header: settings.header,
             fallback,
             give_up: settings.give_up,
+            repair: settings.repair,
             ..PeerConfig::default()
         };
         let peer = match remote {
@@ -255,6 +258,8 @@ impl<O: Outlet> Machines<O> {
             depacketizer: Depacketizer::new(settings.header, fallback),
             packetizer,
             buffer,
+            repair: (settings.repair && settings.header == HeaderKind::Default)
+                .then(|| LinkRepair::new(settings.redundancy)),
             rate,
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
@@ -276,6 +281,7 @@ impl<O: Outlet> Machines<O> {
             peer,
             call,
             packetizer,
+            repair,
             out,
             sent,
             unsent,
@@ -290,6 +296,7 @@ impl<O: Outlet> Machines<O> {
         let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
             return;
         };
+        let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
         packetizer.push(wall_us, block, &mut |datagram| {
             let counter = if out.send(remote, datagram) {
                 &mut *sent
@@ -297,11 +304,20 @@ impl<O: Outlet> Machines<O> {
                 &mut *unsent
             };
             *counter += 1;
+            let parity = repair
+                .as_mut()
+                .and_then(|repair| repair.handle_sent(datagram));
+            if let Some(parity) = parity {
+                out.send(remote, parity);
+            }
         });
     }
 
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
     pub fn attend(&mut self, now: MonoTime) {
+        if let Some(repair) = &mut self.repair {
+            repair.attend(now, &mut self.peer, &self.buffer, self.format);
+        }
         self.peer.handle_timeout(now);
         self.drain(now);
     }
@@ -347,6 +363,9 @@ impl<O: Outlet> Machines<O> {
         to.queued = buffer.queued();
         to.round_trip = peer.round_trip();
         to.drift_ppm = buffer.drift();
+        if let Some(repair) = &self.repair {
+            to.repair = repair.report();
+        }
     }
 
     /// Takes one datagram, from anybody, that came at `at`.
@@ -369,6 +388,12 @@ impl<O: Outlet> Machines<O> {
                 self.depacketizer.note(continuity);
                 self.take_audio(at, payload);
             }
+            Verdict::Repair => {
+                if let Some(repair) = &mut self.repair {
+                    repair.handle_repair(payload);
+                }
+                self.take_recovered(at);
+            }
             Verdict::Malformed(error) => return Err(error),
             Verdict::Consumed | Verdict::Stranger | Verdict::Ignored => {}
         }
@@ -381,6 +406,20 @@ impl<O: Outlet> Machines<O> {
             match self.peer.poll_output() {
                 Output::Send { to, payload } => _ = self.out.send(to, &payload),
                 Output::Event(event) => self.act_on(event, now),
+                Output::Reception(reception) => {
+                    if let Some(repair) = &mut self.repair {
+                        let packet = self.packetizer.config().period;
+                        let rate = self.packetizer.config().rate;
+                        repair.handle_reception(now, reception, &self.peer, packet, rate);
+                    }
+                }
+                Output::Wanted(wanted) => {
+                    if let (Some(repair), Some(remote)) = (&mut self.repair, self.peer.remote()) {
+                        repair.handle_wanted(wanted, &mut |answer| {
+                            self.out.send(remote, answer);
+                        });
+                    }
+                }
                 Output::Wait(_) => return,
             }
         }
@@ -388,6 +427,11 @@ impl<O: Outlet> Machines<O> {
 
     fn act_on(&mut self, event: Event, now: MonoTime) {
         self.tell(LinkEvent::Peer(event));
+        if let (Event::Arrived { .. } | Event::Replaced { .. }, Some(repair)) =
+            (event, &mut self.repair)
+        {
+            repair.begin();
+        }
         match event {
             Event::Arrived { format, .. } => self.begin(format),
             Event::FormatChanged { to, .. } => self.begin(to),
@@ -432,29 +476,39 @@ impl<O: Outlet> Machines<O> {
             ..
         } = self;
         let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
-            let Arrival {
-                number,
-                redundant,
-                anew,
-                packet,
-                ..
-            } = arrival;
-            if anew {
-                buffer.reset();
-            }
-            let origin = if redundant {
+            let origin = if arrival.redundant {
                 Origin::Copy
             } else {
                 Origin::Direct
             };
-            _ = buffer.insert(number, at, origin, &mut |channel, out| {
-                packet.decode_channel(channel, out);
-            });
+            insert(buffer, &arrival, at, origin);
         });
+        if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
+            repair.handle_audio(payload, taken);
+            self.take_recovered(at);
+        }
         match taken {
             Taken::Audio { redundancy, .. } => self.redundancy = redundancy,
             Taken::Restarted { .. } => self.tell(LinkEvent::Restarted),
             _ => {}
+        }
+    }
+
+    /// Puts what was lost and is calculated now into the buffer, the ordinary way.
+    fn take_recovered(&mut self, at: MonoTime) {
+        let Self {
+            repair: Some(repair),
+            depacketizer,
+            buffer,
+            ..
+        } = self
+        else {
+            return;
+        };
+        while let Some(datagram) = repair.next_recovered() {
+            depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
+                insert(buffer, &arrival, at, Origin::Repaired);
+            });
         }
     }
 
@@ -476,6 +530,16 @@ impl<O: Outlet> Machines<O> {
     fn tell(&mut self, event: LinkEvent) {
         _ = self.events.push(event);
     }
+}
+
+/// Puts a packet into its place in the buffer.
+fn insert(buffer: &mut JitterBuffer, arrival: &Arrival<'_>, at: MonoTime, origin: Origin) {
+    if arrival.anew {
+        buffer.reset();
+    }
+    _ = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
+        arrival.packet.decode_channel(channel, out);
+    });
 }
 
 /// The goodbye, for a control thread whose audio thread is gone: twice, as every JackTrip does.

@@ -31,6 +31,8 @@ pub struct SessionSettings {
     pub queue: u16,
     /// Packets in each datagram.
     pub redundancy: u8,
+    /// Whether loss is repaired, where the peer is a Farsend that does so too. Not sent with `redundancy`.
+    pub repair: bool,
     /// What is played in place of what is missing.
     pub conceal: Conceal,
     /// The header before each packet.
@@ -67,6 +69,7 @@ impl Default for SessionSettings {
             samples: None,
             queue: 4,
             redundancy: 1,
+            repair: true,
             conceal: Conceal::Fade,
             header: HeaderKind::Default,
             give_up: None,

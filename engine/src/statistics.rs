@@ -33,6 +33,8 @@ pub struct Statistics {
     pub buffer: BufferCounts,
     /// What was not from the peer, or not to be understood.
     pub peer: PeerCounts,
+    /// What repair does, and costs; only between two Farsends.
+    pub repair: RepairStatistics,
     /// Audio waiting to be played.
     pub queued: Frames,
     /// The network's round trip, where the peer answers us (another Farsend does).
@@ -62,6 +64,7 @@ impl Default for Statistics {
             refused: 0,
             buffer: BufferCounts::default(),
             peer: PeerCounts::default(),
+            repair: RepairStatistics::default(),
             queued: Frames::ZERO,
             round_trip: None,
             drift_ppm: None,
@@ -70,5 +73,31 @@ impl Default for Statistics {
             peaks_out: [0.0; MAX_CHANNELS],
             peaks_in: [0.0; MAX_CHANNELS],
         }
+    }
+}
+
+/// What repair does, and costs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RepairStatistics {
+    /// Bytes of audio datagrams sent to a peer that repairs.
+    pub audio_bytes: u64,
+    /// Bytes of repair datagrams sent on top of that.
+    pub repair_bytes: u64,
+    /// Of those datagrams: parities over several of audio.
+    pub parities: u64,
+    /// And those that the peer has asked for.
+    pub answers: u64,
+    /// The share of our packets that does not reach the peer by itself, 0 to 1, of late.
+    pub peer_loss: f32,
+    /// Times that we have asked for something.
+    pub requests: u64,
+    /// Packets of the peer's that were calculated, in time or not.
+    pub recovered: u64,
+}
+
+impl RepairStatistics {
+    /// What is sent for repair on top of the audio, in percent of its bytes.
+    pub fn overhead_percent(&self) -> f64 {
+        100.0 * self.repair_bytes as f64 / self.audio_bytes.max(1) as f64
     }
 }

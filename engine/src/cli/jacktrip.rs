@@ -264,6 +264,7 @@ impl Options {
             Role::Server => "JackTrip".into(),
         });
         let session = SessionSettings {
+            repair: true,
             bind_port: self.port("-B", self.bind_port)?,
             role,
             send,

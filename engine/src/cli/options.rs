@@ -69,6 +69,9 @@ pub(super) struct SessionArgs {
     /// Packets in each datagram: 2 repairs every single loss, at twice the bytes.
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     redundancy: u8,
+    /// Repair of lost packets where the peer is a Farsend too: costs bytes only as far as there is loss.
+    #[arg(long, value_enum, default_value_t = Repair::Auto)]
+    repair: Repair,
     /// What to play where audio is missing.
     #[arg(long, value_enum, default_value_t = ConcealArg::Fade)]
     conceal: ConcealArg,
@@ -118,6 +121,14 @@ enum Backend {
     Timer,
     /// The machine's clock and WAV files.
     File,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Repair {
+    /// As much as the loss asks for, below 40 % of the bytes.
+    Auto,
+    /// None, either way.
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -176,6 +187,7 @@ impl SessionArgs {
             samples: self.bits,
             queue: self.queue,
             redundancy: self.redundancy,
+            repair: self.repair == Repair::Auto,
             conceal: match self.conceal {
                 ConcealArg::Fade => Conceal::Fade,
                 ConcealArg::Zero => Conceal::Zero,

@@ -246,6 +246,12 @@ impl Reporter {
             "late": now.buffer.late,
             "duplicate": now.buffer.duplicate,
             "revived": now.buffer.revived,
+            "repaired": now.buffer.repaired,
+            "repair_overhead_percent": round(now.repair.overhead_percent()),
+            "repair_requests": now.repair.requests,
+            "repair_answers": now.repair.answers,
+            "repair_parities": now.repair.parities,
+            "peer_loss_percent": round(f64::from(now.repair.peer_loss) * 100.0),
             "dry": now.buffer.dry,
             "skipped": now.buffer.skipped,
             "reanchored": now.buffer.reanchored,
@@ -273,7 +279,7 @@ impl Reporter {
         let known = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let counts = &now.buffer;
         format!(
-            "out {} in {}  queue {:.1} ms  round trip {}  lost {} late {} dry {}  drift {}{}",
+            "out {} in {}  queue {:.1} ms  round trip {}  lost {} late {} dry {}{}  drift {}{}",
             meter(loudest(&now.peaks_out, self.send)),
             meter(loudest(&now.peaks_in, self.receive)),
             now.queued.duration(rate).as_secs_f64() * 1000.0,
@@ -284,6 +290,11 @@ impl Reporter {
             counts.lost,
             counts.late,
             counts.dry,
+            if counts.repaired > 0 {
+                format!(" repaired {}", counts.repaired)
+            } else {
+                String::new()
+            },
             known(now.drift_ppm.map(|ppm| format!("{ppm:+.0} ppm"))),
             if xruns > 0 {
                 format!("  xruns {xruns}")
