@@ -4,6 +4,7 @@
 //! Pure: no clock, no thread, no socket. Everything allocates in `new` and never again, so that all
 //! of it may live on an audio thread.
 
+mod clock;
 mod conceal;
 mod contract;
 mod depth;
@@ -16,6 +17,7 @@ mod resample;
 mod slots;
 mod tally;
 
+pub use clock::Clock;
 pub use conceal::Conceal;
 pub use contract::{BufferConfig, BufferCounts, Inserted, Origin, Pulled, Unsupported};
 pub use drift::Drift;

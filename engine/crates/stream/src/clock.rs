@@ -1,0 +1,308 @@
+//! A delay-locked loop: the line that ties a count of frames to our time.
+//!
+//! ```text
+//!   observe(frames, at) ─▶ the earliest of each 50 ms ─▶ error against the line ─▶ clip ─▶ loop: offset, slope
+//! ```
+//! After Fons Adriaensen's "Using a DLL to filter time" (2005): second order, acquired at a wide bandwidth that
+//! narrows with age. Packets are late by chance and never early, and so are callbacks: the line
+//! follows the least delay of each short window, which neither jitter nor a stall moves, and what
+//! is far off counts only for as much as the usual error. A delay that stays changed moves it.
+
+use farsend_units::{MonoTime, SampleRate};
+
+/// Where the frames of one clock are in our time. Allocates nothing; a call is a few dozen operations.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    rate: f64,
+    origin: Option<Origin>,
+    /// The loop: at `at` seconds of frames since the origin the delay is `delay` seconds and changes by `slope`.
+    at: f64,
+    delay: f64,
+    slope: f64,
+    window: Option<Least>,
+    /// The usual error of a window.
+    noise: f64,
+    /// Seconds of frames for which the line was followed, and for how long all came later or earlier than it allows.
+    age: f64,
+    late_for: f64,
+    early_for: f64,
+    /// The least error of a time when all came late.
+    least_late: f64,
+    jumps: u64,
+}
+
+/// The first frame that was seen; all is told from here.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    frames: i64,
+    at: MonoTime,
+}
+
+/// Of the moments within a window the one with the least delay.
+#[derive(Debug, Clone, Copy)]
+struct Least {
+    ends: f64,
+    at: f64,
+    delay: f64,
+}
+
+impl Clock {
+    /// Nothing known yet; `rate` is the nominal one.
+    pub fn new(rate: SampleRate) -> Self {
+        Self {
+            rate: f64::from(rate.0.max(1)),
+            origin: None,
+            at: 0.0,
+            delay: 0.0,
+            slope: 0.0,
+            window: None,
+            noise: FIRST_NOISE,
+            age: 0.0,
+            late_for: 0.0,
+            early_for: 0.0,
+            least_late: f64::MAX,
+            jumps: 0,
+        }
+    }
+
+    /// Forgets where the frames are: their count or the time jumped. The slope is kept, if it was known.
+    pub fn restart(&mut self) {
+        self.origin = None;
+        self.window = None;
+        if self.age < SLOPE_KNOWN {
+            self.slope = 0.0;
+            self.age = 0.0;
+        }
+        self.noise = self.noise.max(FIRST_NOISE);
+        (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
+    }
+
+    /// Frame `frames` (a count from anywhere, which may jump) was there at `at`.
+    pub fn observe(&mut self, frames: i64, at: MonoTime) {
+        let Some(origin) = self.origin else {
+            self.origin = Some(Origin { frames, at });
+            (self.at, self.delay, self.window) = (0.0, 0.0, None);
+            return;
+        };
+        let stream = frames.saturating_sub(origin.frames) as f64 / self.rate;
+        let delay = signed_seconds(at, origin.at) - stream;
+        if (delay - self.line(stream)).abs() > JUMP || (stream - self.at).abs() > LONGEST {
+            self.restart();
+            self.jumps += 1;
+            self.origin = Some(Origin { frames, at });
+            (self.at, self.delay) = (0.0, 0.0);
+            return;
+        }
+        match &mut self.window {
+            Some(least) if stream < least.ends => {
+                if delay < least.delay {
+                    (least.at, least.delay) = (stream, delay);
+                }
+            }
+            _ => {
+                let next = Least {
+                    ends: stream + WINDOW,
+                    at: stream,
+                    delay,
+                };
+                if let Some(least) = self.window.replace(next) {
+                    self.step(least);
+                }
+            }
+        }
+    }
+
+    /// How much later than the line this is, in seconds; below 0: earlier. 0 before all else.
+    pub fn lateness(&self, frames: i64, at: MonoTime) -> f64 {
+        let Some(origin) = self.origin else {
+            return 0.0;
+        };
+        let stream = frames.saturating_sub(origin.frames) as f64 / self.rate;
+        signed_seconds(at, origin.at) - stream - self.line(stream)
+    }
+
+    /// When the line has this frame there: seconds since `epoch`.
+    pub fn time_of(&self, frames: f64, epoch: MonoTime) -> Option<f64> {
+        let origin = self.origin?;
+        let stream = (frames - origin.frames as f64) / self.rate;
+        Some(signed_seconds(origin.at, epoch) + stream + self.line(stream))
+    }
+
+    /// How many frames the line has there, `seconds` after `epoch`.
+    pub fn frames_at(&self, seconds: f64, epoch: MonoTime) -> Option<f64> {
+        let origin = self.origin?;
+        let since = seconds - signed_seconds(origin.at, epoch);
+        let stream = (since - self.delay + self.slope * self.at) / (1.0 + self.slope);
+        Some(origin.frames as f64 + stream * self.rate)
+    }
+
+    /// How much faster than nominal the frames come, as a ratio less 1; 0 until something is known.
+    pub fn drift(&self) -> f64 {
+        1.0 / (1.0 + self.slope) - 1.0
+    }
+
+    /// How far the drift may be off, as a ratio: wide at first.
+    pub fn uncertainty(&self) -> f64 {
+        if self.age < 1.0 {
+            return f64::MAX;
+        }
+        SURE + (60e-6 + 3.0 * self.noise) / self.age
+    }
+
+    /// How often the frames were found elsewhere than expected.
+    pub fn jumps(&self) -> u64 {
+        self.jumps
+    }
+
+    fn line(&self, stream: f64) -> f64 {
+        self.delay + self.slope * (stream - self.at)
+    }
+
+    /// The loop's work, once a window.
+    fn step(&mut self, least: Least) {
+        let passed = (least.at - self.at).max(0.0);
+        let error = least.delay - self.line(least.at);
+        self.age += passed.min(1.0);
+        self.delay = self.line(least.at.max(self.at));
+        self.at = self.at.max(least.at);
+        if self.follow_a_move(error, passed) {
+            return;
+        }
+        let usual = 4.0 * self.noise + 10e-6;
+        let error = error.clamp(-usual, usual);
+        self.noise += (error.abs() - self.noise) * NOISE_GAIN;
+        let bandwidth = (0.5 / self.age.max(0.1)).clamp(NARROWEST, WIDEST);
+        let omega = (std::f64::consts::TAU * bandwidth * passed).min(0.6);
+        self.delay += std::f64::consts::SQRT_2 * omega * error;
+        if passed > 0.0 && self.age > 0.3 {
+            self.slope += omega * omega * error / passed;
+        }
+        self.slope = self.slope.clamp(-STEEPEST, STEEPEST);
+    }
+
+    /// Follows at once what stays away from the line: a path with another delay, a clock that stood.
+    fn follow_a_move(&mut self, error: f64, passed: f64) -> bool {
+        // At least a window's worth, also where packets are rare.
+        let passed = passed.clamp(WINDOW / 2.0, 0.5);
+        let far = 6.0 * self.noise + 50e-6;
+        self.late_for = if error > far { self.late_for + passed } else { 0.0 };
+        self.early_for = if error < -far { self.early_for + passed } else { 0.0 };
+        self.least_late = if error > far { self.least_late.min(error) } else { f64::MAX };
+        // In its first second the line only knows the least delay.
+        let young = self.age < 0.3 && error < 0.0;
+        let by = if self.late_for > LATE_FOR {
+            self.least_late
+        } else if self.early_for > EARLY_FOR || young {
+            error
+        } else {
+            return false;
+        };
+        self.jumps += u64::from(!young);
+        self.delay += by;
+        (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
+        true
+    }
+}
+
+/// Seconds from `origin` to `at`, below 0 where that is earlier.
+fn signed_seconds(at: MonoTime, origin: MonoTime) -> f64 {
+    at.since(origin).as_secs_f64() - origin.since(at).as_secs_f64()
+}
+
+/// Of so many seconds the earliest moment counts.
+const WINDOW: f64 = 0.05;
+/// Hz, of the loop: after some seconds, and at first.
+const NARROWEST: f64 = 0.02;
+const WIDEST: f64 = 0.7;
+/// The error that is taken to be usual at first, and how fast the usual error is learnt, a window.
+const FIRST_NOISE: f64 = 200e-6;
+const NOISE_GAIN: f64 = 0.04;
+/// Seconds off the line that mean that a clock or a count jumped.
+const JUMP: f64 = 1.0;
+/// Seconds without a frame after which the line is begun anew.
+const LONGEST: f64 = 30.0;
+/// Seconds for which all must come later, or earlier, than the line allows until it is moved there.
+const LATE_FOR: f64 = 1.5;
+const EARLY_FOR: f64 = 0.2;
+/// After so many seconds the slope outlives a restart.
+const SLOPE_KNOWN: f64 = 8.0;
+/// No clock is farther off than this.
+const STEEPEST: f64 = 0.06;
+/// As sure as the drift ever is.
+const SURE: f64 = 1.5e-6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: i64 = 128;
+
+    #[test]
+    fn a_drift_is_told_to_a_few_ppm_through_jitter_and_stalls() {
+        for ppm in [-300.0, -20.0, 0.0, 5.0, 300.0] {
+            let clock = after(40.0, ppm, |i| {
+                let jitter = ((i * 7919) % 1000) as f64 * 2e-6;
+                let stall = if i % 1875 < 10 { (10 - i % 1875) as f64 * 0.00267 } else { 0.0 };
+                jitter + stall
+            });
+            let told = clock.drift() * 1e6;
+            assert!((told - ppm).abs() < 2.0, "{ppm}: {told}");
+        }
+    }
+
+    #[test]
+    fn on_a_clean_path_the_drift_is_known_within_seconds() {
+        for (seconds, within) in [(2.0, 60.0), (5.0, 8.0), (20.0, 0.5)] {
+            let told = after(seconds, 300.0, |_| 0.0).drift() * 1e6;
+            assert!((told - 300.0).abs() < within, "{seconds} s: {told}");
+        }
+    }
+
+    #[test]
+    fn equal_clocks_stay_within_the_uncertainty() {
+        for seconds in [2.0, 5.0, 10.0, 30.0, 100.0] {
+            let clock = after(seconds, 0.0, |i| ((i * 7919) % 100) as f64 * 2e-6);
+            assert!(clock.drift().abs() < clock.uncertainty(), "{seconds} s: {}", clock.drift());
+        }
+    }
+
+    #[test]
+    fn another_delay_for_good_is_followed_and_does_not_tilt_the_line() {
+        let clock = after(40.0, 100.0, |i| if i > 7500 { 0.03 } else { 0.0 });
+        assert!((clock.drift() * 1e6 - 100.0).abs() < 3.0, "{}", clock.drift() * 1e6);
+        assert!(clock.lateness(15_000 * PERIOD, at(15_000, 100.0, 0.03)).abs() < 100e-6);
+    }
+
+    #[test]
+    fn the_line_tells_time_from_frames_and_frames_from_time() {
+        let clock = after(10.0, 200.0, |_| 0.0);
+        let epoch = MonoTime::from_nanos(5_000_000_000);
+        let time = clock.time_of(480_000.0, epoch).unwrap();
+        assert!((time - (5.0 + 10.0 / 1.0002)).abs() < 20e-6, "{time}");
+        assert!((clock.frames_at(time, epoch).unwrap() - 480_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn clocks_and_counts_that_jump_about_do_no_harm() {
+        let mut clock = Clock::new(SampleRate::HZ_48000);
+        for i in 0..1000 {
+            let frames = if i % 2 == 0 { i64::MAX } else { i64::MIN };
+            clock.observe(frames, MonoTime::from_nanos(u64::MAX - i * 1_000_000_000));
+            assert!(clock.drift().is_finite());
+        }
+    }
+
+    /// When packet `i` comes, of a clock that is faster by `ppm`.
+    fn at(i: u64, ppm: f64, delay: f64) -> MonoTime {
+        let period = PERIOD as f64 / 48_000.0 / (1.0 + ppm * 1e-6);
+        MonoTime::from_nanos(((10.0 + i as f64 * period + delay) * 1e9) as u64)
+    }
+
+    fn after(seconds: f64, ppm: f64, delay: impl Fn(u64) -> f64) -> Clock {
+        let mut clock = Clock::new(SampleRate::HZ_48000);
+        for i in 0..(seconds * 375.0) as u64 {
+            clock.observe(i as i64 * PERIOD, at(i, ppm, delay(i)));
+        }
+        clock
+    }
+}
