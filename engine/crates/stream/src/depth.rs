@@ -1,41 +1,39 @@
-//! How deep the buffer is to be: when to anchor, to skip and to go back.
+//! How deep the buffer is to be: where play begins, and when and how the play position is moved.
 //!
-//! Depth is what is left to play right before a block is played: the frames from the play position
-//! to the end of the newest packet. With packets of N frames, blocks of M and a queue of q the
-//! greatest depth on a perfect path is to be
+//! Two clocks tell where things are in our time: that of the packets (`peer`) and that of our own
+//! blocks (`local`). From them follows what every block would have had to play if each packet came `reserve`
+//! seconds later than the earliest ones do:
 //!
 //! ```text
-//!   target = (q - 1) * N  +  N + M - gcd(N, M)
-//!            for jitter      without a gap at all
+//!   spare = frames that would be there  -  play position  -  frames that the block takes
 //! ```
-//!
-//! and the least one, as packets and blocks move past each other, `target - (N - gcd(N, M))`.
+//! It is to be 0 at its least: more is delay that nobody needs, less is a gap as soon as a packet is that late.
+//! A queue of q is a reserve of q - 1 packets; the automatic one follows the lateness that is seen.
 //!
 //! ```text
-//!          first packet               settle: depth := target             0.3 s
+//!          first packet               settle: begin 2 packets deep        0.5 s
 //!  Empty ───────────────▶ Arriving ───────────────────────────▶ Settling ───────▶ Steady
 //!    ▲                       ▲                                   │    ▲             │
 //!    │                       └── numbers jump (`start_anew`) ────┤    └─────────────┤
 //!    └────────── nothing came for 0.5 s (`Step::Lose`) ──────────┴──────────────────┘
-//!                                                    persistently late: depth := target
+//!                                             nothing but late packets: begin again
 //!
-//!  Settling  every few blocks: more than the target        -> skip down to it
-//!            every few blocks: less than the target        -> go back to it
-//!  Steady    every second:     a packet too much or more   -> skip these packets
-//!            every second:     the same, one block in four -> skip one
-//!            every second:     one packet in ten late      -> go back by what was missing
-//!  both      every few blocks: less than no gap at all     -> go back to the target
-//!            late packets:     blocks of many sizes        -> go back by these, by gcd(N, M) - 1 at most
+//!  Settling  every few blocks                        -> jump by `spare`
+//!  Steady    less than 0 in half a second            -> `Step::Move` back: played a little slower
+//!            more than 0 for seconds                 -> `Step::Move` forward: a little faster
+//!            a gap was heard, and there is too little -> jump back: the break is there anyway
 //! ```
-//!
-//! Counts only; it neither knows samples nor packets. The adaptive depth of the future replaces
-//! [`Depth::target`] and the steps of `Steady`.
+//! While the clocks run at different rates the play position slides along packets and blocks. Then `spare` is
+//! taken from the lines themselves, for the worst phase, and [`Depth::step`] follows it all the time.
 
-use farsend_units::{Frames, SampleRate};
+use farsend_units::{Frames, MonoTime, SampleRate};
 
-use crate::observed::{Arrivals, Blocks, Window};
+use crate::clock::Clock;
+use crate::contract::DepthPolicy;
+use crate::lateness::Lateness;
+use crate::observed::{Blocks, Spare};
 
-/// What to do with the play position before the block is played.
+/// What to do with the play position before the block is played. Frames are the peer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Step {
@@ -43,35 +41,78 @@ pub(crate) enum Step {
     Stay,
     /// Put it where the depth is this.
     Anchor(i64),
-    /// Forward by this many frames: the delay becomes less.
-    Skip(i64),
-    /// Back by this many frames: the delay becomes more.
-    Back(i64),
+    /// Forward by this many frames (the delay becomes less), or back; heard as a cross-fade.
+    Jump(i64),
+    /// The same by playing a little faster or slower; [`Depth::moved`] when that is done.
+    Move(i64),
     /// The stream has broken off: play nothing until packets come, then anchor.
     Lose,
 }
 
-/// The decisions about one stream's depth. All counts are frames.
+/// How the play position goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// A frame of the peer's for each of ours.
+    Even,
+    /// So many frames of the peer's for each of ours.
+    Step(f64),
+}
+
+/// Where a block is about to be played.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// When.
+    pub(crate) now: MonoTime,
+    /// Our frames: played before it is, and in it.
+    pub(crate) ahead: i64,
+    pub(crate) block: Frames,
+    /// The peer's frame that comes next to be heard, if the stream is anchored.
+    pub(crate) play: f64,
+    /// The end of the newest packet.
+    pub(crate) end: i64,
+}
+
+/// The decisions about one stream's depth.
 #[derive(Debug, Clone)]
 pub(crate) struct Depth {
-    queue: i64,
-    rate: i64,
+    policy: DepthPolicy,
+    ours: f64,
+    theirs: f64,
     period: i64,
-    /// The most that the buffer can hold.
+    /// The most that the buffer can hold, and what a resampler needs beyond what it plays.
     limit: i64,
+    lookahead: i64,
     state: State,
+    peer: Clock,
+    local: Clock,
+    lateness: Lateness,
+    /// Seconds that packets may be late.
+    reserve: f64,
+    reserve_until: i64,
     blocks: Blocks,
-    /// The last few blocks, and the last second.
-    brief: Window,
-    long: Window,
-    /// Windows in a row that said: less than it takes without any jitter.
-    shortfalls: u8,
+    /// Our frames settled so far.
+    played: i64,
+    spare: Spare,
+    /// The clocks differ so much that the rates must be converted.
+    bent: bool,
+    even_for: i64,
+    /// The last smooth `spare`, while bent.
+    smooth: f64,
+    moving: bool,
+    calm_for: i64,
     since: Arrivals,
-    second: Arrivals,
-    /// Blocks in a row before which packets came and all were late.
-    strikes: u8,
+    /// A packet came too late to be heard.
+    missed: bool,
+    strikes: i32,
     /// Played since the last packet came.
     quiet: i64,
+}
+
+/// Packets that came since the last block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Arrivals {
+    came: u32,
+    late: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,36 +124,60 @@ enum State {
 }
 
 impl Depth {
-    /// A stream of which nothing came yet. `queue` in packets, at least 1.
-    pub(crate) fn new(queue: u16, rate: SampleRate) -> Self {
+    /// A stream of which nothing came yet; `ours` is the rate of the blocks.
+    pub(crate) fn new(policy: DepthPolicy, ours: SampleRate) -> Self {
         Self {
-            queue: i64::from(queue.max(1)),
-            rate: i64::from(rate.0.max(1)),
+            policy,
+            ours: f64::from(ours.0.max(1)),
+            theirs: f64::from(ours.0.max(1)),
             period: 1,
             limit: 1,
+            lookahead: 0,
             state: State::Empty,
+            peer: Clock::new(ours),
+            local: Clock::new(ours),
+            lateness: Lateness::new(),
+            reserve: 0.0,
+            reserve_until: 0,
             blocks: Blocks::default(),
-            brief: Window::default(),
-            long: Window::default(),
-            shortfalls: 0,
+            played: 0,
+            spare: Spare::default(),
+            bent: false,
+            even_for: 0,
+            smooth: 0.0,
+            moving: false,
+            calm_for: 0,
             since: Arrivals::default(),
-            second: Arrivals::default(),
+            missed: false,
             strikes: 0,
             quiet: 0,
         }
     }
 
-    /// Packets of `period` frames from now on, of which `limit` can be held; nothing came yet.
-    pub(crate) fn set_period(&mut self, period: Frames, limit: i64) {
+    /// Packets of `period` frames at `theirs` from now on, of which `limit` frames can be held; nothing came yet.
+    pub(crate) fn set_format(
+        &mut self,
+        theirs: SampleRate,
+        period: Frames,
+        limit: i64,
+        lookahead: usize,
+    ) {
+        self.theirs = f64::from(theirs.0.max(1));
         self.period = i64::from(period.0.max(1));
         self.limit = limit;
+        self.lookahead = lookahead as i64;
+        self.peer = Clock::new(theirs);
+        self.bent = self.theirs != self.ours;
+        self.lateness.restart(self.theirs / self.period as f64);
         self.forget();
+        self.take_reserve();
     }
 
-    /// As if nothing had come.
+    /// As if nothing had come. What is known of the path and the clocks' rates is kept.
     pub(crate) fn forget(&mut self) {
         self.state = State::Empty;
         self.quiet = 0;
+        self.peer.restart();
         self.begin();
     }
 
@@ -127,349 +192,344 @@ impl Depth {
         self.state = State::Arriving;
     }
 
-    /// A packet came, `late_by` frames after its turn (0 or less: in time).
-    pub(crate) fn arrived(&mut self, late_by: i64) {
-        if self.state == State::Empty {
-            self.start_anew();
+    /// A packet that ends before frame `end` came at `at`, `late_by` frames after its turn (0 or less: in time);
+    /// `direct`: on its own, so that it tells the peer's time.
+    pub(crate) fn arrived(&mut self, end: i64, at: MonoTime, late_by: i64, direct: bool) {
+        if direct {
+            if self.state == State::Empty {
+                self.start_anew();
+            }
+            self.peer.observe(end, at);
+            self.quiet = 0;
+            self.since.came += 1;
+            self.since.late += u32::from(late_by > 0);
         }
-        self.quiet = 0;
-        self.since.note(late_by);
-        self.second.note(late_by);
+        if self.state == State::Steady || self.calm_for > 0 {
+            self.lateness.note(self.peer.lateness(end, at));
+        }
+        self.missed |= late_by > 0;
     }
 
-    /// A block of `block` frames is about to be played at this depth (of no meaning before the
-    /// first [`Step::Anchor`]). Bounded, whatever the numbers are.
-    pub(crate) fn settle(&mut self, depth: i64, block: Frames) -> Step {
-        let block = i64::from(block.0.max(1));
-        let before = self.target();
-        self.blocks.note(block, self.rate);
+    /// A block is about to be played. Bounded, whatever the numbers are.
+    pub(crate) fn settle(&mut self, place: Place) -> Step {
+        let block = i64::from(place.block.0.max(1));
+        let largest_before = self.blocks.largest();
+        self.local.observe(self.played, place.now);
+        let at = self.played;
+        self.played = self.played.wrapping_add(block);
+        self.blocks.note(block, self.ours as i64);
         match self.state {
             State::Empty => return Step::Stay,
             State::Arriving => return self.anchor(),
-            State::Settling { left } if left <= 0 => self.state = State::Steady,
+            State::Settling { left } if left <= 0 => {
+                self.state = State::Steady;
+                self.spare = Spare::default();
+            }
             State::Settling { left } => self.state = State::Settling { left: left - block },
             State::Steady => {}
         }
-
         self.quiet += block;
-        if self.quiet > (self.rate / 2).max(3 * self.period) {
+        self.calm_for += block;
+        if self.quiet as f64 > (self.ours / 2.0).max(3.0 * self.period_in_ours()) {
             self.forget();
             return Step::Lose;
         }
-        let came = self.count_strikes();
+        self.count_strikes();
         if self.strikes >= STRIKES {
             return self.anchor();
         }
-        let raised = self.target() - before;
-        if raised > 0 {
-            // The block became larger: what was just enough is too little now.
-            return self.back(raised, depth);
+        self.renew_reserve();
+        self.judge_clocks(block);
+        if !self.look(at, &place) {
+            return Step::Stay;
         }
-        let over = depth >= self.target() + self.period;
-        self.brief.note(depth, block, came, over);
-        self.long.note(depth, block, came, over);
-        self.judge_brief(depth)
-            .or_else(|| self.judge_variety(depth))
-            .or_else(|| self.judge_long(depth))
-            .unwrap_or(Step::Stay)
+        let grown = self.blocks.largest() - largest_before;
+        if grown > 0 && largest_before > 1 {
+            // What was just enough is too little now.
+            return self.jump(-self.in_theirs(grown));
+        }
+        let step = self.judge(&place);
+        self.missed = false;
+        step
     }
 
-    /// The greatest depth there should be.
+    /// How the next block is to be played.
+    pub(crate) fn pace(&self) -> Pace {
+        if !self.bent {
+            return Pace::Even;
+        }
+        let ratio = self.theirs / self.ours * self.drift_ratio();
+        let wanted = self.smooth / (self.theirs * FOLLOW_S);
+        let correction = if self.state == State::Steady { wanted.clamp(-SLOWER, FASTER) } else { 0.0 };
+        Pace::Step(ratio * (1.0 + correction))
+    }
+
+    /// The move that was asked for is done.
+    pub(crate) fn moved(&mut self) {
+        self.moving = false;
+        self.spare = Spare::default();
+    }
+
+    /// The greatest depth that there should be, right before a block is played: the peer's frames.
     pub(crate) fn target(&self) -> i64 {
-        ((self.queue - 1) * self.period + self.gapless()).min(self.limit)
+        let reserve = match self.policy {
+            DepthPolicy::Fixed(queue) => (i64::from(queue.max(1)) - 1) * self.period,
+            DepthPolicy::Auto { .. } if self.bent => (self.reserve * self.theirs) as i64,
+            // A reserve costs whole packets where packets and blocks keep step.
+            DepthPolicy::Auto { .. } => {
+                let spared = self.spare.common(self.period, self.block_in_theirs());
+                (self.reserve * self.theirs / spared as f64).floor() as i64 * spared
+            }
+        };
+        (reserve + self.gapless()).min(self.limit)
+    }
+
+    /// How much faster than ours the peer's clock runs, as a ratio less 1; none until it is known well.
+    pub(crate) fn drift(&self) -> Option<f64> {
+        (self.drift_uncertainty() < 60e-6).then(|| self.drift_ratio() - 1.0)
+    }
+
+    /// Seconds within which these shares of the packets came, of the last half minute.
+    pub(crate) fn lateness(&self) -> [f64; 3] {
+        [0.5, 0.05, 0.001].map(|beyond| self.lateness.all_but(beyond))
+    }
+
+    /// Seconds of lateness that the depth allows for.
+    pub(crate) fn reserve(&self) -> f64 {
+        self.reserve
     }
 
     /// The greatest depth of a stream that has no gap, if only just.
     fn gapless(&self) -> i64 {
-        self.period + self.blocks.largest() - self.common()
+        let block = self.block_in_theirs();
+        if self.bent {
+            self.period + block + self.lookahead
+        } else {
+            self.period + block - gcd(self.period, block)
+        }
     }
 
-    fn common(&self) -> i64 {
-        gcd(self.period, self.blocks.largest())
+    fn block_in_theirs(&self) -> i64 {
+        self.in_theirs(self.blocks.largest())
+    }
+
+    fn in_theirs(&self, frames: i64) -> i64 {
+        (frames as f64 * self.theirs / self.ours).ceil() as i64
+    }
+
+    fn period_in_ours(&self) -> f64 {
+        self.period as f64 * self.ours / self.theirs
+    }
+
+    fn drift_ratio(&self) -> f64 {
+        (1.0 + self.peer.drift()) / (1.0 + self.local.drift())
+    }
+
+    fn drift_uncertainty(&self) -> f64 {
+        self.peer.uncertainty() + self.local.uncertainty()
     }
 
     fn anchor(&mut self) -> Step {
         self.state = State::Settling {
-            left: self.rate * 3 / 10,
+            left: (self.ours * SETTLING_S) as i64,
         };
         self.begin();
+        self.take_reserve();
         Step::Anchor(self.target())
     }
 
-    fn back(&mut self, frames: i64, depth: i64) -> Step {
-        let frames = frames.min(self.limit - depth);
+    fn jump(&mut self, frames: i64) -> Step {
+        let frames = frames.max(-self.limit);
         self.begin();
         if frames > 0 {
-            Step::Back(frames)
-        } else {
-            Step::Stay
+            // What is passed over comes late, through no fault of the path.
+            self.strikes = -i32::try_from(frames / self.block_in_theirs().max(1) + 1).unwrap_or(0);
         }
+        if frames == 0 { Step::Stay } else { Step::Jump(frames) }
     }
 
-    fn skip(&mut self, frames: i64) -> Step {
+    fn start_move(&mut self, frames: i64) -> Step {
         self.begin();
-        Step::Skip(frames)
+        self.moving = true;
+        Step::Move(frames)
     }
 
     /// Begins to observe: the play position was moved.
     fn begin(&mut self) {
-        self.brief = Window::default();
-        self.long = Window::default();
-        self.shortfalls = 0;
+        self.spare = Spare::default();
         self.since = Arrivals::default();
-        self.second = Arrivals::default();
         self.strikes = 0;
+        self.missed = false;
+        self.moving = false;
     }
 
-    /// Whether packets came since the last block; counts when all of them were late.
-    fn count_strikes(&mut self) -> bool {
-        let Arrivals { came, late, .. } = std::mem::take(&mut self.since);
-        if came > 0 {
-            self.strikes = if came == late { self.strikes + 1 } else { 0 };
+    /// Counts blocks in a row before which packets came and all were late.
+    fn count_strikes(&mut self) {
+        let Arrivals { came, late } = std::mem::take(&mut self.since);
+        if came > 0 && came == late {
+            self.strikes += 1;
+        } else if came > 0 && self.strikes > 0 {
+            self.strikes = 0;
         }
-        came > 0
     }
 
-    fn judge_brief(&mut self, depth: i64) -> Option<Step> {
+    /// Every tenth of a second, and when a packet was missed.
+    fn renew_reserve(&mut self) {
+        if self.missed || self.played >= self.reserve_until {
+            self.reserve_until = self.played + (self.ours / 10.0) as i64;
+            self.take_reserve();
+        }
+    }
+
+    fn take_reserve(&mut self) {
+        let wanted = match self.policy {
+            DepthPolicy::Fixed(queue) => {
+                (f64::from(queue.max(1)) - 1.0) * self.period as f64 / self.theirs
+            }
+            DepthPolicy::Auto { latency_target, .. } => {
+                let seen = self.lateness.worth(self.policy);
+                // Of a path that is new little is known.
+                let least = if self.calm_for < (self.ours * NEW_S) as i64 { LEAST_NEW } else { LEAST };
+                let most = latency_target.map_or(f64::MAX, |most| most.as_secs_f64());
+                (seen + least).min(most)
+            }
+        };
+        // Slowly down: what was needed a moment ago may be needed again.
+        let slower = self.reserve - SHRINK;
+        let next = if self.state == State::Steady { wanted.max(slower) } else { wanted };
+        if (next - self.reserve).abs() > 1e-9 {
+            self.reserve = next;
+            self.spare = Spare::default();
+        }
+        let most = (self.limit - self.gapless()).max(0) as f64 / self.theirs;
+        self.reserve = self.reserve.min(most);
+    }
+
+    /// Whether the rates have to be converted: if the drift is more than its uncertainty explains.
+    fn judge_clocks(&mut self, block: i64) {
+        if self.theirs != self.ours || self.moving {
+            return;
+        }
+        let drift = (self.drift_ratio() - 1.0).abs();
+        let unsure = self.drift_uncertainty();
+        if self.bent {
+            self.even_for = if drift < unsure.min(1.5e-6) { self.even_for + block } else { 0 };
+            if self.even_for as f64 > self.ours * EVEN_S {
+                self.bent = false;
+                self.even_for = 0;
+                self.spare = Spare::default();
+            }
+        } else if drift > 2.0 * unsure && self.state == State::Steady {
+            self.bent = true;
+            self.even_for = 0;
+        }
+    }
+
+    /// Notes how much this block has to spare; false while the clocks do not tell.
+    fn look(&mut self, at: i64, place: &Place) -> bool {
+        let epoch = place.now;
+        // What is ahead is played first: `play` is then, by our clock.
+        let begins = self.local.time_of(at as f64, epoch);
+        let there = |late: f64| self.peer.frames_at(begins? - late, epoch);
+        let (Some(keep), Some(less)) = (
+            there(self.reserve),
+            there(self.reserve + HYSTERESIS * self.period as f64 / self.theirs + STEADY_S),
+        ) else {
+            return false;
+        };
+        let play = place.play - place.ahead as f64 * self.theirs / self.ours;
+        let block = self.block_in_theirs() as f64;
+        self.smooth = keep - self.period as f64 - play - block - self.lookahead as f64;
+        let whole = |frames: f64| ((frames + 1e-3) / self.period as f64).floor() * self.period as f64;
+        let spare = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
+        self.spare.note(spare, i64::from(place.block.0));
+        true
+    }
+
+    fn judge(&mut self, place: &Place) -> Step {
+        if self.moving {
+            return Step::Stay;
+        }
+        if self.bent {
+            return self.judge_bent();
+        }
         // At least one whole period of the peer, in whichever phase.
-        let few = 8.max((self.period + self.blocks.largest()) / self.blocks.largest() + 2);
-        if self.brief.blocks < few {
-            return None;
+        let cycle = self.period / gcd(self.period, self.block_in_theirs());
+        if self.missed && self.state == State::Steady && self.spare.keep() < 0 {
+            return self.jump(self.spare.keep());
         }
-        let window = std::mem::take(&mut self.brief);
+        if self.spare.blocks() < 8.max(cycle.min(MOST_CYCLE)) {
+            return Step::Stay;
+        }
+        let (keep, less) = (self.spare.keep(), self.spare.less());
         if self.state != State::Steady {
-            let excess = self.excess(&window).max(self.surplus(&window));
-            if excess > 0 {
-                return Some(self.skip(excess));
-            }
-            let lacking = self.lacking(&window);
-            if lacking > 0 {
-                return Some(self.back(lacking, depth));
-            }
+            return match (keep, less) {
+                (..0, _) => self.jump(keep),
+                (_, 1..) => self.jump(less),
+                _ => Step::Stay,
+            };
         }
-        self.shortfalls = if self.falls_short(&window) {
-            self.shortfalls + 1
+        if (self.spare.frames() as f64) < self.ours / 2.0 {
+            return Step::Stay;
+        }
+        if keep < 0 {
+            self.calm_for = self.calm_for.min((self.ours * NEW_S) as i64);
+            return self.start_move(keep);
+        }
+        if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
+            return self.jump(less);
+        }
+        if less > self.period / 8 && self.spare.frames() as f64 > self.ours * CALM_S {
+            return self.start_move(less);
+        }
+        let _ = place;
+        Step::Stay
+    }
+
+    fn judge_bent(&mut self) -> Step {
+        let far = self.period as f64 + self.block_in_theirs() as f64;
+        let spare = self.smooth;
+        let jump = if self.state == State::Steady {
+            // A gap was heard, or it would take for ever.
+            self.missed && spare < -far / 4.0 || spare.abs() > (FAR_TOO_DEEP_S * self.theirs).max(2.0 * far)
         } else {
-            0
+            self.calm_for as f64 > self.ours * 0.1 && spare.abs() > far / 8.0
         };
-        (self.shortfalls >= 2).then(|| self.back(self.target() - window.most, depth))
-    }
-
-    /// Blocks of many sizes meet packets in more ways than the rule knows of.
-    fn judge_variety(&mut self, depth: i64) -> Option<Step> {
-        let spare = self.target() + self.common() - 1 - self.long.most;
-        let enough = self.second.late >= STRIKES.into()
-            || self.second.late > 0 && self.long.frames >= self.rate;
-        (enough && spare > 0 && self.blocks.vary())
-            .then(|| self.back(self.second.latest.min(spare), depth))
-    }
-
-    fn judge_long(&mut self, depth: i64) -> Option<Step> {
-        if self.long.frames < self.rate || self.long.blocks < 8 {
-            return None;
-        }
-        let window = std::mem::take(&mut self.long);
-        let arrivals = std::mem::take(&mut self.second);
-        if self.falls_short(&window) {
-            return Some(self.back(self.target() - window.most, depth));
-        }
-        if arrivals.late * 10 > arrivals.came {
-            let mean = arrivals.late_by / arrivals.late.max(1);
-            return Some(self.back((mean / self.period + 1) * self.period, depth));
-        }
-        let packets = self.excess(&window).max(self.surplus(&window)) / self.period;
-        (packets > 0 && self.state == State::Steady).then(|| self.skip(packets * self.period))
-    }
-
-    /// Frames that were never needed. The second bound is for a window that did not see the least
-    /// depth that packets and blocks come to as they move past each other.
-    fn excess(&self, window: &Window) -> i64 {
-        let least = self.target() - (self.period - self.common());
-        (window.least - least).min(window.most - self.target())
-    }
-
-    /// Frames by which even the earliest packet was later than the target allows for: the stream was anchored on
-    /// packets that came in a bunch, as a peer's first ones do.
-    fn lacking(&self, window: &Window) -> i64 {
-        if window.came && !self.blocks.vary() {
-            self.target() - window.most - self.unseen(window)
-        } else {
-            0
-        }
-    }
-
-    /// Frames by which packets often come earlier than the target allows for: in a quarter of the blocks, once
-    /// settled. As JackTrip's, a queue of q is the most that is kept, not the least; but it is
-    /// never cut to less than a block, so that no period goes dry for it.
-    fn surplus(&self, window: &Window) -> i64 {
-        let often = self.state != State::Steady || window.over * 4 >= window.blocks;
-        if window.over == 0 || !often {
-            return 0;
-        }
-        let wanted = match self.state {
-            State::Steady => self.period,
-            _ => window.most - self.target(),
-        };
-        let spare = window.least - self.blocks.largest();
-        wanted.min(spare) / self.period * self.period
-    }
-
-    /// Whether there are gaps that even the best moments of this window cannot avoid.
-    fn falls_short(&self, window: &Window) -> bool {
-        window.short && window.came && window.most + self.unseen(window) < self.gapless()
-    }
-
-    /// Frames by which the best moment may be better than a window saw it that is shorter than the cycle of
-    /// packets and blocks.
-    fn unseen(&self, window: &Window) -> i64 {
-        if window.blocks >= self.period / self.common() {
-            0
-        } else {
-            self.period.min(self.blocks.largest())
-        }
+        if jump { self.jump(spare as i64) } else { Step::Stay }
     }
 }
 
 /// Blocks in a row with nothing but late packets until the stream is anchored anew.
-const STRIKES: u8 = 4;
+const STRIKES: i32 = 4;
+/// How long the play position may still jump at first.
+const SETTLING_S: f64 = 0.5;
+/// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
+const NEW_S: f64 = 10.0;
+const LEAST_NEW: f64 = 1e-3;
+const LEAST: f64 = 200e-6;
+/// Seconds by which the reserve shrinks in a tenth of a second, at most.
+const SHRINK: f64 = 0.5e-3;
+/// The delay is only lowered where that leaves this part of a period and this many seconds more than is needed, ...
+const HYSTERESIS: f64 = 0.05;
+const STEADY_S: f64 = 100e-6;
+/// ... and not before so many seconds have shown it.
+const CALM_S: f64 = 3.0;
+/// Seconds without a drift until rates are not converted any more.
+const EVEN_S: f64 = 20.0;
+/// While rates are converted: seconds in which an error of the depth shrinks to a third, and how much faster
+/// and slower than it should the stream may be played for that.
+const FOLLOW_S: f64 = 1.5;
+pub(crate) const FASTER: f64 = 0.002;
+pub(crate) const SLOWER: f64 = 0.004;
+/// Seconds of depth too many that are not waited for to pass.
+const FAR_TOO_DEEP_S: f64 = 0.1;
+/// Blocks that are looked at, at most, to see how packets and blocks move past each other.
+const MOST_CYCLE: i64 = 256;
 
 /// The greatest common divisor of two positive numbers. At most 20 rounds for numbers up to 8192.
-fn gcd(mut a: i64, mut b: i64) -> i64 {
+pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
     a.max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLOCK: Frames = Frames(128);
-
-    #[test]
-    fn the_target_is_the_least_without_a_gap_and_a_packet_more_for_each_of_the_queue() {
-        for (queue, period, block, target) in [
-            (1, 128, 128, 128),
-            (4, 128, 128, 512),
-            (1, 64, 128, 128),
-            (2, 256, 128, 512),
-            (1, 96, 128, 192),
-            (3, 100, 127, 426),
-        ] {
-            let mut depth = playing(queue, period);
-            assert_eq!(depth.settle(0, Frames(block)), Step::Anchor(target));
-        }
-    }
-
-    #[test]
-    fn what_is_too_much_goes_at_once_at_first_and_by_whole_packets_later() {
-        let mut depth = anchored(2);
-        assert_eq!(after(&mut depth, 8, 300), Step::Skip(44));
-        assert_eq!(after(&mut depth, 120, 256), Step::Stay);
-        assert_eq!(after(&mut depth, 800, 300), Step::Stay);
-        // A quarter of a second that was too deep is enough for the first, a whole one for all.
-        assert_eq!(after(&mut depth, 800, 256 + 257), Step::Skip(128));
-        assert_eq!(after(&mut depth, 800, 256 + 257), Step::Skip(256));
-    }
-
-    #[test]
-    fn packets_that_come_early_every_other_time_cost_no_delay_and_no_gap() {
-        let early = |queue: u16, least: i64, blocks: i64| {
-            let mut depth = anchored(queue);
-            (0..blocks)
-                .map(|i| after(&mut depth, 1, least + 128 * (i % 2)))
-                .find(|s| *s != Step::Stay)
-        };
-        assert_eq!(early(2, 256, 20), Some(Step::Skip(128)), "at once at first");
-        assert_eq!(early(1, 128, 2000), None, "the block that is due stays");
-        let mut depth = anchored(4);
-        assert_eq!(after(&mut depth, 200, 512), Step::Stay);
-        let later = (0..1000).map(|i| after(&mut depth, 1, 512 + 128 * (i % 2)));
-        assert_eq!(
-            later.into_iter().find(|s| *s != Step::Stay),
-            Some(Step::Skip(128))
-        );
-        let burst = (0..1000).map(|i| after(&mut depth, 1, 512 + 128 * i64::from(i % 10 == 0)));
-        assert_eq!(
-            burst.into_iter().find(|s| *s != Step::Stay),
-            None,
-            "now and then is no reason"
-        );
-    }
-
-    #[test]
-    fn four_blocks_of_late_packets_anchor_anew_and_three_do_not() {
-        let mut depth = anchored(2);
-        for came in [1, 1, 1, -5, 1, 1, 1] {
-            depth.arrived(came);
-            assert_eq!(depth.settle(0, BLOCK), Step::Stay);
-        }
-        depth.arrived(1);
-        assert_eq!(depth.settle(0, BLOCK), Step::Anchor(256));
-    }
-
-    #[test]
-    fn one_late_packet_in_ten_is_borne_and_more_is_answered_by_going_back() {
-        for (every, step) in [(12, Step::Stay), (6, Step::Back(128))] {
-            let mut depth = anchored(2);
-            let steps: Vec<Step> = (0..750)
-                .map(|i| {
-                    depth.arrived(if i % every == 0 { 20 } else { -100 });
-                    depth.settle(256, BLOCK)
-                })
-                .collect();
-            assert_eq!(
-                steps
-                    .into_iter()
-                    .find(|s| *s != Step::Stay)
-                    .unwrap_or(Step::Stay),
-                step
-            );
-        }
-    }
-
-    #[test]
-    fn a_larger_block_raises_the_depth_at_once() {
-        let mut depth = anchored(1);
-        depth.arrived(-1);
-        assert_eq!(depth.settle(128, Frames(512)), Step::Back(384));
-    }
-
-    #[test]
-    fn half_a_second_without_packets_loses_the_stream_and_the_next_packet_anchors_it() {
-        let mut depth = anchored(1);
-        let blocks = (0..)
-            .take_while(|_| depth.settle(0, BLOCK) != Step::Lose)
-            .count();
-        assert_eq!(blocks, 24_000 / 128);
-        assert_eq!(depth.settle(0, BLOCK), Step::Stay);
-        depth.arrived(0);
-        assert_eq!(depth.settle(0, BLOCK), Step::Anchor(128));
-    }
-
-    fn playing(queue: u16, period: u32) -> Depth {
-        let mut depth = Depth::new(queue, SampleRate::HZ_48000);
-        depth.set_period(Frames(period), 100_000);
-        depth.arrived(0);
-        depth
-    }
-
-    fn anchored(queue: u16) -> Depth {
-        let mut depth = playing(queue, 128);
-        assert_eq!(depth.settle(0, BLOCK), Step::Anchor(i64::from(queue) * 128));
-        depth
-    }
-
-    /// What comes of so many blocks at this depth: the first thing done.
-    fn after(depth: &mut Depth, blocks: usize, frames: i64) -> Step {
-        for _ in 0..blocks {
-            depth.arrived(-1);
-            match depth.settle(frames, BLOCK) {
-                Step::Stay => {}
-                step => return step,
-            }
-        }
-        Step::Stay
-    }
 }

@@ -1,0 +1,204 @@
+//! How late packets come, and the reserve of time that is worth keeping for it.
+
+use std::time::Duration;
+
+use crate::contract::DepthPolicy;
+
+/// The lateness of the packets of the last half minute or so: a histogram whose past fades.
+#[derive(Debug, Clone)]
+pub(crate) struct Lateness {
+    bins: Box<[f32]>,
+    total: f32,
+    /// What a packet weighs now; grows, so that older ones weigh less.
+    weight: f32,
+    growth: f32,
+}
+
+impl Lateness {
+    /// Nothing seen; packets come `a_second` times a second.
+    pub(crate) fn new() -> Self {
+        Self {
+            bins: vec![0.0; BINS].into_boxed_slice(),
+            total: 0.0,
+            weight: 1.0,
+            growth: 1.0,
+        }
+    }
+
+    /// Forgets all; packets come so many times a second from now on.
+    pub(crate) fn restart(&mut self, a_second: f64) {
+        self.bins.fill(0.0);
+        self.total = 0.0;
+        self.weight = 1.0;
+        self.growth = (1.0 / (MEMORY_S * a_second.max(0.1))).exp() as f32;
+    }
+
+    /// A packet came this many seconds later than the earliest ones do.
+    pub(crate) fn note(&mut self, seconds: f64) {
+        self.bins[bin_of(seconds)] += self.weight;
+        self.total += self.weight;
+        self.weight *= self.growth;
+        if self.weight > HEAVY {
+            self.bins.iter_mut().for_each(|bin| *bin /= HEAVY);
+            self.total /= HEAVY;
+            self.weight /= HEAVY;
+        }
+    }
+
+    /// Seconds that all but this share of the packets come within; 0 before the first.
+    pub(crate) fn all_but(&self, share: f64) -> f64 {
+        let allowed = self.total * share as f32;
+        let mut beyond = 0.0;
+        for (bin, weight) in self.bins.iter().enumerate().rev() {
+            beyond += weight;
+            if beyond > allowed {
+                return upper_edge(bin);
+            }
+        }
+        0.0
+    }
+
+    /// Seconds of delay that are worth spending on lateness.
+    ///
+    /// Without a target: where the next millisecond of delay costs more than what it would save, a
+    /// millisecond being worth [`WORTH`] of all packets.
+    pub(crate) fn worth(&self, policy: DepthPolicy) -> f64 {
+        let DepthPolicy::Auto {
+            latency_target,
+            dry_target,
+        } = policy
+        else {
+            return 0.0;
+        };
+        let wanted = dry_target.map_or_else(|| self.cheapest(), |share| self.all_but(share));
+        wanted.min(latency_target.unwrap_or(LONGEST).as_secs_f64())
+    }
+
+    fn cheapest(&self) -> f64 {
+        let total = self.total.max(f32::MIN_POSITIVE);
+        let (mut beyond, mut best, mut cost) = (0.0f32, 0.0, f64::MAX);
+        for (bin, weight) in self.bins.iter().enumerate().rev() {
+            let here = f64::from(beyond / total) + upper_edge(bin) * 1e3 * WORTH;
+            if here < cost {
+                (best, cost) = (upper_edge(bin), here);
+            }
+            beyond += weight;
+        }
+        if f64::from(beyond / total) <= cost { 0.0 } else { best }
+    }
+}
+
+fn bin_of(seconds: f64) -> usize {
+    if seconds.is_nan() || seconds <= 0.0 {
+        return 0;
+    }
+    let mut first = 0;
+    let mut from = 0.0;
+    for (count, width) in SCALE {
+        let to = from + width * count as f64;
+        if seconds < to {
+            return first + (((seconds - from) / width) as usize).min(count - 1);
+        }
+        (first, from) = (first + count, to);
+    }
+    BINS - 1
+}
+
+fn upper_edge(bin: usize) -> f64 {
+    let (mut first, mut from) = (0, 0.0);
+    for (count, width) in SCALE {
+        if bin < first + count {
+            return from + width * (bin - first + 1) as f64;
+        }
+        (first, from) = (first + count, from + width * count as f64);
+    }
+    from
+}
+
+/// How many bins of which width (seconds): fine where periods are short, coarse up to half a second.
+const SCALE: [(usize, f64); 4] = [(32, 62.5e-6), (56, 250e-6), (64, 1e-3), (53, 8e-3)];
+const BINS: usize = 32 + 56 + 64 + 53;
+/// After so many seconds a packet weighs a third.
+const MEMORY_S: f64 = 25.0;
+const HEAVY: f32 = 1e6;
+/// The share of packets that a millisecond of delay is worth.
+const WORTH: f64 = 1e-4;
+/// No reserve is longer.
+const LONGEST: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTO: DepthPolicy = DepthPolicy::Auto {
+        latency_target: None,
+        dry_target: None,
+    };
+
+    #[test]
+    fn every_lateness_is_within_its_bin() {
+        for ms in [0.0, 0.01, 0.0625, 1.0, 1.99, 2.0, 15.9, 16.0, 79.0, 80.1, 400.0] {
+            let bin = bin_of(ms * 1e-3);
+            assert!(upper_edge(bin) > ms * 1e-3, "{ms}");
+            assert!(bin == 0 || upper_edge(bin - 1) <= ms * 1e-3 + 1e-12, "{ms}");
+        }
+        assert_eq!(bin_of(9e9), BINS - 1);
+        assert_eq!(bin_of(f64::NAN), 0);
+    }
+
+    #[test]
+    fn on_a_clean_path_nothing_is_kept() {
+        assert!(seen(|_| 0.0).worth(AUTO) < 1e-4);
+    }
+
+    #[test]
+    fn jitter_of_a_millisecond_is_worth_some_and_rare_long_stalls_are_not() {
+        let jitter = |i: u64| -(1.0 - (i * 7919 % 10_007) as f64 / 10_007.0).ln() * 1e-3;
+        let kept = seen(jitter).worth(AUTO);
+        assert!((6e-3..10e-3).contains(&kept), "{kept}");
+        // 25 ms every 5 s are worth it, 40 ms twice a minute are not.
+        let stalls = |every: u64, packets: u64| {
+            seen(move |i| {
+                let left = packets.saturating_sub(i % every);
+                left as f64 * 128.0 / 48_000.0
+            })
+            .worth(AUTO)
+        };
+        assert!(stalls(1875, 10) > 20e-3);
+        assert!(stalls(11_250, 15) < 5e-3, "{}", stalls(11_250, 15));
+    }
+
+    #[test]
+    fn targets_bound_it() {
+        let jitter = seen(|i| (i % 100) as f64 * 1e-4);
+        let with = |latency_target, dry_target| {
+            jitter.worth(DepthPolicy::Auto {
+                latency_target,
+                dry_target,
+            })
+        };
+        assert!(with(Some(Duration::from_millis(3)), None) <= 3e-3);
+        let half = with(None, Some(0.5));
+        assert!((4.5e-3..5.5e-3).contains(&half), "{half}");
+        assert_eq!(jitter.worth(DepthPolicy::Fixed(4)), 0.0);
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let bad_before = seen(|i| if i < 3750 { 0.02 } else { 0.0 });
+        assert!(bad_before.worth(AUTO) > 0.01);
+        let long_before = seen_for(150_000, |i| if i < 3750 { 0.02 } else { 0.0 });
+        assert!(long_before.worth(AUTO) < 1e-3);
+    }
+
+    fn seen(lateness: impl Fn(u64) -> f64) -> Lateness {
+        seen_for(20_000, lateness)
+    }
+
+    fn seen_for(packets: u64, lateness: impl Fn(u64) -> f64) -> Lateness {
+        let mut seen = Lateness::new();
+        seen.restart(375.0);
+        (0..packets).for_each(|i| seen.note(lateness(i)));
+        seen
+    }
+}
