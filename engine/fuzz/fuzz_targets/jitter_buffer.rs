@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Origin};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -47,6 +47,7 @@ enum Step {
     /// As a backend does it each period.
     Period,
     Format {
+        rate: u32,
         period: u16,
         channels: u8,
     },
@@ -74,7 +75,10 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let config = BufferConfig {
         channels: Channels(input.int_in_range(0..=2)?),
         rate: SampleRate(*input.choose(&[48_000, 44_100, 192_000])?),
-        queue: *input.choose(queues)?,
+        depth: match *input.choose(queues)? {
+            0 => DepthPolicy::AUTO,
+            queue => DepthPolicy::Fixed(queue),
+        },
         block: Frames(*input.choose(blocks)?),
         conceal: *input.choose(&[Conceal::Fade, Conceal::Zero, Conceal::Wavetable])?,
     };
@@ -83,7 +87,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let mut number = 0_i64;
     let mut audio = vec![vec![0.0_f32; 8192]; 4];
     let period = Frames(*input.choose(&[1, 64, 64, 128, 1024])?);
-    let _ = buffer.set_format(period, Channels(2));
+    let _ = buffer.set_format(config.rate, period, Channels(2));
     while !input.is_empty() {
         match input.arbitrary()? {
             Step::Next {
@@ -101,14 +105,14 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 pull(&mut buffer, &mut audio, frames.into(), channels.into());
             }
             Step::Settle { ahead, block } => {
-                buffer.settle(Frames(ahead.into()), Frames(block.into()));
+                buffer.settle(now, Frames(ahead.into()), Frames(block.into()));
             }
             Step::Period => {
-                buffer.settle(Frames::ZERO, Frames(64));
+                buffer.settle(now, Frames::ZERO, Frames(64));
                 pull(&mut buffer, &mut audio, 64, config.channels.get());
             }
-            Step::Format { period, channels } => {
-                let _ = buffer.set_format(Frames(period.into()), Channels(channels));
+            Step::Format { rate, period, channels } => {
+                let _ = buffer.set_format(SampleRate(rate), Frames(period.into()), Channels(channels));
             }
             Step::Reset => buffer.reset(),
             Step::FadeOut => buffer.fade_out(),

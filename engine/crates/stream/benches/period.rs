@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use farsend_stream::{BufferConfig, Conceal, Gain, JitterBuffer, Meter, Origin};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, Gain, JitterBuffer, Meter, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 const BLOCK: usize = 128;
@@ -39,7 +39,7 @@ fn periods(c: &mut Criterion) {
                         black_box(buffer.insert(number, at, Origin::Direct, decode));
                     }
                     number += 1;
-                    buffer.settle(Frames::ZERO, Frames(BLOCK as u32));
+                    buffer.settle(at, Frames::ZERO, Frames(BLOCK as u32));
                     let _ = black_box(buffer.pull(&mut out));
                 });
             });
@@ -66,11 +66,13 @@ fn buffer(channels: u8, conceal: Conceal) -> JitterBuffer {
     let mut buffer = JitterBuffer::new(BufferConfig {
         channels,
         rate: RATE,
-        queue: 4,
+        depth: DepthPolicy::Fixed(4),
         block,
         conceal,
     });
-    buffer.set_format(block, channels).expect("128 frames fit");
+    buffer
+        .set_format(SampleRate::HZ_48000, block, channels)
+        .expect("128 frames fit");
     buffer
 }
 

@@ -93,6 +93,10 @@ impl Clock {
             (self.at, self.delay) = (0.0, 0.0);
             return;
         }
+        if self.age < 0.3 {
+            // In its first moments the line only knows the least delay.
+            self.delay += (delay - self.line(stream)).min(0.0);
+        }
         match &mut self.window {
             Some(least) if stream < least.ends => {
                 if delay < least.delay {
@@ -185,19 +189,35 @@ impl Clock {
         // At least a window's worth, also where packets are rare.
         let passed = passed.clamp(WINDOW / 2.0, 0.5);
         let far = 6.0 * self.noise + 50e-6;
-        self.late_for = if error > far { self.late_for + passed } else { 0.0 };
-        self.early_for = if error < -far { self.early_for + passed } else { 0.0 };
-        self.least_late = if error > far { self.least_late.min(error) } else { f64::MAX };
-        // In its first second the line only knows the least delay.
-        let young = self.age < 0.3 && error < 0.0;
-        let by = if self.late_for > LATE_FOR {
+        self.late_for = if error > far {
+            self.late_for + passed
+        } else {
+            0.0
+        };
+        self.early_for = if error < -far {
+            self.early_for + passed
+        } else {
+            0.0
+        };
+        self.least_late = if error > far {
+            self.least_late.min(error)
+        } else {
+            f64::MAX
+        };
+        // A peer's first packets may come in a bunch, before their time.
+        let patience = if self.age < YOUNG {
+            EARLY_FOR
+        } else {
+            LATE_FOR
+        };
+        let by = if self.late_for > patience {
             self.least_late
-        } else if self.early_for > EARLY_FOR || young {
+        } else if self.early_for > EARLY_FOR {
             error
         } else {
             return false;
         };
-        self.jumps += u64::from(!young);
+        self.jumps += 1;
         self.delay += by;
         (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
         true
@@ -224,6 +244,8 @@ const LONGEST: f64 = 30.0;
 /// Seconds for which all must come later, or earlier, than the line allows until it is moved there.
 const LATE_FOR: f64 = 1.5;
 const EARLY_FOR: f64 = 0.2;
+/// Until it has seen so many seconds the line is moved up as quickly as down.
+const YOUNG: f64 = 1.0;
 /// After so many seconds the slope outlives a restart.
 const SLOPE_KNOWN: f64 = 8.0;
 /// No clock is farther off than this.
@@ -242,7 +264,11 @@ mod tests {
         for ppm in [-300.0, -20.0, 0.0, 5.0, 300.0] {
             let clock = after(40.0, ppm, |i| {
                 let jitter = ((i * 7919) % 1000) as f64 * 2e-6;
-                let stall = if i % 1875 < 10 { (10 - i % 1875) as f64 * 0.00267 } else { 0.0 };
+                let stall = if i % 1875 < 10 {
+                    (10 - i % 1875) as f64 * 0.00267
+                } else {
+                    0.0
+                };
                 jitter + stall
             });
             let told = clock.drift() * 1e6;
@@ -262,15 +288,28 @@ mod tests {
     fn equal_clocks_stay_within_the_uncertainty() {
         for seconds in [2.0, 5.0, 10.0, 30.0, 100.0] {
             let clock = after(seconds, 0.0, |i| ((i * 7919) % 100) as f64 * 2e-6);
-            assert!(clock.drift().abs() < clock.uncertainty(), "{seconds} s: {}", clock.drift());
+            assert!(
+                clock.drift().abs() < clock.uncertainty(),
+                "{seconds} s: {}",
+                clock.drift()
+            );
         }
     }
 
     #[test]
     fn another_delay_for_good_is_followed_and_does_not_tilt_the_line() {
         let clock = after(40.0, 100.0, |i| if i > 7500 { 0.03 } else { 0.0 });
-        assert!((clock.drift() * 1e6 - 100.0).abs() < 3.0, "{}", clock.drift() * 1e6);
-        assert!(clock.lateness(15_000 * PERIOD, at(15_000, 100.0, 0.03)).abs() < 100e-6);
+        assert!(
+            (clock.drift() * 1e6 - 100.0).abs() < 3.0,
+            "{}",
+            clock.drift() * 1e6
+        );
+        assert!(
+            clock
+                .lateness(15_000 * PERIOD, at(15_000, 100.0, 0.03))
+                .abs()
+                < 100e-6
+        );
     }
 
     #[test]

@@ -1,22 +1,65 @@
 //! What the jitter buffer is told and what it tells.
 
+use std::time::Duration;
+
 use farsend_units::{Channels, Frames, SampleRate};
 
 use crate::conceal::Conceal;
 
 /// What a buffer is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BufferConfig {
     /// Local channels: what [`JitterBuffer::pull`] fills.
     pub channels: Channels,
-    /// The rate of both ends.
+    /// The rate of what is pulled.
     pub rate: SampleRate,
-    /// The queue length (JackTrip's `-q`) in packets of the peer, at least 1.
-    pub queue: u16,
+    /// How much delay is kept against lateness.
+    pub depth: DepthPolicy,
     /// The largest local block, up to 8192 frames.
     pub block: Frames,
     /// What is played instead of what is missing.
     pub conceal: Conceal,
+}
+
+/// How much delay is kept against packets that come late.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DepthPolicy {
+    /// A queue of so many packets of the peer (JackTrip's `-q`), at least 1.
+    Fixed(u16),
+    /// As much as the lateness that is seen makes worth its delay.
+    Auto {
+        /// No more than this against lateness, whatever comes of it.
+        latency_target: Option<Duration>,
+        /// As much as it takes for all but this share (0 to 1) of the packets to be in time.
+        dry_target: Option<f64>,
+    },
+}
+
+impl DepthPolicy {
+    /// The automatic one, without a target.
+    pub const AUTO: Self = Self::Auto {
+        latency_target: None,
+        dry_target: None,
+    };
+
+    /// The packets of a fixed queue; 1 for an automatic one.
+    pub fn queue(self) -> u16 {
+        match self {
+            Self::Fixed(queue) => queue.max(1),
+            Self::Auto { .. } => 1,
+        }
+    }
+}
+
+/// How late packets came, after the earliest ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Jitter {
+    /// Half of all packets came within this, ...
+    pub half: Duration,
+    /// ... 95 % within this, ...
+    pub most: Duration,
+    /// ... and 99.9 %.
+    pub nearly_all: Duration,
 }
 
 /// Why a peer's format cannot be played.
@@ -27,6 +70,12 @@ pub enum Unsupported {
     Period {
         /// What was asked for.
         period: Frames,
+    },
+    /// A rate that no sound card has.
+    #[error("a rate of {} Hz: 4000 to 384000 are possible", rate.0)]
+    Rate {
+        /// What was asked for.
+        rate: SampleRate,
     },
     /// The queue in packets of this period is longer than the buffer's memory.
     #[error("a queue of {queue} packets of {period} is more than the {room} that the buffer holds")]

@@ -61,15 +61,11 @@ pub(crate) enum Pace {
 /// Where a block is about to be played.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    /// When.
+    /// When, and how many frames of ours.
     pub(crate) now: MonoTime,
-    /// Our frames: played before it is, and in it.
-    pub(crate) ahead: i64,
     pub(crate) block: Frames,
-    /// The peer's frame that comes next to be heard, if the stream is anchored.
+    /// The peer's frame that comes next to be heard, once the stream is anchored.
     pub(crate) play: f64,
-    /// The end of the newest packet.
-    pub(crate) end: i64,
 }
 
 /// The decisions about one stream's depth.
@@ -99,7 +95,7 @@ pub(crate) struct Depth {
     /// The last smooth `spare`, while bent.
     smooth: f64,
     moving: bool,
-    calm_for: i64,
+    known_for: i64,
     since: Arrivals,
     /// A packet came too late to be heard.
     missed: bool,
@@ -146,7 +142,7 @@ impl Depth {
             even_for: 0,
             smooth: 0.0,
             moving: false,
-            calm_for: 0,
+            known_for: 0,
             since: Arrivals::default(),
             missed: false,
             strikes: 0,
@@ -199,15 +195,26 @@ impl Depth {
             if self.state == State::Empty {
                 self.start_anew();
             }
+            let jumps = self.peer.jumps();
             self.peer.observe(end, at);
+            if jumps != self.peer.jumps() {
+                // What was late by the old line tells nothing of the new one.
+                self.lateness.restart(self.theirs / self.period as f64);
+                self.spare = Spare::default();
+            }
             self.quiet = 0;
             self.since.came += 1;
             self.since.late += u32::from(late_by > 0);
         }
-        if self.state == State::Steady || self.calm_for > 0 {
+        if self.state == State::Steady {
             self.lateness.note(self.peer.lateness(end, at));
         }
         self.missed |= late_by > 0;
+    }
+
+    /// So many of our frames were played unseen.
+    pub(crate) fn pass(&mut self, frames: Frames) {
+        self.played = self.played.wrapping_add(i64::from(frames.0));
     }
 
     /// A block is about to be played. Bounded, whatever the numbers are.
@@ -229,13 +236,15 @@ impl Depth {
             State::Steady => {}
         }
         self.quiet += block;
-        self.calm_for += block;
+        self.known_for += block;
         if self.quiet as f64 > (self.ours / 2.0).max(3.0 * self.period_in_ours()) {
             self.forget();
             return Step::Lose;
         }
         self.count_strikes();
         if self.strikes >= STRIKES {
+            // The path is another one: what was known of it tells nothing any more.
+            self.peer.restart();
             return self.anchor();
         }
         self.renew_reserve();
@@ -248,7 +257,7 @@ impl Depth {
             // What was just enough is too little now.
             return self.jump(-self.in_theirs(grown));
         }
-        let step = self.judge(&place);
+        let step = self.judge();
         self.missed = false;
         step
     }
@@ -260,8 +269,20 @@ impl Depth {
         }
         let ratio = self.theirs / self.ours * self.drift_ratio();
         let wanted = self.smooth / (self.theirs * FOLLOW_S);
-        let correction = if self.state == State::Steady { wanted.clamp(-SLOWER, FASTER) } else { 0.0 };
+        let most = self.most_change(self.smooth);
+        let correction = if self.state == State::Steady {
+            wanted.clamp(-most, most)
+        } else {
+            0.0
+        };
         Pace::Step(ratio * (1.0 + correction))
+    }
+
+    /// How much faster or slower a stream that has so many frames to catch up with (less than 0: to wait for) may be
+    /// played: as little as brings it there in some seconds.
+    pub(crate) fn most_change(&self, frames: f64) -> f64 {
+        let least = if frames > 0.0 { FASTER } else { SLOWER };
+        (frames.abs() / (self.theirs * CATCH_UP_S)).clamp(least, MOST_CHANGE)
     }
 
     /// The move that was asked for is done.
@@ -274,12 +295,7 @@ impl Depth {
     pub(crate) fn target(&self) -> i64 {
         let reserve = match self.policy {
             DepthPolicy::Fixed(queue) => (i64::from(queue.max(1)) - 1) * self.period,
-            DepthPolicy::Auto { .. } if self.bent => (self.reserve * self.theirs) as i64,
-            // A reserve costs whole packets where packets and blocks keep step.
-            DepthPolicy::Auto { .. } => {
-                let spared = self.spare.common(self.period, self.block_in_theirs());
-                (self.reserve * self.theirs / spared as f64).floor() as i64 * spared
-            }
+            DepthPolicy::Auto { .. } => (self.reserve * self.theirs) as i64,
         };
         (reserve + self.gapless()).min(self.limit)
     }
@@ -305,12 +321,27 @@ impl Depth {
         if self.bent {
             self.period + block + self.lookahead
         } else {
-            self.period + block - gcd(self.period, block)
+            let common = if self.blocks.vary() {
+                1
+            } else {
+                gcd(self.period, block)
+            };
+            self.period + block - common
         }
     }
 
     fn block_in_theirs(&self) -> i64 {
         self.in_theirs(self.blocks.largest())
+    }
+
+    /// Whether packets and blocks meet in few ways, each of which is seen soon: then the depth can rely on those.
+    fn keeps_step(&self) -> bool {
+        !self.blocks.vary() && self.cycle() <= MOST_CYCLE
+    }
+
+    /// Blocks until packets and blocks meet again as before.
+    fn cycle(&self) -> i64 {
+        self.period / gcd(self.period, self.block_in_theirs())
     }
 
     fn in_theirs(&self, frames: i64) -> i64 {
@@ -335,17 +366,25 @@ impl Depth {
         };
         self.begin();
         self.take_reserve();
-        Step::Anchor(self.target())
+        // The first packets of a peer often come in a bunch.
+        let target = match self.policy {
+            DepthPolicy::Fixed(_) => self.target(),
+            DepthPolicy::Auto { .. } => self.target().max(self.gapless() + self.period),
+        };
+        Step::Anchor(target.min(self.limit))
     }
 
     fn jump(&mut self, frames: i64) -> Step {
         let frames = frames.max(-self.limit);
+        if frames == 0 {
+            return Step::Stay;
+        }
         self.begin();
         if frames > 0 {
             // What is passed over comes late, through no fault of the path.
             self.strikes = -i32::try_from(frames / self.block_in_theirs().max(1) + 1).unwrap_or(0);
         }
-        if frames == 0 { Step::Stay } else { Step::Jump(frames) }
+        Step::Jump(frames)
     }
 
     fn start_move(&mut self, frames: i64) -> Step {
@@ -389,14 +428,22 @@ impl Depth {
             DepthPolicy::Auto { latency_target, .. } => {
                 let seen = self.lateness.worth(self.policy);
                 // Of a path that is new little is known.
-                let least = if self.calm_for < (self.ours * NEW_S) as i64 { LEAST_NEW } else { LEAST };
+                let least = if self.known_for < (self.ours * NEW_S) as i64 {
+                    LEAST_NEW
+                } else {
+                    LEAST
+                };
                 let most = latency_target.map_or(f64::MAX, |most| most.as_secs_f64());
                 (seen + least).min(most)
             }
         };
         // Slowly down: what was needed a moment ago may be needed again.
         let slower = self.reserve - SHRINK;
-        let next = if self.state == State::Steady { wanted.max(slower) } else { wanted };
+        let next = if self.state == State::Steady {
+            wanted.max(slower)
+        } else {
+            wanted
+        };
         if (next - self.reserve).abs() > 1e-9 {
             self.reserve = next;
             self.spare = Spare::default();
@@ -413,7 +460,11 @@ impl Depth {
         let drift = (self.drift_ratio() - 1.0).abs();
         let unsure = self.drift_uncertainty();
         if self.bent {
-            self.even_for = if drift < unsure.min(1.5e-6) { self.even_for + block } else { 0 };
+            self.even_for = if drift < unsure.min(1.5e-6) {
+                self.even_for + block
+            } else {
+                0
+            };
             if self.even_for as f64 > self.ours * EVEN_S {
                 self.bent = false;
                 self.even_for = 0;
@@ -428,7 +479,6 @@ impl Depth {
     /// Notes how much this block has to spare; false while the clocks do not tell.
     fn look(&mut self, at: i64, place: &Place) -> bool {
         let epoch = place.now;
-        // What is ahead is played first: `play` is then, by our clock.
         let begins = self.local.time_of(at as f64, epoch);
         let there = |late: f64| self.peer.frames_at(begins? - late, epoch);
         let (Some(keep), Some(less)) = (
@@ -437,16 +487,22 @@ impl Depth {
         ) else {
             return false;
         };
-        let play = place.play - place.ahead as f64 * self.theirs / self.ours;
+        let play = place.play;
         let block = self.block_in_theirs() as f64;
         self.smooth = keep - self.period as f64 - play - block - self.lookahead as f64;
-        let whole = |frames: f64| ((frames + 1e-3) / self.period as f64).floor() * self.period as f64;
+        let worst = !self.keeps_step();
+        let whole = |frames: f64| {
+            if worst {
+                return frames - (self.period - 1) as f64;
+            }
+            ((frames + 1e-3) / self.period as f64).floor() * self.period as f64
+        };
         let spare = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
         self.spare.note(spare, i64::from(place.block.0));
         true
     }
 
-    fn judge(&mut self, place: &Place) -> Step {
+    fn judge(&mut self) -> Step {
         if self.moving {
             return Step::Stay;
         }
@@ -454,26 +510,27 @@ impl Depth {
             return self.judge_bent();
         }
         // At least one whole period of the peer, in whichever phase.
-        let cycle = self.period / gcd(self.period, self.block_in_theirs());
         if self.missed && self.state == State::Steady && self.spare.keep() < 0 {
             return self.jump(self.spare.keep());
         }
-        if self.spare.blocks() < 8.max(cycle.min(MOST_CYCLE)) {
+        let enough = if self.keeps_step() {
+            self.cycle().max(8)
+        } else {
+            8
+        };
+        if self.spare.blocks() < enough {
             return Step::Stay;
         }
         let (keep, less) = (self.spare.keep(), self.spare.less());
         if self.state != State::Steady {
-            return match (keep, less) {
-                (..0, _) => self.jump(keep),
-                (_, 1..) => self.jump(less),
-                _ => Step::Stay,
-            };
+            let exact = matches!(self.policy, DepthPolicy::Fixed(_));
+            let by = if keep < 0 || exact { keep } else { less.max(0) };
+            return self.jump(by);
         }
         if (self.spare.frames() as f64) < self.ours / 2.0 {
             return Step::Stay;
         }
         if keep < 0 {
-            self.calm_for = self.calm_for.min((self.ours * NEW_S) as i64);
             return self.start_move(keep);
         }
         if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
@@ -482,7 +539,9 @@ impl Depth {
         if less > self.period / 8 && self.spare.frames() as f64 > self.ours * CALM_S {
             return self.start_move(less);
         }
-        let _ = place;
+        if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
+            self.spare = Spare::default();
+        }
         Step::Stay
     }
 
@@ -491,11 +550,16 @@ impl Depth {
         let spare = self.smooth;
         let jump = if self.state == State::Steady {
             // A gap was heard, or it would take for ever.
-            self.missed && spare < -far / 4.0 || spare.abs() > (FAR_TOO_DEEP_S * self.theirs).max(2.0 * far)
+            self.missed && spare < -far / 4.0
+                || spare.abs() > (FAR_TOO_DEEP_S * self.theirs).max(2.0 * far)
         } else {
-            self.calm_for as f64 > self.ours * 0.1 && spare.abs() > far / 8.0
+            self.spare.blocks() >= 8 && spare.abs() > far / 8.0
         };
-        if jump { self.jump(spare as i64) } else { Step::Stay }
+        if jump {
+            self.jump(spare as i64)
+        } else {
+            Step::Stay
+        }
     }
 }
 
@@ -520,11 +584,13 @@ const EVEN_S: f64 = 20.0;
 /// and slower than it should the stream may be played for that.
 const FOLLOW_S: f64 = 1.5;
 pub(crate) const FASTER: f64 = 0.002;
-pub(crate) const SLOWER: f64 = 0.004;
+const SLOWER: f64 = 0.004;
+const MOST_CHANGE: f64 = 0.006;
+const CATCH_UP_S: f64 = 4.0;
 /// Seconds of depth too many that are not waited for to pass.
 const FAR_TOO_DEEP_S: f64 = 0.1;
 /// Blocks that are looked at, at most, to see how packets and blocks move past each other.
-const MOST_CYCLE: i64 = 256;
+const MOST_CYCLE: i64 = 48;
 
 /// The greatest common divisor of two positive numbers. At most 20 rounds for numbers up to 8192.
 pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {

@@ -5,22 +5,28 @@
 //!   insert ──▶ number ────┼ Depth: anchor, skip, go back (asked by settle)
 //!                         └ Slots: the packets, by number
 //!                                 │ next, hold
-//!   pull   ◀───────────────── Weaver: plays them, invents what is missing, never clicks
+//!                              Weaver: plays them, invents what is missing, never clicks
+//!                                 │ the peer's frames, in order
+//!   pull   ◀───────────────── Resampler: as they are, or at the rate of our clock
 //! ```
 //!
-//! The time line: packet `n` of `period` frames covers the frames from `n * period` on. `next` is
-//! the next frame to be pulled, after `hold` frames of silence (or of what is invented) that raise
-//! the depth. A packet that is missing at its turn is concealed and the time line goes on: the
-//! delay stays as it is.
+//! The time line: packet `n` of `period` frames covers the frames from `n * period` on, at the peer's rate.
+//! `next` is the next frame to be taken, after `hold` frames of silence (or of what is invented) that
+//! raise the depth. A packet that is missing at its turn is concealed and the time line goes on: the delay stays as
+//! it is. The resampler holds what was taken and not played yet: nothing while it plays straight.
 
-use farsend_units::{Channels, Frames, MonoTime};
+use arrayvec::ArrayVec;
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+
+use std::time::Duration;
 
 use crate::conceal::{Conceal, Due, Span, Weaver};
 use crate::contract::{
-    BufferConfig, BufferCounts, Inserted, LONGEST_PERIOD, Origin, Pulled, Unsupported,
+    BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, LONGEST_PERIOD, Origin, Pulled,
+    Unsupported,
 };
-use crate::depth::{Depth, Step};
-use crate::drift::Drift;
+use crate::depth::{Depth, FASTER, Pace, Place, Step};
+use crate::resample::Resampler;
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
 
@@ -35,11 +41,16 @@ pub struct JitterBuffer {
     config: BufferConfig,
     /// The peer's frames a packet; 0 without a format.
     period: i64,
+    /// The peer's rate.
+    rate: SampleRate,
     slots: Slots,
     tally: Tally,
     depth: Depth,
     weaver: Weaver,
-    drift: Drift,
+    resampler: Resampler,
+    /// The step of the last block, while it is bent.
+    step: f64,
+    change: Change,
     /// The number on the wire that is number 0 here; none before the first packet.
     base: Option<i64>,
     /// `next` and `hold` mean something.
@@ -57,27 +68,29 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer without a format. Allocates all that it will ever need: for `queue` 4 and 2
-    /// channels less than a megabyte.
+    /// An empty buffer without a format. Allocates all that it will ever need: for 2 channels some megabytes.
     pub fn new(config: BufferConfig) -> Self {
         let config = BufferConfig {
-            queue: config.queue.max(1),
             block: Frames(config.block.0.clamp(1, LONGEST_BLOCK)),
             ..config
         };
-        let longest = wanted(&config, LONGEST_PERIOD);
+        let highest = SampleRate(config.rate.0.max(192_000));
+        let longest = wanted(&config, LONGEST_PERIOD, highest);
         // A queue of many packets is one of short packets: no memory for what nobody could bear.
-        let frames = longest.min(wanted(&config, 1024).max(MEMORY_FRAMES));
+        let frames = longest.min(wanted(&config, 1024, highest).max(MEMORY_FRAMES));
         let frames = frames.min(MEMORY_SAMPLES / config.channels.get().max(1));
-        let slots = wanted(&config, 1).min(frames);
+        let slots = wanted(&config, 1, highest).min(frames);
         let mut buffer = Self {
             config,
             period: 0,
+            rate: config.rate,
             slots: Slots::new(frames, config.channels.get(), slots),
             tally: Tally::new(slots.max(1024)),
-            depth: Depth::new(config.queue, config.rate),
+            depth: Depth::new(config.depth, config.rate),
             weaver: Weaver::new(config.conceal, config.channels, config.rate),
-            drift: Drift::new(config.rate),
+            resampler: Resampler::new(config.channels.get(), config.rate, config.rate, CHUNK),
+            step: 1.0,
+            change: Change::None,
             base: None,
             anchored: false,
             next: 0,
@@ -94,14 +107,15 @@ impl JitterBuffer {
         buffer
     }
 
-    /// Takes packets of `period` frames and `peer_channels` from now on and forgets those before,
+    /// Takes packets of `period` frames at `rate` and `peer_channels` from now on and forgets those before,
     /// fading out what sounds. Channels beyond the local ones are dropped, local ones beyond the
-    /// peer's are silent.
+    /// peer's are silent. Another rate than the one before costs some milliseconds.
     ///
     /// # Errors
     /// Then there is no format: packets are dropped until another is set.
     pub fn set_format(
         &mut self,
+        rate: SampleRate,
         period: Frames,
         peer_channels: Channels,
     ) -> Result<(), Unsupported> {
@@ -111,24 +125,35 @@ impl JitterBuffer {
         if !(1..=LONGEST_PERIOD).contains(&period.0) {
             return Err(Unsupported::Period { period });
         }
+        if !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate.0) {
+            return Err(Unsupported::Rate { rate });
+        }
         let channels = peer_channels.min(self.config.channels).get();
-        let count =
-            self.slots
-                .set_format(period, channels, wanted(&self.config, period.0)) as i64;
+        let block = in_theirs(self.config.block.get(), self.config.rate, rate);
+        let wanted = wanted(&self.config, period.0, rate);
+        let count = self.slots.set_format(period, channels, wanted) as i64;
         let length = i64::from(period.0);
         // One slot is being played, another filled.
         let room = (count - 2) * length;
-        if room < (i64::from(self.config.queue) + 1) * length + i64::from(self.config.block.0) {
+        let queue = self.config.depth.queue();
+        if room < (i64::from(queue) + 1) * length + block as i64 {
             let room = Frames(room.max(0) as u32);
             return Err(Unsupported::TooDeep {
-                queue: self.config.queue,
+                queue,
                 period,
                 room,
             });
         }
+        if rate != self.rate {
+            self.resampler.reset();
+            self.resampler.set_rates(rate, self.config.rate);
+            self.rate = rate;
+        }
+        self.step = self.resampler.nominal_step();
         self.period = length;
-        self.depth.set_period(period, room);
-        self.weaver.set_format(self.config.rate, period, channels);
+        self.depth
+            .set_format(rate, period, room, self.resampler.lookahead());
+        self.weaver.set_format(rate, period, channels);
         Ok(())
     }
 
@@ -158,10 +183,8 @@ impl JitterBuffer {
         }
         // Late ones too: a stream that is anchored anew begins with them.
         self.slots.put(n, decode);
-        if origin.is_direct() {
-            self.depth.arrived(late_by);
-            self.drift.observe(number, Frames(self.period as u32), at);
-        }
+        let end = (n + 1).saturating_mul(self.period);
+        self.depth.arrived(end, at, late_by, origin.is_direct());
         self.judge();
         match outcome {
             Some(outcome) => outcome,
@@ -182,23 +205,33 @@ impl JitterBuffer {
 
     /// Sees to the depth; to be called once for each local block, right before it is played.
     ///
-    /// `ahead`: frames pulled but not played yet (0 if each block is pulled when it is played);
-    /// `block`: how many frames are about to be played.
-    pub fn settle(&mut self, ahead: Frames, block: Frames) {
+    /// `now`: when, on the clock of the packets' arrival; `ahead`: frames pulled but not played yet (0 if each
+    /// block is pulled when it is played); `block`: how many frames are about to be played.
+    pub fn settle(&mut self, now: MonoTime, ahead: Frames, block: Frames) {
         if self.period == 0 {
             return;
         }
-        let ahead = i64::from(ahead.0);
-        let end = self.end();
-        let depth = end - self.next + self.hold + ahead;
-        match self.depth.settle(depth, block) {
+        let behind = self.resampler.lag()
+            + f64::from(ahead.0) * f64::from(self.rate.0) / f64::from(self.config.rate.0);
+        let step = self.depth.settle(Place {
+            now,
+            play: (self.next - self.hold) as f64 - behind,
+            block,
+        });
+        match step {
             Step::Stay => {}
-            Step::Anchor(target) => self.anchor(end - target + ahead),
-            Step::Skip(frames) => self.skip(frames),
-            Step::Back(frames) => self.back(frames),
+            Step::Anchor(target) => self.anchor(self.end() - target + behind.round() as i64),
+            Step::Jump(frames) if frames > 0 => self.skip(frames),
+            Step::Jump(frames) => self.back(-frames),
+            Step::Move(frames) => self.change = Change::Moving { left: frames },
             Step::Lose => self.lose(),
         }
         self.judge();
+    }
+
+    /// Blocks of so many frames in all were played without a [`settle`](Self::settle): the caller was late.
+    pub fn pass(&mut self, frames: Frames) {
+        self.depth.pass(frames);
     }
 
     /// Frames that [`pull`](Self::pull) can hand out now without inventing any, the silence before
@@ -207,8 +240,22 @@ impl JitterBuffer {
         if !self.anchored {
             return Frames::ZERO;
         }
-        let frames = self.hold + self.slots.available(self.next, i64::from(LONGEST_BLOCK));
-        Frames(frames.clamp(0, i64::from(u32::MAX)) as u32)
+        let there = self.hold
+            + self
+                .slots
+                .available(self.next, i64::from(LONGEST_BLOCK) * 8);
+        let there = there as f64 + self.resampler.lag();
+        let frames = if self.is_straight() {
+            there
+        } else {
+            let step = match self.depth.pace() {
+                Pace::Step(step) => step,
+                Pace::Even => 1.0 + FASTER,
+            };
+            // What is asked for in all is never more than this: see `Resampler::wants`.
+            (there - self.resampler.lookahead() as f64 - 2.0) / step.max(self.step) - 1.0
+        };
+        Frames(frames.clamp(0.0, f64::from(LONGEST_BLOCK)) as u32)
     }
 
     /// Fills `out`, planar, one slice a channel, all as long as the first, with the next frames.
@@ -222,43 +269,24 @@ impl JitterBuffer {
                 rest.fill(0.0);
             }
         }
-        let (mut at, mut fresh, mut missing) = (0, 0, 0);
+        let mut taken = Taken::default();
+        let mut at = 0;
         while at < frames {
-            let left = frames - at;
-            let offset = self.next.rem_euclid(self.period.max(1)) as usize;
-            let n = self.next.div_euclid(self.period.max(1));
-            let mut span = Span { at, frames: left };
-            let due = |after| {
-                Some(Due {
-                    after,
-                    position: self.next,
-                })
-            };
-            if !self.anchored {
-                self.weaver.invent(&self.slots, None, out, span);
-            } else if self.hold > 0 {
-                span.frames = left.min(self.hold.min(i64::from(LONGEST_BLOCK)) as usize);
-                self.weaver.invent(&self.slots, due(self.hold), out, span);
-                self.hold -= span.frames as i64;
-            } else {
-                span.frames = left.min(self.period as usize - offset);
-                if self.slots.has(n) {
-                    self.weaver.play(&self.slots, n, offset, out, span);
-                    fresh += span.frames;
-                } else {
-                    self.weaver.invent(&self.slots, due(0), out, span);
-                    missing += span.frames;
-                }
-                self.next += span.frames as i64;
-            }
-            at += span.frames;
+            let part = (frames - at).min(CHUNK);
+            let mut chunk: ArrayVec<&mut [f32], MOST_CHANNELS> = out
+                .iter_mut()
+                .take(MOST_CHANNELS)
+                .map(|channel| channel.get_mut(at..at + part).unwrap_or_default())
+                .collect();
+            self.play(&mut chunk, part, &mut taken);
+            at += part;
         }
         self.judge();
-        self.concealed += missing as u64;
-        if missing > 0 {
+        self.concealed += taken.missing as u64;
+        if taken.missing > 0 {
             self.dry += 1;
             Pulled::Concealed
-        } else if fresh > 0 {
+        } else if taken.fresh > 0 {
             Pulled::Fresh
         } else {
             Pulled::Idle
@@ -269,6 +297,7 @@ impl JitterBuffer {
     pub fn reset(&mut self) {
         self.forget();
         self.weaver.hush();
+        self.resampler.reset();
     }
 
     /// Forgets the stream and fades out what sounds: the peer has left. The format stays.
@@ -298,7 +327,7 @@ impl JitterBuffer {
     /// buffer makes.
     pub fn queued(&self) -> Frames {
         let frames = if self.anchored {
-            self.end() - self.next + self.hold
+            self.end() - self.next + self.hold + self.resampler.lag() as i64
         } else {
             0
         };
@@ -312,12 +341,199 @@ impl JitterBuffer {
 
     /// How much faster than ours the peer's clock is, in ppm; none until some seconds were seen.
     pub fn drift(&self) -> Option<f64> {
-        self.drift.ppm()
+        Some(self.depth.drift()? * 1e6)
+    }
+
+    /// How late the packets of the last half minute came, after the earliest ones.
+    pub fn jitter(&self) -> Jitter {
+        let [half, most, nearly_all] = self.depth.lateness().map(Duration::from_secs_f64);
+        Jitter {
+            half,
+            most,
+            nearly_all,
+        }
+    }
+
+    /// How late packets may be without being missed, as the depth is meant to be.
+    pub fn reserve(&self) -> Duration {
+        Duration::from_secs_f64(self.depth.reserve().max(0.0))
     }
 
     /// What it was made for.
     pub fn config(&self) -> BufferConfig {
         self.config
+    }
+
+    /// Plays the next `frames` of ours into `out`, at the pace that the depth asks for.
+    fn play(&mut self, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        match (self.depth.pace(), self.change) {
+            (_, Change::Moving { left }) => self.play_moving(left, out, frames, taken),
+            (Pace::Step(step), _) => {
+                if self.change == Change::None {
+                    self.bend_from_straight(frames, step);
+                }
+                if self.change == Change::Entering && self.resampler.is_splicing() {
+                    return self.play_straight(out, frames, taken);
+                }
+                self.change = Change::Bent;
+                let from = std::mem::replace(&mut self.step, step);
+                let wants = self.resampler.wants(frames, from, step);
+                self.take(wants, taken);
+                _ = self.resampler.bend(from, step, out);
+            }
+            (Pace::Even, Change::Bent) => self.play_to_a_frame(out, frames, taken),
+            (Pace::Even, _) => {
+                self.change = Change::None;
+                self.play_straight(out, frames, taken);
+            }
+        }
+    }
+
+    fn play_straight(&mut self, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        self.step = 1.0;
+        let wants = self.resampler.wants_straight(frames);
+        self.take(wants, taken);
+        _ = self.resampler.straight(out);
+    }
+
+    /// Gets hold of the frames that lie between the play position and what a kernel needs: from the
+    /// queue where they are spare, else by going back.
+    fn bend_from_straight(&mut self, frames: usize, step: f64) {
+        self.change = Change::Entering;
+        let lookahead = self.resampler.lookahead() as i64;
+        if self.rate != self.config.rate {
+            return;
+        }
+        let lacking = lookahead - self.resampler.lag() as i64;
+        let there = self.hold + self.slots.available(self.next, i64::from(LONGEST_BLOCK));
+        if lacking > 0 && (there as f64) < frames as f64 * step + lacking as f64 + 1.0 {
+            _ = self.resampler.splice(-lacking);
+        }
+    }
+
+    /// The way back from other rates: on to the next whole frame, unnoticed.
+    fn play_to_a_frame(&mut self, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        let fraction = self.resampler.fraction();
+        if fraction == 0.0 {
+            self.change = Change::None;
+            return self.play_straight(out, frames, taken);
+        }
+        let left = if fraction > 0.5 {
+            1.0 - fraction
+        } else {
+            -fraction
+        };
+        let most = frames as f64 * FASTER;
+        let advance = frames as f64 + left.clamp(-most, most);
+        self.bend_by(advance, out, frames, taken);
+    }
+
+    /// A part of a move of the play position, `left` frames of which are still to be made.
+    fn play_moving(&mut self, left: i64, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        let lookahead = self.resampler.lookahead() as i64;
+        let lag = self.resampler.lag() as i64;
+        if self.resampler.is_splicing() {
+            return self.play_straight(out, frames, taken);
+        }
+        let straight = self.resampler.fraction() == 0.0;
+        if straight && (0..=lookahead).contains(&left) {
+            // The last bit of a way forward, or all of it.
+            self.take((left - lag).max(0) as usize, taken);
+            self.skipped += self.resampler.splice(left).unsigned_abs();
+            self.end_move();
+            return self.play_straight(out, frames, taken);
+        }
+        if straight && left < 0 && lag < lookahead {
+            let by = left.max(lag - lookahead);
+            let made = self.resampler.splice(by);
+            self.change = Change::Moving { left: left - made };
+            if left == made || made == 0 {
+                self.end_move();
+            }
+            return self.play_straight(out, frames, taken);
+        }
+        // Where the fraction stands is a part of what is left.
+        let fraction = self.resampler.fraction();
+        let goal = left - if left > 0 { lookahead } else { 0 };
+        let goal = goal as f64 - fraction;
+        let most = frames as f64 * self.depth.most_change(goal);
+        let by = goal.clamp(-most, most);
+        let before = frames as f64 + fraction;
+        self.bend_by(frames as f64 + by, out, frames, taken);
+        // Whole frames gained so far.
+        let gained = (before + by - self.resampler.fraction()).round() as i64 - frames as i64;
+        let left = left - gained;
+        self.change = Change::Moving { left };
+        if self.resampler.fraction() == 0.0 && left == 0 {
+            self.end_move();
+        }
+    }
+
+    fn end_move(&mut self) {
+        self.change = Change::None;
+        self.depth.moved();
+    }
+
+    fn bend_by(&mut self, advance: f64, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        let step = advance / frames.max(1) as f64;
+        let wants = self.resampler.wants(frames, step, step);
+        self.take(wants, taken);
+        self.step = step;
+        _ = self.resampler.bend_to(advance, out);
+    }
+
+    /// Whether what is taken is played as it is.
+    fn is_straight(&self) -> bool {
+        self.change == Change::None && self.depth.pace() == Pace::Even
+    }
+
+    /// Takes the next `frames` of the peer's into the resampler.
+    fn take(&mut self, frames: usize, taken: &mut Taken) {
+        let Self {
+            resampler,
+            weaver,
+            slots,
+            next,
+            hold,
+            anchored,
+            period,
+            ..
+        } = self;
+        let period = (*period).max(1);
+        _ = resampler.push(frames, |out| {
+            let frames = out.first().map_or(0, |channel| channel.len());
+            let mut at = 0;
+            while at < frames {
+                let left = frames - at;
+                let offset = next.rem_euclid(period) as usize;
+                let n = next.div_euclid(period);
+                let mut span = Span { at, frames: left };
+                let due = |after| {
+                    Some(Due {
+                        after,
+                        position: *next,
+                    })
+                };
+                if !*anchored {
+                    weaver.invent(slots, None, out, span);
+                } else if *hold > 0 {
+                    span.frames = left.min((*hold).min(i64::from(LONGEST_BLOCK)) as usize);
+                    weaver.invent(slots, due(*hold), out, span);
+                    *hold -= span.frames as i64;
+                } else {
+                    span.frames = left.min(period as usize - offset);
+                    if slots.has(n) {
+                        weaver.play(slots, n, offset, out, span);
+                        taken.fresh += span.frames;
+                    } else {
+                        weaver.invent(slots, due(0), out, span);
+                        taken.missing += span.frames;
+                    }
+                    *next += span.frames as i64;
+                }
+                at += span.frames;
+            }
+        });
     }
 
     /// The number of a packet on the time line of the stream, and what is to be said of it if the
@@ -329,7 +545,7 @@ impl JitterBuffer {
         };
         let newest = self.tally.newest();
         // As far as ten seconds and a thousand packets ahead it is a gap, else other numbers.
-        let gap = i64::from(self.config.rate.0) * 10 / self.period + 1000;
+        let gap = i64::from(self.rate.0) * 10 / self.period + 1000;
         let n = number
             .checked_sub(base)
             .filter(|n| n.saturating_sub(newest) <= gap && n.unsigned_abs() < FARTHEST);
@@ -370,10 +586,10 @@ impl JitterBuffer {
         self.slots.clear();
         self.tally.start(0);
         self.depth.forget();
-        self.drift.restart();
         self.base = None;
         self.anchored = false;
         self.hold = 0;
+        self.change = Change::None;
         self.far_behind = 0;
     }
 
@@ -420,8 +636,8 @@ impl JitterBuffer {
     fn lose(&mut self) {
         self.anchored = false;
         self.hold = 0;
+        self.change = Change::None;
         self.reanchored += 1;
-        self.drift.restart();
         if self.config.conceal != Conceal::Wavetable {
             self.weaver.rest();
         }
@@ -436,13 +652,50 @@ impl JitterBuffer {
     }
 }
 
-/// The frames that a buffer for packets of `period` should hold: what is wanted, and what may come
-/// early, as after a stall, or be waited for.
-fn wanted(config: &BufferConfig, period: u32) -> usize {
-    let packets = usize::from(config.queue) + 1 + 4;
-    packets * period as usize + 3 * config.block.get() + config.rate.0 as usize / 10
+/// What a pull has taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    fresh: usize,
+    missing: usize,
 }
 
+/// How the play position is being moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Not at all: straight.
+    None,
+    /// From straight to other rates, once the kernel has what it needs.
+    Entering,
+    /// Rates are converted.
+    Bent,
+    /// So many frames are left of a move: forward, or (less than 0) back.
+    Moving { left: i64 },
+}
+
+/// The frames that a buffer for packets of `period` frames at `rate` should hold: what is wanted, and what may
+/// come early, as after a stall, or be waited for.
+fn wanted(config: &BufferConfig, period: u32, rate: SampleRate) -> usize {
+    let packets = usize::from(config.depth.queue()) + 1 + 4;
+    let waits = match config.depth {
+        DepthPolicy::Fixed(_) => 10,
+        DepthPolicy::Auto { .. } => 3,
+    };
+    packets * period as usize
+        + 3 * in_theirs(config.block.get(), config.rate, rate)
+        + rate.0 as usize / waits
+}
+
+fn in_theirs(frames: usize, ours: SampleRate, theirs: SampleRate) -> usize {
+    (frames as f64 * f64::from(theirs.0) / f64::from(ours.0.max(1))).ceil() as usize
+}
+
+/// Local frames that are played at a time.
+const CHUNK: usize = 256;
+/// As many channels as there can be.
+const MOST_CHANNELS: usize = 255;
+/// Rates that are taken.
+const LOWEST_RATE: u32 = 4_000;
+const HIGHEST_RATE: u32 = 384_000;
 /// The largest number of frames that a host or a server asks for at once.
 const LONGEST_BLOCK: u32 = 8192;
 /// As much memory a channel as anyone gets for long packets: 1 MiB.

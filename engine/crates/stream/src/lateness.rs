@@ -84,7 +84,11 @@ impl Lateness {
             }
             beyond += weight;
         }
-        if f64::from(beyond / total) <= cost { 0.0 } else { best }
+        if f64::from(beyond / total) <= cost {
+            0.0
+        } else {
+            best
+        }
     }
 }
 
@@ -137,7 +141,9 @@ mod tests {
 
     #[test]
     fn every_lateness_is_within_its_bin() {
-        for ms in [0.0, 0.01, 0.0625, 1.0, 1.99, 2.0, 15.9, 16.0, 79.0, 80.1, 400.0] {
+        for ms in [
+            0.0, 0.01, 0.0625, 1.0, 1.99, 2.0, 15.9, 16.0, 79.0, 80.1, 400.0,
+        ] {
             let bin = bin_of(ms * 1e-3);
             assert!(upper_edge(bin) > ms * 1e-3, "{ms}");
             assert!(bin == 0 || upper_edge(bin - 1) <= ms * 1e-3 + 1e-12, "{ms}");

@@ -8,9 +8,9 @@ mod clock;
 mod conceal;
 mod contract;
 mod depth;
-mod drift;
 mod gain;
 mod jitter;
+mod lateness;
 mod meter;
 mod observed;
 mod resample;
@@ -19,8 +19,9 @@ mod tally;
 
 pub use clock::Clock;
 pub use conceal::Conceal;
-pub use contract::{BufferConfig, BufferCounts, Inserted, Origin, Pulled, Unsupported};
-pub use drift::Drift;
+pub use contract::{
+    BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, Origin, Pulled, Unsupported,
+};
 pub use gain::Gain;
 pub use jitter::JitterBuffer;
 pub use meter::Meter;

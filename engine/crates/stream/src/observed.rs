@@ -46,26 +46,40 @@ impl Spare {
     }
 }
 
-/// The blocks of this second and the one before.
+/// The blocks of this second and the one before: the smallest and the largest.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Blocks {
-    before: i64,
-    now: i64,
+    before: Sizes,
+    now: Sizes,
     frames: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sizes(i64, i64);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self(i64::MAX, 1)
+    }
 }
 
 impl Blocks {
     /// A block of `block` frames is played.
     pub(crate) fn note(&mut self, block: i64, rate: i64) {
-        self.now = self.now.max(block);
+        self.now = Sizes(self.now.0.min(block), self.now.1.max(block));
         self.frames += block;
         if self.frames >= rate {
-            (self.before, self.now, self.frames) = (self.now, block, 0);
+            (self.before, self.now, self.frames) = (self.now, Sizes(block, block), 0);
         }
     }
 
     /// The largest, at least 1.
     pub(crate) fn largest(&self) -> i64 {
-        self.before.max(self.now).max(1)
+        self.before.1.max(self.now.1)
+    }
+
+    /// Whether they are not all of one size.
+    pub(crate) fn vary(&self) -> bool {
+        self.before.0.min(self.now.0) < self.largest()
     }
 }

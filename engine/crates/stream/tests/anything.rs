@@ -4,8 +4,8 @@
 mod common;
 
 use assert_no_alloc::assert_no_alloc;
-use common::pull;
-use farsend_stream::{BufferConfig, Conceal, JitterBuffer, Origin, Pulled};
+use common::{RATE, pull};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin, Pulled};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,6 +13,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 enum Call {
     Format {
+        rate: u32,
         period: u32,
         channels: u8,
     },
@@ -28,6 +29,7 @@ enum Call {
         nonsense: f32,
     },
     Settle {
+        at: u64,
         ahead: u32,
         block: u32,
     },
@@ -58,11 +60,11 @@ fn call() -> impl Strategy<Value = Call> {
     let origin = prop_oneof![2 => Just(Origin::Direct), 1 => Just(Origin::Copy), 1 => Just(Origin::Repaired)];
     let ahead = prop_oneof![Just(0u32), 0u32..=1000, any::<u32>()];
     prop_oneof![
-        1 => (period, any::<u8>()).prop_map(|(period, channels)| Call::Format { period, channels }),
+        1 => (rate(), period, any::<u8>()).prop_map(|(rate, period, channels)| Call::Format { rate, period, channels }),
         8 => (step, 1u8..20, origin, any::<u64>())
             .prop_map(|(step, count, origin, at)| Call::Insert { step, count, origin, at }),
         1 => (number, nonsense).prop_map(|(number, nonsense)| Call::InsertAt { number, nonsense }),
-        4 => (ahead, block.clone()).prop_map(|(ahead, block)| Call::Settle { ahead, block }),
+        4 => (any::<u64>(), ahead, block.clone()).prop_map(|(at, ahead, block)| Call::Settle { at, ahead, block }),
         4 => (0usize..9000).prop_map(|frames| Call::Pull { frames }),
         2 => Just(Call::PullReady),
         6 => (1u8..100, block).prop_map(|(blocks, block)| Call::Period { blocks, block }),
@@ -71,19 +73,26 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
+fn rate() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(48_000u32), Just(192_000), Just(44_100), 1u32..400_000]
+}
+
 fn config() -> impl Strategy<Value = BufferConfig> {
     let conceal = prop_oneof![
         Just(Conceal::Fade),
         Just(Conceal::Zero),
         Just(Conceal::Wavetable)
     ];
-    let rate = prop_oneof![Just(48_000u32), Just(192_000), Just(22_050), 1u32..400_000];
     let block = prop_oneof![Just(128u32), 0u32..10_000];
-    (0u8..=6, rate, 0u16..=40, block, conceal).prop_map(
+    (0u8..=6, rate(), 0u16..=40, block, conceal).prop_map(
         |(channels, rate, queue, block, conceal)| BufferConfig {
             channels: Channels(channels),
             rate: SampleRate(rate),
-            queue,
+            depth: if queue == 0 {
+                DepthPolicy::AUTO
+            } else {
+                DepthPolicy::Fixed(queue)
+            },
             block: Frames(block),
             conceal,
         },
@@ -97,13 +106,13 @@ proptest! {
     fn no_sequence_of_calls_does_harm(config in config(), calls in vec(call(), 1..60)) {
         let mut buffer = JitterBuffer::new(config);
         let mut out = vec![Vec::new(); usize::from(config.channels.0).max(1)];
-        let mut number = 0i64;
-        let _ = buffer.set_format(Frames(128), Channels(2));
+        let (mut number, mut time) = (0i64, 1u64 << 40);
+        let _ = buffer.set_format(RATE, Frames(128), Channels(2));
         for call in calls {
             out.iter_mut().for_each(Vec::clear);
             match call {
-                Call::Format { period, channels } => {
-                    let _ = assert_no_alloc(|| buffer.set_format(Frames(period), Channels(channels)));
+                Call::Format { rate, period, channels } => {
+                    let _ = assert_no_alloc(|| buffer.set_format(SampleRate(rate), Frames(period), Channels(channels)));
                 }
                 Call::Insert { step, count, origin, at } => for i in 0..count {
                     number = number.wrapping_add(step);
@@ -113,7 +122,7 @@ proptest! {
                 Call::InsertAt { number, nonsense } => {
                     insert(&mut buffer, number, MonoTime::from_nanos(0), Origin::Direct, nonsense);
                 }
-                Call::Settle { ahead, block } => assert_no_alloc(|| buffer.settle(Frames(ahead), Frames(block))),
+                Call::Settle { at, ahead, block } => assert_no_alloc(|| buffer.settle(MonoTime::from_nanos(at), Frames(ahead), Frames(block))),
                 Call::Pull { frames } => pulled(&mut buffer, &mut out, frames),
                 Call::PullReady => {
                     let ready = buffer.ready().get().min(20_000);
@@ -122,8 +131,9 @@ proptest! {
                 }
                 Call::Period { blocks, block } => for _ in 0..blocks {
                     number = number.wrapping_add(1);
-                    insert(&mut buffer, number, MonoTime::from_nanos(1 << 40), Origin::Direct, 0.25);
-                    assert_no_alloc(|| buffer.settle(Frames::ZERO, Frames(block)));
+                    time += 2_500_000;
+                    insert(&mut buffer, number, MonoTime::from_nanos(time), Origin::Direct, 0.25);
+                    assert_no_alloc(|| buffer.settle(MonoTime::from_nanos(time), Frames::ZERO, Frames(block)));
                     out.iter_mut().for_each(Vec::clear);
                     pulled(&mut buffer, &mut out, block as usize);
                 }
@@ -172,7 +182,7 @@ fn numbers_at_both_ends_of_their_range_begin_anew() {
             Origin::Direct,
             0.25,
         );
-        buffer.settle(Frames::ZERO, Frames(128));
+        buffer.settle(MonoTime::from_nanos(0), Frames::ZERO, Frames(128));
         pulled(&mut buffer, &mut [Vec::new(), Vec::new()], 128);
     }
     assert!(buffer.counts().reanchored > 0);
@@ -188,7 +198,7 @@ fn blocks_without_channels_or_of_unequal_length_are_filled_as_far_as_they_go() {
         Origin::Direct,
         0.25,
     );
-    buffer.settle(Frames::ZERO, Frames(128));
+    buffer.settle(MonoTime::from_nanos(0), Frames::ZERO, Frames(128));
     assert_eq!(buffer.pull(&mut []), Pulled::Idle);
     let (mut long, mut short) = ([9.0f32; 20], [9.0f32; 5]);
     let _ = buffer.pull(&mut [&mut long[..10], &mut short]);

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend_netsim::{Path, PathConfig};
-use farsend_stream::{BufferConfig, BufferCounts, Conceal, Inserted, JitterBuffer, Origin, Pulled};
+use farsend_stream::{
+    BufferConfig, BufferCounts, Conceal, DepthPolicy, Inserted, JitterBuffer, Origin, Pulled,
+};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 #[global_allocator]
@@ -20,7 +22,9 @@ pub const RATE: SampleRate = SampleRate::HZ_48000;
 /// What a test varies; the rest is as in `Scene::default()`.
 #[derive(Clone)]
 pub struct Scene {
+    /// 0: automatic.
     pub queue: u16,
+    pub peer_rate: SampleRate,
     pub period: u32,
     /// The local blocks, over and over.
     pub blocks: Vec<u32>,
@@ -47,6 +51,7 @@ impl Default for Scene {
     fn default() -> Self {
         Self {
             queue: 4,
+            peer_rate: RATE,
             period: 128,
             blocks: vec![128],
             channels: 2,
@@ -80,7 +85,10 @@ impl Scene {
         BufferConfig {
             channels: Channels(self.channels),
             rate: RATE,
-            queue: self.queue,
+            depth: match self.queue {
+                0 => DepthPolicy::AUTO,
+                queue => DepthPolicy::Fixed(queue),
+            },
             block: Frames(self.blocks.iter().copied().max().unwrap()),
             conceal: self.conceal,
         }
@@ -89,7 +97,11 @@ impl Scene {
     pub fn buffer(&self) -> JitterBuffer {
         let mut buffer = JitterBuffer::new(self.config());
         buffer
-            .set_format(Frames(self.period), Channels(self.peer_channels))
+            .set_format(
+                self.peer_rate,
+                Frames(self.period),
+                Channels(self.peer_channels),
+            )
             .unwrap();
         buffer
     }
@@ -97,7 +109,7 @@ impl Scene {
     /// When which datagrams arrive, in order of arrival.
     pub fn arrivals(&self) -> Vec<(MonoTime, i64)> {
         let mut path = Path::new(self.path);
-        let length = f64::from(self.period) / f64::from(RATE.0) / (1.0 + self.ppm * 1e-6);
+        let length = f64::from(self.period) / f64::from(self.peer_rate.0) / (1.0 + self.ppm * 1e-6);
         let mut arrivals = Vec::new();
         for i in 0..(self.seconds / length) as i64 + 3 {
             let at = START + self.phase + Duration::from_secs_f64(length * i as f64);
@@ -166,7 +178,7 @@ impl Scene {
             }
             meddle(frames, &mut buffer);
             let block = *block as usize;
-            assert_no_alloc(|| buffer.settle(Frames::ZERO, Frames(block as u32)));
+            assert_no_alloc(|| buffer.settle(now, Frames::ZERO, Frames(block as u32)));
             let queued = buffer.queued().0;
             let pulled = pull(&mut buffer, &mut trace.out, block);
             trace.blocks.push((frames, pulled, queued));
@@ -284,3 +296,8 @@ pub fn steepest(signal: fn(usize, i64) -> f32, channels: usize) -> f32 {
 }
 
 pub const START: MonoTime = MonoTime::from_nanos(1_000_000_000);
+
+/// When block `i` of 128 frames begins.
+pub fn at(i: i64) -> MonoTime {
+    START + Duration::from_nanos(i as u64 * 128_000_000_000 / 48_000)
+}
