@@ -56,7 +56,7 @@ impl AudioPath {
             self.send(begun, inputs);
         }
         self.link.receive(begun);
-        _ = self.link.play(outputs);
+        _ = self.link.play(begun, outputs);
         if self.loopback {
             let back: ArrayVec<&[f32], MAX_CHANNELS> =
                 outputs.iter().map(|channel| &**channel).collect();

@@ -47,6 +47,9 @@ pub enum RunError {
         "JackTrip's header cannot say {0}: use 22050, 32000, 44100, 48000, 88200, 96000 or 192000 Hz"
     )]
     Rate(SampleRate),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Options(&'static str),
     /// The system.
     #[error("the system refuses {what}: {source}")]
     System {
@@ -65,7 +68,7 @@ impl RunError {
             Self::Bind(BindError::PortBusy { .. }) => Exit::PortBusy,
             Self::Jack(_) => Exit::NoJack,
             Self::Wav(_) => Exit::File,
-            Self::Rate(_) | Self::Packets(_) => Exit::Usage,
+            Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
             Self::Bind(_) | Self::System { .. } => Exit::Other,
         }
     }
@@ -170,7 +173,7 @@ impl Desk {
 }
 
 /// What the program was asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The session.
     pub session: SessionSettings,
@@ -328,7 +331,7 @@ impl Running {
             std::thread::sleep(LOOK_EVERY);
             while let Ok(event) = self.desk.events.pop() {
                 reporter.event(&event, &self.desk, self.rate);
-                if let Some(exit) = ending(&event, &request.session, self.rate) {
+                if let Some(exit) = ending(&event, &request.session) {
                     return Ended::For(exit);
                 }
             }
@@ -385,12 +388,12 @@ impl Running {
 }
 
 /// Whether an event ends the program, and with what.
-fn ending(event: &LinkEvent, settings: &SessionSettings, rate: SampleRate) -> Option<Exit> {
+fn ending(event: &LinkEvent, settings: &SessionSettings) -> Option<Exit> {
     let ends_alone = settings.once || matches!(settings.role, Role::Client { .. });
     match event {
         LinkEvent::Peer(Event::Left) if settings.once => Some(Exit::Done),
         LinkEvent::Peer(Event::GaveUp) => Some(Exit::PeerSilent),
-        LinkEvent::Unplayable(format) if ends_alone && format.rate != rate => Some(Exit::Mismatch),
+        LinkEvent::Unplayable(_) if ends_alone => Some(Exit::Mismatch),
         _ => None,
     }
 }

@@ -56,7 +56,7 @@ pub struct Machines<O> {
     packetizer: Packetizer,
     buffer: JitterBuffer,
     repair: Option<LinkRepair>,
-    rate: SampleRate,
+    playable: bool,
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
     call: Option<(PeerConfig, SocketAddr)>,
@@ -164,8 +164,8 @@ impl PeerLink {
     }
 
     /// Plays the next block (planar). For backends that play at once: one call a period.
-    pub fn play(&mut self, out: &mut [&mut [f32]]) -> Pulled {
-        self.machines.play(out)
+    pub fn play(&mut self, now: MonoTime, out: &mut [&mut [f32]]) -> Pulled {
+        self.machines.play(now, out)
     }
 
     /// Whether the peer is there and its audio can be played.
@@ -248,7 +248,7 @@ impl<O: Outlet> Machines<O> {
         let buffer = JitterBuffer::new(BufferConfig {
             channels: settings.receive,
             rate,
-            queue: settings.queue,
+            depth: settings.depth,
             block,
             conceal: settings.conceal,
         });
@@ -260,7 +260,7 @@ impl<O: Outlet> Machines<O> {
             buffer,
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
-            rate,
+            playable: false,
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
             once: settings.once,
@@ -328,9 +328,9 @@ impl<O: Outlet> Machines<O> {
     }
 
     /// Plays the next block (planar). For backends that play at once: one call a period.
-    pub fn play(&mut self, out: &mut [&mut [f32]]) -> Pulled {
+    pub fn play(&mut self, now: MonoTime, out: &mut [&mut [f32]]) -> Pulled {
         let block = Frames(out.first().map_or(0, |channel| channel.len()) as u32);
-        self.buffer.settle(Frames::ZERO, block);
+        self.buffer.settle(now, Frames::ZERO, block);
         self.buffer.pull(out)
     }
 
@@ -451,12 +451,14 @@ impl<O: Outlet> Machines<O> {
     /// A stream of this format begins.
     fn begin(&mut self, format: Format) {
         self.format = Some(format);
-        let playable = format.rate == self.rate
-            && self
-                .buffer
-                .set_format(format.period, format.channels)
-                .is_ok();
-        if !playable {
+        let Format {
+            rate,
+            period,
+            channels,
+            ..
+        } = format;
+        self.playable = self.buffer.set_format(rate, period, channels).is_ok();
+        if !self.playable {
             self.tell(LinkEvent::Unplayable(format));
         }
         if self.adopts_samples {
@@ -523,7 +525,7 @@ impl<O: Outlet> Machines<O> {
     }
 
     fn playable(&self) -> bool {
-        self.format.is_some_and(|format| format.rate == self.rate)
+        self.playable
     }
 
     /// To the control thread. With its ring full (nobody looks) the event is gone; the statistics remain.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use farsend_stream::Conceal;
+use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::HeaderKind;
 use farsend_wire::sample::SampleFormat;
@@ -15,7 +15,7 @@ pub const MAX_CHANNELS: usize = 64;
 pub const DEFAULT_PORT: u16 = 4464;
 
 /// One peer-to-peer session, whoever paces it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionSettings {
     /// Who calls whom.
     pub role: Role,
@@ -27,8 +27,8 @@ pub struct SessionSettings {
     pub receive: Channels,
     /// How samples go out. `None`: 16 bit, or as the peer sends its own where we hear it first.
     pub samples: Option<SampleFormat>,
-    /// Packets of the peer that are kept before playing.
-    pub queue: u16,
+    /// How much is kept before playing.
+    pub depth: DepthPolicy,
     /// Packets in each datagram.
     pub redundancy: u8,
     /// Whether loss is repaired, where the peer is a Farsend that does so too. Not sent with `redundancy`.
@@ -67,7 +67,7 @@ impl Default for SessionSettings {
             send: Channels(2),
             receive: Channels(2),
             samples: None,
-            queue: 4,
+            depth: DepthPolicy::AUTO,
             redundancy: 1,
             repair: true,
             conceal: Conceal::Fade,

@@ -11,6 +11,7 @@ use farsend::engine::{Desk, Session};
 use farsend::settings::{Role, SessionSettings};
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
 use farsend_rt::clock;
+use farsend_stream::DepthPolicy;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
@@ -21,7 +22,7 @@ fn far_end(period: u32, queue: u16) -> (TimerBackend, Desk) {
     let settings = SessionSettings {
         bind_port: 0,
         loopback: true,
-        queue,
+        depth: DepthPolicy::Fixed(queue),
         ..SessionSettings::default()
     };
     let Session { path, desk } =
@@ -40,7 +41,7 @@ fn plugin(far: &Desk, period: u32, block: u32, queue: u16) -> (LinkBackend, Desk
         },
         bind_port: 0,
         samples: Some(SampleFormat::F32),
-        queue,
+        depth: DepthPolicy::Fixed(queue),
         ..SessionSettings::default()
     };
     let Session { path, desk } =

@@ -28,7 +28,7 @@ fn settings(channels: u8) -> SessionSettings {
         bind_port: 0,
         send: Channels(channels),
         receive: Channels(channels),
-        queue: 2,
+        depth: farsend_stream::DepthPolicy::Fixed(2),
         ..SessionSettings::default()
     }
 }

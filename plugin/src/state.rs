@@ -31,7 +31,7 @@ pub struct Session {
     pub local_port: u16,
     /// Bits of a sample on the wire: one of [`BITS`].
     pub bits: u8,
-    /// Queue length in packets, in [`QUEUE`].
+    /// Queue length in packets, in [`QUEUE`]; 0: automatic.
     pub queue: u16,
     /// Packets in a datagram, in [`REDUNDANCY`].
     pub redundancy: u8,
@@ -52,7 +52,7 @@ pub enum Role {
 /// The sample sizes there are.
 pub const BITS: [u8; 4] = [8, 16, 24, 32];
 /// Queue lengths, in packets.
-pub const QUEUE: std::ops::RangeInclusive<u16> = 1..=512;
+pub const QUEUE: std::ops::RangeInclusive<u16> = 0..=512;
 /// Packets in a datagram.
 pub const REDUNDANCY: std::ops::RangeInclusive<u8> = 1..=16;
 /// Frames in a packet.
@@ -69,7 +69,7 @@ impl Default for Session {
             port: 4464,
             local_port: 0,
             bits: 16,
-            queue: 4,
+            queue: 0,
             redundancy: 1,
             period: 128,
         }

@@ -217,10 +217,13 @@ impl Link {
         self.beat.note(&call);
         self.called_at = call.at.min(now);
         // The last call's, not what was played since we looked: being late ourselves makes no block larger.
-        self.block = call.block.min(Frames(CHUNK as u32));
+        self.block = call.block.min(Frames(played as u32));
         let buffer = self.path.link().buffer();
         let ahead = (fill + played).clamp(0, MOST_AHEAD);
-        buffer.settle(Frames(ahead as u32), self.block);
+        let block = i64::from(self.block.0);
+        buffer.pass(Frames((played - block) as u32));
+        let left = (fill + block).clamp(0, MOST_AHEAD);
+        buffer.settle(self.called_at, Frames(left as u32), self.block);
         // What was due in the block just played, and was not there, is past.
         let missed = played - ahead.min(played);
         if missed > 0 && (self.playing || buffer.ready() > Frames::ZERO) {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
-use farsend_stream::Conceal;
+use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::Channels;
 use farsend_wire::jacktrip::HeaderKind;
 use farsend_wire::sample::SampleFormat;
@@ -241,7 +241,7 @@ impl Options {
             .filter(|r| (1..=16).contains(r));
         let redundancy = redundancy.ok_or("-r takes a number from 1 to 16")?;
         let mut remarks = self.ignored.remarks();
-        let queue = self.queue_length(&mut remarks)?;
+        let depth = self.depth()?;
         let header = match (self.jamlink, self.empty_header) {
             (true, _) if send != Channels(1) || receive != Channels(1) => {
                 return Err("-j (JamLink) carries one channel: add -n 1".into());
@@ -270,7 +270,7 @@ impl Options {
             send,
             receive,
             samples: Some(samples),
-            queue,
+            depth,
             redundancy,
             conceal: match (self.strategy, self.zero) {
                 (-1, false) => Conceal::Wavetable,
@@ -326,17 +326,22 @@ impl Options {
             .ok_or_else(wrong)
     }
 
-    fn queue_length(&self, remarks: &mut Vec<String>) -> Result<u16, String> {
-        if self.queue.starts_with("auto") {
-            remarks.push(
-                "-q auto: Farsend's queue does not adapt by itself yet; it keeps 4 packets".into(),
-            );
-            return Ok(4);
+    /// `auto`, `autoK` (about one packet in K may be late), or packets.
+    fn depth(&self) -> Result<DepthPolicy, String> {
+        if let Some(one_in) = self.queue.strip_prefix("auto") {
+            return Ok(DepthPolicy::Auto {
+                latency_target: None,
+                dry_target: atoi(one_in)
+                    .ok()
+                    .filter(|one_in| *one_in > 1)
+                    .map(|one_in| 1.0 / one_in as f64),
+            });
         }
         let queue = atoi(&self.queue)?;
         u16::try_from(queue)
             .ok()
             .filter(|queue| (1..=1000).contains(queue))
+            .map(DepthPolicy::Fixed)
             .ok_or_else(|| {
                 format!(
                     "-q takes a number from 1 to 1000 or \"auto\", not \"{}\"",
@@ -485,7 +490,7 @@ mod tests {
             (4474, 8, 8)
         );
         assert_eq!(
-            (session.queue, session.redundancy, session.once),
+            (session.depth.queue(), session.redundancy, session.once),
             (2, 2, true)
         );
         assert_eq!(
@@ -497,7 +502,10 @@ mod tests {
         );
 
         let (made, _) = request("jacktrip -s").unwrap();
-        assert_eq!((made.session.bind_port, made.session.queue), (4464, 4));
+        assert_eq!(
+            (made.session.bind_port, made.session.depth.queue()),
+            (4464, 4)
+        );
         assert_eq!(
             made.backend,
             BackendSettings::Jack {
@@ -521,7 +529,7 @@ mod tests {
     fn what_has_no_meaning_here_is_taken_with_a_word_about_it() {
         let (_, remarks) =
             request("jacktrip -s --udprt -O io -f 0.5 -q auto --bufstrategy 3").unwrap();
-        assert_eq!(remarks.len(), 5, "{remarks:?}");
+        assert_eq!(remarks.len(), 4, "{remarks:?}");
     }
 
     #[test]

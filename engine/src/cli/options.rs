@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use farsend_stream::Conceal;
+use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
@@ -60,9 +60,16 @@ pub(super) struct SessionArgs {
     /// Channels that we receive, where they differ.
     #[arg(long, value_name = "N", value_parser = channels)]
     receive: Option<u8>,
-    /// Packets of the peer kept before playing: more ride out more jitter and cost more delay.
-    #[arg(short, long, value_name = "PACKETS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    queue: u16,
+    /// Packets of the peer kept before playing: more ride out more jitter and cost more delay. `auto` keeps as few as
+    /// the network's lateness allows.
+    #[arg(short, long, value_name = "PACKETS|auto", default_value = "auto", value_parser = queue)]
+    queue: Queue,
+    /// With `-q auto`: keep no more than this against lateness, and bear the gaps.
+    #[arg(long, value_name = "MS", value_parser = latency_target)]
+    latency_target: Option<Duration>,
+    /// With `-q auto`: keep as much as it takes for at most this percentage of the packets to be late.
+    #[arg(long, value_name = "PERCENT", value_parser = dry_target)]
+    dry_target: Option<f64>,
     /// Bits a sample that we send: 8, 16, 24, or 32 (float). A server sends what its caller sends unless told.
     #[arg(short, long, value_name = "BITS", value_parser = bits)]
     bits: Option<SampleFormat>,
@@ -185,7 +192,7 @@ impl SessionArgs {
             send: Channels(self.send.unwrap_or(both)),
             receive: Channels(self.receive.unwrap_or(both)),
             samples: self.bits,
-            queue: self.queue,
+            depth: self.depth()?,
             redundancy: self.redundancy,
             repair: self.repair == Repair::Auto,
             conceal: match self.conceal {
@@ -202,6 +209,21 @@ impl SessionArgs {
             session,
             backend: self.backend(),
         })
+    }
+
+    fn depth(&self) -> Result<DepthPolicy, RunError> {
+        match self.queue {
+            Queue::Packets(_) if self.latency_target.is_some() || self.dry_target.is_some() => {
+                Err(RunError::Options(
+                    "--latency-target and --dry-target go with -q auto: a number of packets is a target of its own",
+                ))
+            }
+            Queue::Packets(packets) => Ok(DepthPolicy::Fixed(packets)),
+            Queue::Auto => Ok(DepthPolicy::Auto {
+                latency_target: self.latency_target,
+                dry_target: self.dry_target,
+            }),
+        }
     }
 
     fn backend(&self) -> BackendSettings {
@@ -229,6 +251,35 @@ impl SessionArgs {
                 tail: seconds(self.tail),
             },
         }
+    }
+}
+
+/// `-q`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Auto,
+    Packets(u16),
+}
+
+fn queue(text: &str) -> Result<Queue, String> {
+    match text.parse::<u16>() {
+        Ok(packets @ 1..=1000) => Ok(Queue::Packets(packets)),
+        _ if text == "auto" => Ok(Queue::Auto),
+        _ => Err("expected a number of packets from 1 to 1000, or auto".to_owned()),
+    }
+}
+
+fn latency_target(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(ms) if (0.0..=250.0).contains(&ms) => Ok(Duration::from_secs_f64(ms * 1e-3)),
+        _ => Err("expected milliseconds from 0 to 250".to_owned()),
+    }
+}
+
+fn dry_target(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 50.0 => Ok(percent * 1e-2),
+        _ => Err("expected a percentage above 0 and up to 50, such as 0.1".to_owned()),
     }
 }
 

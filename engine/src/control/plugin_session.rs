@@ -7,6 +7,7 @@ use farsend_ipc::message::{
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
 use farsend_protocol::jacktrip::Event;
+use farsend_stream::DepthPolicy;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 use farsend_wire::sample::SampleFormat;
@@ -318,7 +319,7 @@ fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refused> {
         1,
         most_channels,
     )?;
-    in_range("The queue", wanted.queue.into(), 1, 1000)?;
+    in_range("The queue", wanted.queue.into(), 0, 1000)?;
     in_range("The redundancy", wanted.redundancy.into(), 1, 16)?;
     in_range(
         "The number of frames in a packet",
@@ -356,7 +357,10 @@ fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refused> {
         send: wanted.send,
         receive: wanted.receive,
         samples,
-        queue: wanted.queue,
+        depth: match wanted.queue {
+            0 => DepthPolicy::AUTO,
+            queue => DepthPolicy::Fixed(queue),
+        },
         redundancy: wanted.redundancy,
         ..SessionSettings::default()
     })

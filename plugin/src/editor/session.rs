@@ -204,10 +204,18 @@ pub(super) fn quality(ui: &mut Ui, shared: &Shared) {
                 DragValue::new(&mut session.queue)
                     .range(QUEUE)
                     .speed(0.05)
-                    .suffix(" packets"),
+                    .custom_formatter(|queue, _| match queue as u16 {
+                        0 => "automatic".into(),
+                        1 => "1 packet".into(),
+                        queue => format!("{queue} packets"),
+                    })
+                    .custom_parser(|text| match text.trim() {
+                        "auto" | "automatic" => Some(0.0),
+                        text => text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok(),
+                    }),
             )
             .on_hover_text(
-                "Packets kept before playing: more ride out more jitter, and add delay.",
+                "Packets kept before playing. Automatic: as few as the network's lateness allows. A number: always so many.",
             );
             ui.label(look::quiet("Bits"));
             choice(ui, "bits", &mut session.bits, &BITS);

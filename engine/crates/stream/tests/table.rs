@@ -90,7 +90,7 @@ fn a_minute_on_each_of_some_networks() {
          network             queue  copies    dry   late   lost  revived  skipped  anchored  delay\n",
     );
     for (name, path) in networks {
-        for (queue, redundancy) in [(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)] {
+        for (queue, redundancy) in [(0, 1), (0, 2), (1, 1), (2, 1), (4, 1), (4, 2), (8, 1)] {
             let scene = Scene {
                 queue,
                 redundancy,
@@ -107,6 +107,11 @@ fn a_minute_on_each_of_some_networks() {
                 let at = blocks[2].0;
                 at as i64 - frame_of(trace.out[0][at]) - SENT
             });
+            let queue = if queue == 0 {
+                "auto".into()
+            } else {
+                queue.to_string()
+            };
             let _ = writeln!(
                 table,
                 "{name:<20}{queue:>5}{redundancy:>8}{:>7}{:>7}{:>7}{:>9}{:>9}{:>10}{delay:>7}",

@@ -28,7 +28,7 @@ pub struct WantedSession {
     pub receive: Channels,
     /// Bits of a sample on the wire: 8, 16, 24 or 32.
     pub bits: u8,
-    /// Queue length, in packets of the peer.
+    /// Queue length, in packets of the peer; 0: automatic.
     pub queue: u16,
     /// Packets in a datagram, 1 for no redundancy.
     pub redundancy: u8,
