@@ -4,7 +4,6 @@
 // A test's helpers fail as the test does.
 #![allow(clippy::unwrap_used)]
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
@@ -229,7 +228,7 @@ fn a_stranger_is_counted_and_not_heard() {
 }
 
 #[test]
-fn rates_that_differ_are_told_at_both_ends() {
+fn an_end_of_another_rate_is_heard_at_ours() {
     let (mut far, mut far_desk) = server(settings(1));
     let role = Role::Client {
         host: "127.0.0.1".into(),
@@ -242,48 +241,24 @@ fn rates_that_differ_are_told_at_both_ends() {
     let period_frames = Frames(PERIOD as u32);
     let Session { mut path, mut desk } =
         Session::build(&other, SampleRate::HZ_44100, period_frames, period_frames).unwrap();
-    for _ in 0..20 {
+    let mut heard = Vec::new();
+    for _ in 0..60 {
         period(&mut path, 1, |_, _| 0.5);
-        let heard = period(&mut far, 1, |_, _| 0.0);
-        assert_eq!(
-            heard[0], [0.0; PERIOD],
-            "audio of another rate is not played"
-        );
+        heard = period(&mut far, 1, |_, _| 0.0);
     }
+    assert!(
+        // Nothing here keeps real time: the ends only come near to a depth that fits.
+        heard[0].iter().all(|sample| (sample - 0.5).abs() < 0.1),
+        "{:?}",
+        heard[0]
+    );
     for desk in [&mut far_desk, &mut desk] {
         let told = events(desk);
         assert!(
-            told.iter()
+            !told
+                .iter()
                 .any(|event| matches!(event, LinkEvent::Unplayable(_))),
             "{told:?}"
         );
     }
-}
-
-#[test]
-fn hostile_datagrams_do_nothing_but_count() {
-    let (mut far, mut far_desk) = server(settings(2));
-    let out = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let to = SocketAddr::from(([127, 0, 0, 1], far_desk.port));
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
-    for size in (0..200).chain([1000, 9000, 60_000]) {
-        let bytes: Vec<u8> = (0..size).map(|_| next() as u8).collect();
-        out.send_to(&bytes, to).unwrap();
-        out.send_to(&vec![0xff; size], to).unwrap();
-        period(&mut far, 2, |_, _| 0.0);
-    }
-    assert!(numbers(&mut far, &mut far_desk, 2).peer.malformed > 300);
-    assert!(!far.has_peer());
-    let (mut near, _desk) = client(settings(2), &far_desk);
-    for _ in 0..20 {
-        period(&mut near, 2, |_, _| 0.0);
-        period(&mut far, 2, |_, _| 0.0);
-    }
-    assert!(far.has_peer(), "a real peer is still welcome");
 }
