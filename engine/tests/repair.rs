@@ -99,7 +99,7 @@ impl End {
                 self.machines.take(*at, from, payload).unwrap();
             }
             self.machines.attend(now);
-            _ = self.machines.play(&mut [&mut output]);
+            _ = self.machines.play(now, &mut [&mut output]);
         });
         self.heard.extend(output);
         for (len, payload) in self.outbox.0.borrow_mut().drain(..) {
@@ -179,7 +179,7 @@ fn settings() -> SessionSettings {
         receive: Channels(1),
         // In which a ramp comes back as it was.
         samples: Some(SampleFormat::I24),
-        queue: 12,
+        depth: farsend_stream::DepthPolicy::Fixed(12),
         ..SessionSettings::default()
     }
 }
