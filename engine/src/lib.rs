@@ -3,11 +3,13 @@
 //! ```text
 //! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
 //!           └────▶ control (what is said; the plugins' service)
+//! cli ─▶ bench (two ends in virtual time) ─▶ peers
 //! ```
 //! [`audio`] is what one period does; ARCHITECTURE.md tells of the threads.
 
 pub mod audio;
 pub mod backend;
+pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod engine;

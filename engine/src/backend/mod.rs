@@ -7,6 +7,6 @@ pub mod file;
 pub mod jack;
 pub mod link;
 pub mod timer;
-mod wav;
+pub mod wav;
 
 pub use wav::WavError;

@@ -146,6 +146,23 @@ impl WavInput {
         Channels(u8::try_from(self.reader.spec().channels).unwrap_or(u8::MAX))
     }
 
+    /// Its first `frames` frames, or all, by channel; what cannot be read at its end is left out.
+    pub fn read(self, frames: usize) -> Vec<Vec<f32>> {
+        let count = self.channels().get();
+        let mut channels = vec![Vec::new(); count];
+        let most = frames.saturating_mul(count);
+        each_sample(self.reader, |samples| {
+            for (i, sample) in samples.take(most).enumerate() {
+                channels[i % count].push(sample);
+            }
+        });
+        let whole = channels.iter().map(Vec::len).min().unwrap_or(0);
+        channels
+            .iter_mut()
+            .for_each(|channel| channel.truncate(whole));
+        channels
+    }
+
     /// How long it plays.
     pub fn duration(&self) -> Duration {
         Duration::from_secs_f64(
@@ -178,22 +195,55 @@ impl WavInput {
     }
 }
 
-fn read_all(mut reader: WavReader<BufReader<fs::File>>, samples: &mut Producer<f32>) {
+fn read_all(reader: WavReader<BufReader<fs::File>>, samples: &mut Producer<f32>) {
+    each_sample(reader, |all| put_all(all, samples));
+}
+
+/// Hands over the samples of a file, interleaved, up to the first that cannot be read.
+fn each_sample(
+    mut reader: WavReader<BufReader<fs::File>>,
+    take: impl FnOnce(&mut dyn Iterator<Item = f32>),
+) {
     let spec = reader.spec();
     let scale = 1.0 / (1u64 << (spec.bits_per_sample - 1)) as f32;
     match spec.sample_format {
-        SampleFormat::Float => put_all(reader.samples::<f32>().map_while(Result::ok), samples),
-        SampleFormat::Int => put_all(
-            reader
+        SampleFormat::Float => take(&mut reader.samples::<f32>().map_while(Result::ok)),
+        SampleFormat::Int => take(
+            &mut reader
                 .samples::<i32>()
                 .map_while(Result::ok)
                 .map(|x| x as f32 * scale),
-            samples,
         ),
     }
 }
 
-fn put_all(all: impl Iterator<Item = f32>, samples: &mut Producer<f32>) {
+/// Writes a whole take (planar) as 32 bit float.
+///
+/// # Errors
+/// [`WavError::Write`].
+pub fn write(path: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(), WavError> {
+    let spec = WavSpec {
+        channels: channels.len() as u16,
+        sample_rate: rate.0,
+        bits_per_sample: 32,
+        sample_format: SampleFormat::Float,
+    };
+    let all = || {
+        let mut file = WavWriter::create(path, spec)?;
+        for frame in 0..channels.iter().map(Vec::len).min().unwrap_or(0) {
+            for channel in channels {
+                file.write_sample(channel[frame])?;
+            }
+        }
+        file.finalize()
+    };
+    all().map_err(|error: hound::Error| WavError::Write {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })
+}
+
+fn put_all(all: &mut dyn Iterator<Item = f32>, samples: &mut Producer<f32>) {
     for sample in all {
         while samples.is_full() {
             if samples.is_abandoned() {

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out.
 
+mod bench;
 pub mod exit;
 pub mod jacktrip;
 mod options;
@@ -44,6 +45,9 @@ enum Command {
     },
     /// Serve the plugins of this user. The first plugin starts it by itself.
     Engine(service::Args),
+    /// Measure how Farsend sounds on bad networks, in virtual time.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Print a script that completes this command line in a shell.
     Completions {
         /// The shell.
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
         },
         Command::Jacktrip { options } => jacktrip::main(options),
         Command::Engine(args) => service::main(&args),
+        Command::Bench(args) => bench::main(&args),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "farsend", &mut std::io::stdout());
@@ -130,4 +135,6 @@ Examples:
                                           no JACK: play a file there, keep what comes back
   farsend server --backend timer --loopback
                                           send everything back, to try a line
-  farsend jacktrip -c 10.0.0.7 -q 4       JackTrip's own options";
+  farsend jacktrip -c 10.0.0.7 -q 4       JackTrip's own options
+  farsend bench network --input take.wav --out heard
+                                          how a take sounds over bad networks";

@@ -49,6 +49,15 @@ pub enum Change {
     Hesitate(Duration),
 }
 
+/// The beginning of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tick {
+    /// When its first frame is played or recorded.
+    pub begins: MonoTime,
+    /// When its owner is called, not before nor earlier than for the block before.
+    pub called: MonoTime,
+}
+
 /// A clock that runs.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -58,7 +67,7 @@ pub struct Clock {
     ppm: f64,
     /// When the next block begins, in nanoseconds.
     next: f64,
-    /// Nobody is called before.
+    /// Nobody is called before: nor earlier than for the block before.
     hesitates_until: MonoTime,
 }
 
@@ -77,9 +86,8 @@ impl Clock {
         }
     }
 
-    /// When its owner is called for the next block, which has so many frames. Never earlier than for
-    /// the one before, but for lateness.
-    pub fn tick(&mut self, frames: Frames) -> MonoTime {
+    /// Goes on to the next block, which has so many frames.
+    pub fn tick(&mut self, frames: Frames) -> Tick {
         let mut begins = MonoTime::from_nanos(self.next as u64);
         while let Some((_, change)) = self.changes.pop_front_if(|(at, _)| *at <= begins) {
             match change {
@@ -94,7 +102,9 @@ impl Clock {
         let rate = f64::from(self.config.rate.0.max(1)) * (1.0 + self.ppm * 1e-6);
         self.next += f64::from(frames.0) * 1e9 / rate;
         let lateness = self.config.lateness.quantile(self.random.unit());
-        (begins + lateness).max(self.hesitates_until)
+        let called = (begins + lateness).max(self.hesitates_until);
+        self.hesitates_until = called;
+        Tick { begins, called }
     }
 
     /// Its nominal rate.

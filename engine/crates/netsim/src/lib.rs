@@ -26,7 +26,7 @@ mod path;
 mod random;
 mod trace;
 
-pub use clock::{Change, Clock, ClockConfig};
+pub use clock::{Change, Clock, ClockConfig, Tick};
 pub use path::{Deliveries, Jitter, Loss, Path, PathConfig, Stalls};
 pub use random::Random;
 pub use trace::{Trace, TraceError};

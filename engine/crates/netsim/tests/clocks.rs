@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use farsend_netsim::{Change, Clock, ClockConfig, Jitter};
-use farsend_units::{Frames, MonoTime, SampleRate};
+use farsend_units::{Frames, SampleRate};
 
 const BLOCK: Frames = Frames(480);
 
@@ -22,7 +22,10 @@ fn a_fast_clock_is_ahead_by_its_millionths_after_an_hour() {
             ..ClockConfig::default()
         });
         let blocks = 3600 * rate / BLOCK.0;
-        let last = (0..=blocks).map(|_| clock.tick(BLOCK)).last().unwrap();
+        let last = (0..=blocks)
+            .map(|_| clock.tick(BLOCK).begins)
+            .last()
+            .unwrap();
         let wanted = 3600.0 / (1.0 + ppm * 1e-6);
         let found = last.as_nanos() as f64 * 1e-9;
         assert!(
@@ -77,6 +80,6 @@ fn ticks(clock: &mut Clock, count: usize) -> Vec<u64> {
 
 /// In microseconds.
 fn tick(clock: &mut Clock) -> u64 {
-    let at: MonoTime = clock.tick(BLOCK);
+    let at = clock.tick(BLOCK).called;
     (at.as_nanos() + 500) / 1000
 }

@@ -117,15 +117,13 @@ impl<'a> Aligned<'a> {
             signal,
             error: whole(delay),
         };
-        if plan.between_frames && best.decibels() < EXACT {
+        let away = || vertex([whole(delay - 1), best.error, whole(delay + 1)]);
+        if plan.between_frames && best.decibels() < EXACT && away().abs() > BETWEEN {
             let mut middle = delay as f64;
             // Parabolas through three errors, ever nearer.
             for step in [1.0, 0.25, 0.05] {
-                let error = [middle - step, middle, middle + step].map(between);
-                let bend = error[0] - 2.0 * error[1] + error[2];
-                if bend > 0.0 {
-                    middle += (step * 0.5 * (error[0] - error[2]) / bend).clamp(-step, step);
-                }
+                let errors = [middle - step, middle, middle + step].map(between);
+                middle += step * vertex(errors);
             }
             let error = between(middle);
             if error < best.error {
@@ -133,6 +131,16 @@ impl<'a> Aligned<'a> {
             }
         }
         best
+    }
+}
+
+/// Where a parabola through three errors is least: from -1, the first, to 1, the last.
+fn vertex([before, here, behind]: [f64; 3]) -> f64 {
+    let bend = before - 2.0 * here + behind;
+    if bend > 0.0 {
+        (0.5 * (before - behind) / bend).clamp(-1.0, 1.0)
+    } else {
+        0.0
     }
 }
 
@@ -243,6 +251,9 @@ const COARSE: f64 = 5.0;
 
 /// A block with less than this part of the mean power is silence: -60 dB.
 const SILENCE: f64 = 1e-6;
+
+/// Frames: nearer to a whole frame than this there is nothing to gain.
+const BETWEEN: f64 = 0.001;
 
 /// dB: what is as good as this at a whole frame needs nothing between.
 const EXACT: f64 = 90.0;

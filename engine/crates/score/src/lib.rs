@@ -23,7 +23,7 @@ mod sinc;
 use farsend_units::SampleRate;
 
 pub use align::Block;
-pub use sinc::convert;
+pub use sinc::{convert, sampled_at};
 
 use crate::align::Aligned;
 
@@ -69,6 +69,40 @@ pub struct Score {
 }
 
 impl Score {
+    /// The score of several channels: energies and clicks of all, the mean of the log-mel distances.
+    /// `None` of none.
+    pub fn of_all(channels: &[Score]) -> Option<Score> {
+        let first = channels.first()?;
+        let blocks: Vec<Block> = channels.iter().flat_map(|one| one.blocks.clone()).collect();
+        let heard = channels.iter().filter(|one| !one.log_mel.is_nan());
+        let (distance, count) = heard.fold((0.0, 0), |(sum, n), one| (sum + one.log_mel, n + 1));
+        let mut clicks: Vec<usize> = channels.iter().flat_map(|one| one.clicks.clone()).collect();
+        clicks.sort_unstable();
+        Some(Score {
+            log_mel: distance / f64::from(count),
+            clicks,
+            ..Score::of_blocks(blocks, first.minutes, first.rate)
+        })
+    }
+
+    /// Without log-mel distance and clicks.
+    fn of_blocks(blocks: Vec<Block>, minutes: f64, rate: SampleRate) -> Score {
+        let (signal, error) = blocks.iter().fold((0.0, 0.0), |(signal, error), block| {
+            (signal + block.signal, error + block.error)
+        });
+        let mut each: Vec<f64> = blocks.iter().map(Block::decibels).collect();
+        each.sort_by(f64::total_cmp);
+        Score {
+            signal_to_error: decibels(signal, error),
+            middle: each.get(each.len() / 2).copied().unwrap_or(f64::NAN),
+            log_mel: f64::NAN,
+            clicks: Vec::new(),
+            minutes,
+            blocks,
+            rate,
+        }
+    }
+
     /// Clicks a minute.
     pub fn clicks_per_minute(&self) -> f64 {
         self.clicks.len() as f64 / self.minutes
@@ -96,20 +130,11 @@ pub fn score(sent: &[f32], heard: &[f32], plan: &Plan) -> Score {
     let heard: Vec<f32> = heard.iter().map(|x| finite(*x)).collect();
     let sent: Vec<f32> = sent.iter().map(|x| finite(*x)).collect();
     let aligned = Aligned::new(&sent, &heard, plan);
-    let blocks = aligned.blocks().to_vec();
-    let (signal, error) = blocks.iter().fold((0.0, 0.0), |(signal, error), block| {
-        (signal + block.signal, error + block.error)
-    });
-    let mut each: Vec<f64> = blocks.iter().map(Block::decibels).collect();
-    each.sort_by(f64::total_cmp);
+    let minutes = sent.len() as f64 / f64::from(plan.rate.0.max(1)) / 60.0;
     Score {
-        signal_to_error: decibels(signal, error),
-        middle: each.get(each.len() / 2).copied().unwrap_or(f64::NAN),
         log_mel: mel::distance(&sent, &aligned, plan.rate),
         clicks: clicks::find(&sent, &aligned, plan.rate),
-        minutes: sent.len() as f64 / f64::from(plan.rate.0.max(1)) / 60.0,
-        blocks,
-        rate: plan.rate,
+        ..Score::of_blocks(aligned.blocks().to_vec(), minutes, plan.rate)
     }
 }
 

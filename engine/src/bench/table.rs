@@ -1,0 +1,97 @@
+//! What came of a scenario, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::take::Outcome;
+
+/// The line above the rows. With `scores` the columns that say how it sounds.
+pub fn head(scores: bool) -> String {
+    let mut line = format!(
+        "{:<16}{:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>19}{:>14}{:>6}",
+        "scenario",
+        "way",
+        "dry",
+        "late",
+        "lost",
+        "repaired",
+        "conceal",
+        "skipped",
+        "delay ms",
+        "depth ms",
+        "more"
+    );
+    if scores {
+        _ = write!(
+            line,
+            "{:>9}{:>8}{:>9}{:>12}",
+            "S/E dB", "middle", "log-mel", "clicks/min"
+        );
+    }
+    line
+}
+
+/// One direction of a scenario: dry blocks, late, lost and repaired packets, concealed and skipped frames; the mean delay with
+/// its least and greatest, the mean depth of the queue with the greatest; bytes beyond the audio's.
+pub fn row(name: &str, way: &str, outcome: &Outcome, scores: bool) -> String {
+    let Outcome {
+        score,
+        counts,
+        depth_ms: (depth, deepest),
+        delays_ms: (longest, shortest),
+        ..
+    } = outcome;
+    let mut line = format!(
+        "{name:<16}{way:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>19}{:>14}{:>6}",
+        counts.dry,
+        counts.late,
+        counts.lost,
+        counts.repaired,
+        counts.concealed,
+        counts.skipped,
+        format!("{:.1} ({shortest:.1}-{longest:.1})", score.mean_delay()),
+        format!("{depth:.1} (-{deepest:.1})"),
+        format!("{:.0}%", outcome.overhead() * 100.0),
+    );
+    if scores {
+        _ = write!(
+            line,
+            "{:>9.1}{:>8.1}{:>9.2}{:>12.1}",
+            score.signal_to_error,
+            score.middle,
+            score.log_mel,
+            score.clicks_per_minute()
+        );
+    }
+    line
+}
+
+/// The same for a program.
+pub fn as_json(name: &str, way: &str, outcome: &Outcome) -> Value {
+    let Outcome { score, counts, .. } = outcome;
+    json!({
+        "event": "scenario",
+        "scenario": name,
+        "way": way,
+        "dry": counts.dry,
+        "late": counts.late,
+        "lost": counts.lost,
+        "revived": counts.revived,
+        "repaired": counts.repaired,
+        "concealed_frames": counts.concealed,
+        "skipped_frames": counts.skipped,
+        "reanchored": counts.reanchored,
+        "delay_ms": score.mean_delay(),
+        "least_delay_ms": outcome.delays_ms.1,
+        "greatest_delay_ms": outcome.delays_ms.0,
+        "depth_ms": outcome.depth_ms.0,
+        "greatest_depth_ms": outcome.depth_ms.1,
+        "drift_ppm": outcome.drift_ppm,
+        "overhead": outcome.overhead(),
+        "signal_to_error_db": score.signal_to_error,
+        "middle_db": score.middle,
+        "log_mel_db": score.log_mel,
+        "clicks_per_minute": score.clicks_per_minute(),
+    })
+}

@@ -1,0 +1,115 @@
+//! Complete ends on all the networks of `farsend bench network`, in virtual time: a change of behaviour is a changed
+//! cell.
+
+use farsend::bench::network::{EndPlan, Plan, Way, plain_end};
+use farsend::bench::scenarios;
+use farsend::bench::take::{Music, Outcome, perform};
+use farsend::bench::{piece, table};
+use farsend_netsim::{PathConfig, Trace};
+use farsend_units::{Channels, Frames, SampleRate};
+
+const RATE: SampleRate = SampleRate::HZ_48000;
+
+#[test]
+fn eighteen_seconds_on_each_network() {
+    let music = music(18.0);
+    let mut table = format!("{}\n", table::head(false));
+    for scenario in scenarios::all(Channels(1)) {
+        let outcomes = perform(&scenario.plan, &music).unwrap();
+        for (way, outcome) in ["there", "back"].into_iter().zip(&outcomes) {
+            table.push_str(&table::row(&scenario.name, way, outcome, false));
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_clean_path_is_transparent_but_for_sixteen_bits() {
+    let [there, back] = perform(&plan([end(), end()]), &music(6.0)).unwrap();
+    for Outcome { score, counts, .. } in [there, back] {
+        assert!(score.signal_to_error > 75.0, "{}", score.signal_to_error);
+        assert!(score.clicks.is_empty(), "{:?}", score.clicks);
+        assert_eq!(
+            [counts.dry, counts.late, counts.lost, counts.skipped],
+            [0; 4]
+        );
+    }
+}
+
+#[test]
+fn the_same_plan_gives_the_same_take_to_the_bit() {
+    let scenario = |name| {
+        let all = scenarios::all(Channels(1));
+        all.into_iter().find(|one| one.name == name).unwrap().plan
+    };
+    for name in ["jitter-stalls", "drift-fast"] {
+        let take = || {
+            perform(&scenario(name), &music(4.0))
+                .unwrap()
+                .map(|one| one.heard)
+        };
+        assert_eq!(take(), take(), "{name}");
+    }
+}
+
+#[test]
+fn the_delay_that_is_scored_is_the_one_in_time() {
+    // Two ends whose clocks began at different times, 10 ms and 25 ms apart.
+    let mut ends = [end(), end()];
+    ends[1].clock.start = ends[0].clock.start + Frames(777).duration(RATE);
+    let mut plan = plan(ends);
+    let way = |ms| {
+        Way::Made(PathConfig {
+            delay: std::time::Duration::from_millis(ms),
+            ..PathConfig::default()
+        })
+    };
+    plan.ways = [way(10), way(25)];
+    let [there, back] = perform(&plan, &music(5.0)).unwrap();
+    let sum = there.score.mean_delay() + back.score.mean_delay();
+    let depths = there.depth_ms.0 + back.depth_ms.0;
+    // The path, the waiting in the queues, and up to a block at each end until it is looked at.
+    assert!(
+        (35.0 + depths - 6.0..35.0 + depths).contains(&sum),
+        "{sum} ms, {depths} ms in queues"
+    );
+    assert!(back.score.mean_delay() - there.score.mean_delay() > 12.0);
+}
+
+#[test]
+fn the_shipped_traces_can_be_read() {
+    for name in ["wifi-trace", "evening-trace"] {
+        let all = scenarios::all(Channels(1));
+        let scenario = all.into_iter().find(|one| one.name == name).unwrap();
+        assert!(
+            scenario
+                .plan
+                .ways
+                .iter()
+                .all(|way| matches!(way, Way::Recorded(..)))
+        );
+    }
+    let own = scenarios::replay("own", Trace::parse("7\nlost\n8\n").unwrap(), Channels(1));
+    assert_eq!(own.about, "3 recorded delays");
+}
+
+fn music(seconds: f64) -> Music {
+    Music {
+        rate: RATE,
+        channels: vec![piece::piece(RATE, seconds)],
+    }
+}
+
+fn end() -> EndPlan {
+    plain_end(RATE, Frames(128))
+}
+
+fn plan(ends: [EndPlan; 2]) -> Plan {
+    let way = Way::Made(PathConfig::default());
+    Plan {
+        ends,
+        ways: [way.clone(), way],
+        channels: Channels(1),
+    }
+}
