@@ -269,7 +269,7 @@ impl End {
     /// Plays the block that is due and waits for the next.
     fn hear(&mut self, own: usize, musicians: &mut impl Musicians) {
         let mut out: Vec<&mut [f32]> = self.output.iter_mut().map(Vec::as_mut_slice).collect();
-        let pulled = self.machines.play(&mut out);
+        let pulled = self.machines.play(self.tick.called, &mut out);
         let left = self.machines.buffer().queued();
         let heard = Heard {
             frame: self.frame,
