@@ -127,7 +127,7 @@ impl LinkRepair {
         let packet = format.period.duration(format.rate).as_nanos().max(1);
         let away = peer.round_trip().unwrap_or_default().as_nanos();
         let round_trip = u8::try_from(away.div_ceil(packet)).unwrap_or(u8::MAX);
-        self.decoder.set_round_trip(round_trip);
+        self.decoder.set_times(round_trip, depth);
         if let Some(wanted) = self.decoder.next_wanted() {
             peer.want(now, wanted);
         }

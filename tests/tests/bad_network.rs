@@ -15,6 +15,12 @@ const SINGLE_LOSSES: Loss = Loss::Bursts {
     length: 1.0,
 };
 
+/// Three in a hundred, in bursts of 1.5.
+const BURSTS: Loss = Loss::Bursts {
+    rate: 0.03,
+    length: 1.5,
+};
+
 /// Of a packet, in frames.
 const PERIOD: u64 = 128;
 
@@ -149,6 +155,79 @@ fn jitter_copies_and_overtaking_are_not_heard() {
         let counts = session.server.farsend().next_statistics();
         assert!(counts.duplicate > 10 && counts.lost == 0, "{counts:?}");
     });
+}
+
+#[test]
+fn between_two_farsends_bursts_of_loss_are_repaired_below_two_fifths_more() {
+    on_a_private_machine(&[Need::Jackd], |machine| {
+        let network = PathConfig {
+            seed: 6,
+            loss: BURSTS,
+            ..PathConfig::default()
+        };
+        let (server, client) = (Kind::Farsend, Kind::Farsend);
+        let setup = Setup {
+            server,
+            client,
+            queue: 12,
+            network: Some(network),
+            ..Setup::STEREO
+        };
+        let mut session = Session::start(machine, setup);
+        // Until both know of each other, and of the loss.
+        std::thread::sleep(Duration::from_secs(6));
+        let before = session.server.farsend().next_statistics();
+        std::thread::sleep(Duration::from_secs(20));
+        let counts = session.server.farsend().next_statistics();
+        let relay = session.relay.as_ref().expect("there is one");
+        let (up, down) = (relay.to_server(), relay.to_client());
+        let received = counts.received - before.received;
+        let repaired = counts.repaired - before.repaired;
+        let missing = counts.lost + counts.late - before.lost - before.late;
+        assert!(repaired * 50 > received, "{counts:?} {up:?}");
+        // In virtual time it is fewer than one in 5000; a busy machine is late by itself.
+        assert!(
+            missing * 500 <= received,
+            "{missing} of {received}: {counts:?}"
+        );
+        assert!(counts.repair_overhead_percent < 40.0, "{counts:?}");
+        assert!(up.repairs > 0 && down.repairs > 0, "{up:?} {down:?}");
+    });
+}
+
+#[test]
+fn a_real_jacktrip_that_calls_is_never_sent_repair_nor_asked_for_anything() {
+    on_a_private_machine(NEEDS, |machine| {
+        assert_nothing_but_audio_and_pings(machine, Kind::Farsend, Kind::Jacktrip);
+    });
+}
+
+#[test]
+fn a_real_jacktrip_that_is_called_is_never_sent_repair_nor_asked_for_anything() {
+    on_a_private_machine(NEEDS, |machine| {
+        assert_nothing_but_audio_and_pings(machine, Kind::Jacktrip, Kind::Farsend);
+    });
+}
+
+fn assert_nothing_but_audio_and_pings(machine: &Machine, server: Kind, client: Kind) {
+    let network = PathConfig {
+        seed: 7,
+        loss: BURSTS,
+        ..PathConfig::default()
+    };
+    let setup = Setup {
+        server,
+        client,
+        network: Some(network),
+        ..Setup::STEREO
+    };
+    let session = Session::start(machine, setup);
+    std::thread::sleep(Duration::from_secs(8));
+    let relay = session.relay.as_ref().expect("there is one");
+    for way in [relay.to_server(), relay.to_client()] {
+        assert!(way.lost > 20, "{way:?}");
+        assert_eq!((way.repairs, way.words), (0, 0), "{way:?}");
+    }
 }
 
 /// Which ends a network must not be heard at.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use farsend_fuzz::Payload;
 use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Verdict};
-use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{Control, STOP};
+use farsend_units::{MonoTime, SeqNum};
+use farsend_wire::jacktrip::{Control, Reception, STOP, Wanted};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -35,6 +35,16 @@ enum Step {
         from: u8,
         late: bool,
     },
+    Word {
+        from: u8,
+        lost: u32,
+        wanted: bool,
+    },
+    /// Of ours.
+    Note {
+        lost: u32,
+    },
+    Want,
     Timeout {
         later: u32,
     },
@@ -99,6 +109,22 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 let stamp = pinged + u64::from(*late);
                 Some((host(from % 3), Control::Pong { stamp }.to_bytes().to_vec()))
             }
+            Step::Word { from, lost, wanted } => {
+                let word = if *wanted {
+                    Control::Wanted(WANTED)
+                } else {
+                    Control::Reception(reception(*lost))
+                };
+                Some((host(from % 3), word.to_bytes().to_vec()))
+            }
+            Step::Note { lost } => {
+                peer.note_reception(now, reception(*lost));
+                None
+            }
+            Step::Want => {
+                peer.want(now, WANTED);
+                None
+            }
             Step::Timeout { later } => {
                 now = now + Duration::from_micros(u64::from(*later));
                 peer.handle_timeout(now);
@@ -122,6 +148,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             match peer.handle_datagram(now, from, &payload) {
                 Verdict::Audio(_) => assert_eq!(peer.remote(), Some(from)),
                 Verdict::Stranger => assert_ne!(before, Some(from)),
+                Verdict::Repair => assert_eq!(peer.remote(), Some(from)),
                 Verdict::Consumed | Verdict::Malformed(_) | Verdict::Ignored => {}
             }
         }
@@ -141,7 +168,7 @@ fn drain(peer: &mut Peer) -> Option<u64> {
     for _ in 0..20 {
         match peer.poll_output() {
             Output::Wait(_) => return pinged,
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Reception(_) | Output::Wanted(_) => {}
             Output::Send { to, payload } => {
                 if let Some(Control::Ping { stamp }) = Control::parse(&payload) {
                     assert_eq!(Some(to), peer.remote());
@@ -152,6 +179,20 @@ fn drain(peer: &mut Peer) -> Option<u64> {
     }
     panic!("it never waits");
 }
+
+fn reception(lost: u32) -> Reception {
+    Reception {
+        due: lost,
+        lost,
+        bursts: 1,
+        depth: 4,
+    }
+}
+
+const WANTED: Wanted = Wanted {
+    first: SeqNum(1),
+    missing: 1,
+};
 
 fn host(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 77, 0, number], 4464))

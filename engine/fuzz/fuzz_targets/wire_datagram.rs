@@ -5,6 +5,7 @@ use farsend_fuzz::Payload;
 use farsend_wire::jacktrip::{
     Control, Datagram, Format, Header, HeaderKind, classify_words, is_stop,
 };
+use farsend_wire::repair::Repair;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -29,8 +30,15 @@ fn judge(payload: &[u8], kind: HeaderKind, fallback: Option<Format>) {
     let control = Control::parse(payload);
     assert_eq!(control.is_some(), payload.len() == 63);
     assert_eq!(control == Some(Control::Stop), is_stop(payload));
-    if let Some(control @ (Control::Ping { .. } | Control::Pong { .. })) = control {
+    if let Some(control) = control.filter(|control| *control != Control::Unknown) {
         assert_eq!(control.to_bytes(), payload);
+    }
+    if let Ok(repair) = Repair::parse(payload) {
+        let length = u16::try_from(repair.length()).expect("two bytes say it");
+        let header = Repair::header(repair.first, repair.count, repair.index, length);
+        assert_eq!([&header, repair.parity].concat(), payload);
+        assert!(control.is_none());
+        assert!(Datagram::parse(payload, HeaderKind::Default, None).is_err());
     }
     if let Ok(header) = Header::parse(payload) {
         assert_eq!(header.to_bytes(), payload[..Header::LEN]);

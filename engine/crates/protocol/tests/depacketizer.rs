@@ -124,6 +124,41 @@ fn copies_fill_gaps_across_the_wrap() {
 }
 
 #[test]
+fn every_copy_is_used_that_a_datagram_has() {
+    for redundancy in [2, 5, 16, 64_u16] {
+        let mut depacketizer = depacketizer();
+        let whole = |newest: u16| {
+            let seqs: Vec<u16> = (0..redundancy)
+                .map(|age| newest.wrapping_sub(age))
+                .collect();
+            datagram(ONE_FRAME, &seqs)
+        };
+        take(&mut depacketizer, &whole(1000));
+        let came = numbers(&mut depacketizer, &whole(1000 + redundancy));
+        let expected: Vec<_> = (1001..=1000 + i64::from(redundancy)).collect();
+        assert_eq!(came, expected, "all lost but one in {redundancy}");
+    }
+}
+
+#[test]
+fn copies_in_a_datagram_that_was_overtaken_are_used() {
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &datagram(FORMAT, &[2, 1, 0]));
+    // 3 to 5 are lost; what brings 4 and 5 along is overtaken by what brings 7.
+    assert_eq!(
+        numbers(&mut depacketizer, &datagram(FORMAT, &[9, 8, 7])),
+        [7, 8, 9]
+    );
+    let (taken, delivered) = take(&mut depacketizer, &datagram(FORMAT, &[6, 5, 4]));
+    assert_eq!(taken, Taken::Behind { by: 3 });
+    let got: Vec<_> = delivered
+        .iter()
+        .map(|one| (one.number, one.redundant))
+        .collect();
+    assert_eq!(got, [(4, true), (5, true), (6, false)]);
+}
+
+#[test]
 fn one_far_number_is_not_believed_but_a_second_one_near_it_is() {
     let mut depacketizer = depacketizer();
     take(&mut depacketizer, &audio(FORMAT, 30_000));
@@ -437,6 +472,35 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_lost_or_overtaken_each_packet_that_came_in_any_copy_is_there(
+        redundancy in 2_u16..=5,
+        first in any::<u16>(),
+        // When each datagram comes, later than it was sent; none for those that are lost.
+        fate in prop::collection::vec(prop::option::weighted(0.6, 0_usize..12), 30..120),
+    ) {
+        let mut order: Vec<_> = fate.iter().enumerate().filter_map(|(i, late)| late.map(|late| (i + late, i))).collect();
+        order.sort_unstable();
+        // What came before the first to come is another matter: that is where the stream begins.
+        let Some((_, begin)) = order.first().copied() else { return Ok(()) };
+        let mut depacketizer = depacketizer();
+        let (mut came, mut promised) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        for (_, i) in order {
+            let newest = first.wrapping_add(i as u16);
+            let seqs: Vec<u16> = (0..redundancy).map(|age| newest.wrapping_sub(age)).collect();
+            promised.extend(seqs.iter().map(|seq| seq.wrapping_sub(first).wrapping_add(1000)));
+            for delivered in take(&mut depacketizer, &datagram(ONE_FRAME, &seqs)).1 {
+                let new = came.insert((delivered.number as u16).wrapping_sub(first).wrapping_add(1000));
+                prop_assert!(new || !delivered.redundant);
+            }
+        }
+        let since = |set: &std::collections::BTreeSet<u16>| -> Vec<u16> {
+            set.iter().copied().filter(|i| *i >= 1000 + begin as u16).collect()
+        };
+        prop_assert_eq!(since(&came), since(&promised));
+        prop_assert_eq!(depacketizer.counts().restarts, 0);
+    }
+
+    #[test]
     fn any_datagrams_in_any_order_keep_the_promises(
         steps in prop::collection::vec(any_step(), 0..200)
     ) {
@@ -523,6 +587,11 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(seq, redundancy, format)| Step::Datagram { seq, redundancy, format }),
     ]
 }
+
+const ONE_FRAME: Format = Format {
+    period: Frames(1),
+    ..FORMAT
+};
 
 fn depacketizer() -> Depacketizer {
     Depacketizer::new(HeaderKind::Default, None)

@@ -165,7 +165,7 @@ fn what_is_asked_for_comes_again_and_no_more_than_a_few_times() {
 #[test]
 fn what_is_still_missing_is_asked_for_five_times_and_then_no_more() {
     let mut pair = Pair::new(None);
-    pair.decoder.set_round_trip(5);
+    pair.decoder.set_times(5, 100);
     let mut asked = Vec::new();
     for number in 0..60 {
         pair.run(number, 1, &[20], |_| false);

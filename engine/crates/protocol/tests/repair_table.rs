@@ -116,7 +116,8 @@ fn run(row: Row, seed: u64) -> Outcome {
         round_trip: Some(Duration::from_secs_f64(2.0 * row.one_way_ms / 1000.0)),
         packet: PERIOD,
     };
-    decoder.set_round_trip((2.0 * row.one_way_ms / 1000.0 / PERIOD.as_secs_f64()).ceil() as u8);
+    let round_trip = (2.0 * row.one_way_ms / 1000.0 / PERIOD.as_secs_f64()).ceil() as u8;
+    decoder.set_times(round_trip, 40);
     let periods = SECONDS * 1_000_000_000 / PERIOD.as_nanos() as u64;
     // The look at which each should have been there, and was.
     let mut due = vec![None; periods as usize];

@@ -37,6 +37,8 @@ pub struct Decoder {
     calm: u16,
     /// Datagrams that come in the time of a round trip.
     round_trip: u8,
+    /// What is older than so many has been played, or concealed.
+    most_age: u8,
     /// Datagrams since the last parity over several.
     since_parity: u8,
     /// The last datagram that was counted was lost.
@@ -96,6 +98,7 @@ impl Decoder {
             patience: 0,
             calm: 0,
             round_trip: 0,
+            most_age: MOST_AGE,
             since_parity: u8::MAX,
             in_burst: false,
             reception: Reception::default(),
@@ -213,9 +216,12 @@ impl Decoder {
         Some(&self.memory[place(number) * SYMBOL..][..self.length])
     }
 
-    /// How many datagrams come in the time that a request and its answer take on the way.
-    pub const fn set_round_trip(&mut self, datagrams: u8) {
-        self.round_trip = datagrams;
+    /// How many datagrams come in the time that a request and its answer take on the way, and how many the receiver
+    /// keeps: what is much older is not asked for.
+    pub fn set_times(&mut self, round_trip: u8, depth: u16) {
+        self.round_trip = round_trip;
+        let most = depth.saturating_add(BEYOND_DEPTH);
+        self.most_age = u8::try_from(most).map_or(MOST_AGE, |most| most.min(MOST_AGE));
     }
 
     /// What is to be asked for now; to be called once a local period, when all that has come was handled.
@@ -243,7 +249,7 @@ impl Decoder {
                     .saturating_add(self.round_trip)
                     .saturating_add(2),
             };
-            if age >= due && age < MOST_AGE && request.times < MOST_REQUESTS {
+            if age >= due && age < self.most_age && request.times < MOST_REQUESTS {
                 request.times += 1;
                 request.age = age;
                 ages |= 1 << age;
@@ -468,7 +474,11 @@ const JUDGED: u16 = 15;
 /// How often one datagram is asked for at most.
 const MOST_REQUESTS: u8 = 5;
 
-/// What is older is not asked for any more.
+/// What is so much older than the oldest that waits to be played is not asked for: it would be late, but tells the
+/// receiver how deep it would have to be.
+const BEYOND_DEPTH: u16 = 8;
+
+/// What is older is never asked for.
 const MOST_AGE: u8 = 40;
 
 /// What waits for parities before it is asked for.

@@ -144,3 +144,115 @@ const NEAR: f32 = 6.0;
 
 /// Packets that it takes to notice, ask and answer, besides the round trip.
 const ASKING: f32 = 4.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_spent_on_a_clean_path_and_a_few_lost_packets_change_nothing_for_long() {
+        let mut path = Told::new(FAR_AWAY);
+        assert_eq!(path.run(60, 0), None);
+        assert!(path.run(1, 2).is_some());
+        assert_eq!(path.run(60, 0), None);
+    }
+
+    #[test]
+    fn it_rises_with_the_loss_within_seconds_and_falls_slowly_a_step_at_a_time() {
+        let mut path = Told::new(FAR_AWAY);
+        path.run(5, 0);
+        // Of 375 packets a second.
+        assert_eq!(path.run(20, 1), Some(8));
+        assert_eq!(path.run(20, 3), Some(6));
+        assert_eq!(path.run(20, 6), Some(4));
+        assert_eq!(path.run(20, 11), Some(3));
+        assert_eq!(path.run(4, 0), Some(3));
+        let falling: Vec<_> = (0..100).map(|_| path.run(1, 0)).collect();
+        let mut steps = falling.clone();
+        steps.dedup();
+        assert_eq!(steps, [Some(3), Some(4), Some(6), Some(8), None]);
+        assert!(falling[30].is_some() && falling[99].is_none());
+        assert!(path.run(3, 40) == Some(3), "up at once");
+    }
+
+    #[test]
+    fn where_the_peer_can_ask_in_time_parities_come_with_heavy_loss_only() {
+        let mut path = Told::new(Some(Duration::from_millis(12)));
+        assert_eq!(path.run(20, 4), None);
+        assert_eq!(path.run(20, 20), Some(4));
+        path.round_trip = FAR_AWAY;
+        assert_eq!(path.run(1, 20), Some(3));
+        // A peer that keeps much audio anyway has the time to ask.
+        path.total.depth = 40;
+        assert_eq!(path.run(1, 20), Some(4));
+        path.round_trip = None;
+        assert_eq!(path.run(1, 20), Some(3), "nobody knows how far it is");
+    }
+
+    #[test]
+    fn words_that_come_late_or_begin_anew_are_no_loss() {
+        let mut path = Told::new(FAR_AWAY);
+        path.run(10, 1);
+        let late = Reception {
+            due: 375,
+            lost: 0,
+            ..path.total
+        };
+        path.policy.handle_reception(path.at, late);
+        assert!(path.policy.loss() < 0.004);
+        let anew = Reception {
+            due: 10,
+            lost: 4_000_000_000,
+            ..path.total
+        };
+        path.policy.handle_reception(path.at, anew);
+        let more = Reception {
+            due: 1010,
+            lost: 0,
+            ..path.total
+        };
+        path.policy.handle_reception(path.at, more);
+        assert!((0.0..=1.0).contains(&path.policy.loss()));
+    }
+
+    const FAR_AWAY: Option<Duration> = Some(Duration::from_millis(60));
+
+    /// A peer that tells every second.
+    struct Told {
+        policy: Policy,
+        at: MonoTime,
+        round_trip: Option<Duration>,
+        total: Reception,
+    }
+
+    impl Told {
+        fn new(round_trip: Option<Duration>) -> Self {
+            let mut policy = Policy::new();
+            let total = Reception::default();
+            policy.handle_reception(MonoTime::from_nanos(0), total);
+            let at = MonoTime::from_nanos(0);
+            Self {
+                policy,
+                at,
+                round_trip,
+                total,
+            }
+        }
+
+        /// So many seconds with so many packets lost in each. What is decided at their end.
+        fn run(&mut self, seconds: u32, lost: u32) -> Option<u8> {
+            let packet = Duration::from_nanos(2_666_667);
+            let situation = Situation {
+                round_trip: self.round_trip,
+                packet,
+            };
+            for _ in 0..seconds {
+                self.at = self.at + Duration::from_secs(1);
+                self.total.due += 375;
+                self.total.lost += lost;
+                self.policy.handle_reception(self.at, self.total);
+            }
+            self.policy.every(situation)
+        }
+    }
+}
