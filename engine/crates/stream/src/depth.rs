@@ -599,3 +599,6 @@ pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {
     }
     a.max(1)
 }
+
+#[cfg(test)]
+mod tests;
