@@ -305,6 +305,11 @@ impl Depth {
         (self.drift_uncertainty() < 60e-6).then(|| self.drift_ratio() - 1.0)
     }
 
+    /// How much faster than nominal our own blocks are played, on the clock of the arrivals; none until it is known well.
+    pub(crate) fn own_drift(&self) -> Option<f64> {
+        (self.local.uncertainty() < 30e-6).then(|| self.local.drift())
+    }
+
     /// Seconds within which these shares of the packets came, of the last half minute.
     pub(crate) fn lateness(&self) -> [f64; 3] {
         [0.5, 0.05, 0.001].map(|beyond| self.lateness.all_but(beyond))

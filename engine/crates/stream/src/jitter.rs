@@ -32,6 +32,7 @@ use crate::depth::{Depth, FASTER, Pace, Place, Step};
 use crate::resample::Resampler;
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
+use crate::watch::{Irregular, Watch};
 
 /// One peer's packets, in order and in time.
 ///
@@ -49,6 +50,7 @@ pub struct JitterBuffer {
     slots: Slots,
     tally: Tally,
     depth: Depth,
+    watch: Watch,
     weaver: Weaver,
     resampler: Resampler,
     /// The step of the last block, while it is bent.
@@ -90,6 +92,7 @@ impl JitterBuffer {
             slots: Slots::new(frames, config.channels.get(), slots),
             tally: Tally::new(slots.max(1024)),
             depth: Depth::new(config.depth, config.rate),
+            watch: Watch::default(),
             weaver: Weaver::new(config.conceal, config.channels, config.rate),
             resampler: Resampler::new(config.channels.get(), config.rate, config.rate, CHUNK),
             step: 1.0,
@@ -184,6 +187,10 @@ impl JitterBuffer {
         if self.tally.arrive(n, late_by > 0) == Came::Again {
             return Inserted::Duplicate;
         }
+        if origin.is_direct() {
+            let period = Frames(self.period as u32).duration(self.rate);
+            self.watch.arrived(n, at, period);
+        }
         // Late ones too: a stream that is anchored anew begins with them.
         self.slots.put(n, decode);
         let end = (n + 1).saturating_mul(self.period);
@@ -216,11 +223,15 @@ impl JitterBuffer {
         }
         let behind = self.resampler.lag()
             + f64::from(ahead.0) * f64::from(self.rate.0) / f64::from(self.config.rate.0);
-        let step = self.depth.settle(Place {
-            now,
-            play: (self.next - self.hold) as f64 - behind,
-            block,
-        });
+        let play = (self.next - self.hold) as f64 - behind;
+        let depth = if self.anchored {
+            self.end() - play as i64
+        } else {
+            0
+        };
+        self.watch
+            .played(now, block.duration(self.config.rate), depth);
+        let step = self.depth.settle(Place { now, play, block });
         match step {
             Step::Stay => {}
             Step::Anchor(target) => self.anchor(self.end() - target + behind.round() as i64),
@@ -347,6 +358,23 @@ impl JitterBuffer {
         Some(self.depth.drift()? * 1e6)
     }
 
+    /// How much faster than nominal our blocks are played, in ppm, on the clock of the packets' arrival; none until
+    /// some seconds were seen. Says whose clock it is that drifts.
+    pub fn own_drift(&self) -> Option<f64> {
+        Some(self.depth.own_drift()? * 1e6)
+    }
+
+    /// The greatest depth of the last quarter of a second or more, each right before a block was played: how long
+    /// audio waits here, and what [`target`](Self::target) is to be compared with. Frames of the peer's.
+    pub fn depth(&self) -> Frames {
+        Frames(self.watch.depth().clamp(0, i64::from(u32::MAX)) as u32)
+    }
+
+    /// What the path and our own calls did irregularly.
+    pub fn irregular(&self) -> Irregular {
+        self.watch.counts()
+    }
+
     /// How late the packets of the last half minute came, after the earliest ones.
     pub fn jitter(&self) -> Jitter {
         let [half, most, nearly_all] = self.depth.lateness().map(Duration::from_secs_f64);
@@ -417,6 +445,7 @@ impl JitterBuffer {
         self.slots.clear();
         self.tally.start(0);
         self.depth.forget();
+        self.watch.restart();
         self.base = None;
         self.anchored = false;
         self.hold = 0;

@@ -16,6 +16,7 @@ mod observed;
 mod resample;
 mod slots;
 mod tally;
+mod watch;
 
 pub use clock::Clock;
 pub use conceal::Conceal;
@@ -26,3 +27,4 @@ pub use gain::Gain;
 pub use jitter::JitterBuffer;
 pub use meter::Meter;
 pub use resample::{LEAST_STEP, MOST_STEP, Resampler};
+pub use watch::Irregular;
