@@ -60,8 +60,8 @@ impl Lateness {
 
     /// Seconds of delay that are worth spending on lateness.
     ///
-    /// Without a target: where the next millisecond of delay costs more than what it would save, a
-    /// millisecond being worth [`WORTH`] of all packets.
+    /// Without a target: where the next millisecond of delay costs more than what it would save. The first is worth
+    /// [`WORTH`] of all packets, later ones more and more: nobody plays together over half a second.
     pub(crate) fn worth(&self, policy: DepthPolicy) -> f64 {
         let DepthPolicy::Auto {
             latency_target,
@@ -78,7 +78,7 @@ impl Lateness {
         let total = self.total.max(f32::MIN_POSITIVE);
         let (mut beyond, mut best, mut cost) = (0.0f32, 0.0, f64::MAX);
         for (bin, weight) in self.bins.iter().enumerate().rev() {
-            let here = f64::from(beyond / total) + upper_edge(bin) * 1e3 * WORTH;
+            let here = f64::from(beyond / total) + cost_of(upper_edge(bin));
             if here < cost {
                 (best, cost) = (upper_edge(bin), here);
             }
@@ -90,6 +90,12 @@ impl Lateness {
             best
         }
     }
+}
+
+/// What so many seconds of delay are worth, as a share of all packets.
+fn cost_of(seconds: f64) -> f64 {
+    let much = seconds / MUCH_S;
+    seconds * 1e3 * WORTH * (1.0 + much * much)
 }
 
 fn bin_of(seconds: f64) -> usize {
@@ -125,8 +131,9 @@ const BINS: usize = 32 + 56 + 64 + 53;
 /// After so many seconds a packet weighs a third.
 const MEMORY_S: f64 = 25.0;
 const HEAVY: f32 = 1e6;
-/// The share of packets that a millisecond of delay is worth.
+/// The share of packets that a first millisecond of delay is worth; at `MUCH_S` seconds it is four times that.
 const WORTH: f64 = 1e-4;
+const MUCH_S: f64 = 0.04;
 /// No reserve is longer.
 const LONGEST: Duration = Duration::from_millis(250);
 
@@ -170,8 +177,13 @@ mod tests {
             })
             .worth(AUTO)
         };
-        assert!(stalls(1875, 10) > 20e-3);
+        assert!(stalls(1875, 10) > 8e-3, "{}", stalls(1875, 10));
         assert!(stalls(11_250, 15) < 5e-3, "{}", stalls(11_250, 15));
+        assert!(
+            stalls(3750, 75) < 5e-3,
+            "200 ms every 10 s: {}",
+            stalls(3750, 75)
+        );
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn config() -> impl Strategy<Value = BufferConfig> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_calls_does_harm(config in config(), calls in vec(call(), 1..60)) {
