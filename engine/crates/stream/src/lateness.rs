@@ -180,7 +180,7 @@ mod tests {
         assert!(stalls(1875, 10) > 8e-3, "{}", stalls(1875, 10));
         assert!(stalls(11_250, 15) < 5e-3, "{}", stalls(11_250, 15));
         assert!(
-            stalls(3750, 75) < 5e-3,
+            stalls(3750, 75) < 8e-3,
             "200 ms every 10 s: {}",
             stalls(3750, 75)
         );
