@@ -231,7 +231,7 @@ impl Decoder {
             return None;
         }
         // Parities are sooner here than an answer: what they repair need not be sent again.
-        let patience = if self.since_parity < SPAN && self.round_trip > PARITY_PATIENCE {
+        let patience = if self.since_parity < SPAN && self.round_trip > FAR_AWAY {
             self.patience.max(PARITY_PATIENCE)
         } else {
             self.patience
@@ -481,7 +481,10 @@ const BEYOND_DEPTH: u16 = 8;
 /// What is older is never asked for.
 const MOST_AGE: u8 = 40;
 
-/// What waits for parities before it is asked for.
+/// Datagrams of a round trip from which on parities are sooner there than answers.
+const FAR_AWAY: u8 = 16;
+
+/// What waits for parities then, before it is asked for.
 const PARITY_PATIENCE: u8 = 6;
 
 /// The most datagrams that one is waited for before it is asked for.
