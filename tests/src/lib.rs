@@ -7,4 +7,5 @@
 pub mod demo;
 pub mod host;
 pub mod lab;
+pub mod quality;
 pub mod signal;

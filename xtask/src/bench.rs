@@ -12,7 +12,7 @@ use crate::{bundle, lab, packages, workspace};
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these measurements (round-trip, hop, process, processor); all unless given.
+    /// Only these measurements (round-trip, hop, process, processor, quality); all unless given.
     only: Vec<String>,
     /// Write the result to docs/benchmarks.md.
     #[arg(long, conflicts_with = "only")]
@@ -26,6 +26,9 @@ const PAGE: &str = "docs/benchmarks.md";
 pub(crate) fn run(args: Args) -> Result<()> {
     packages::ensure(&[packages::LINKER, packages::JACK_TO_BUILD])?;
     packages::ensure(&[lab::NAMESPACES, lab::JACKD, lab::JACKTRIP])?;
+    if args.only.is_empty() || args.only.iter().any(|part| part == "quality") {
+        packages::ensure(&[lab::FLUIDSYNTH])?;
+    }
     let bundle = bundle::run(bundle::Args {
         dev: false,
         with_tests: false,

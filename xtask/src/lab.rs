@@ -24,6 +24,17 @@ pub(crate) const JACKTRIP: Need = Need {
     present: || has_program("jacktrip"),
 };
 
+/// What plays the clips whose sound is measured.
+pub(crate) const FLUIDSYNTH: Need = Need {
+    debian: &["fluidsynth", "fluid-soundfont-gm"],
+    what: "fluidsynth with the FluidR3 soundfont",
+    why: "it renders the piano, strings and drums that are sent over bad networks",
+    present: || {
+        let font = Path::new("/usr/share/sounds/sf2/FluidR3_GM.sf2");
+        has_program("fluidsynth") && font.is_file()
+    },
+};
+
 /// What makes a private machine for each test.
 pub(crate) const NAMESPACES: Need = Need {
     debian: &["util-linux", "mount", "iproute2"],

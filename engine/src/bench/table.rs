@@ -9,7 +9,7 @@ use super::take::Outcome;
 /// The line above the rows. With `scores` the columns that say how it sounds.
 pub fn head(scores: bool) -> String {
     let mut line = format!(
-        "{:<16}{:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>19}{:>14}{:>6}",
+        "{:<16}{:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>22}{:>17}{:>6}",
         "scenario",
         "way",
         "dry",
@@ -43,7 +43,7 @@ pub fn row(name: &str, way: &str, outcome: &Outcome, scores: bool) -> String {
         ..
     } = outcome;
     let mut line = format!(
-        "{name:<16}{way:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>19}{:>14}{:>6}",
+        "{name:<16}{way:>6}{:>7}{:>7}{:>7}{:>9}{:>9}{:>9}{:>22}{:>17}{:>6}",
         counts.dry,
         counts.late,
         counts.lost,

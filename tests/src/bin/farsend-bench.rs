@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
+use farsend_netsim::{Jitter, Loss, PathConfig, Stalls};
 use farsend_tests::demo::compare::compare;
 use farsend_tests::host::{Call, Host, Plan, Take};
 use farsend_tests::lab::farsend::Farsend;
@@ -16,6 +17,8 @@ use farsend_tests::lab::jack::JackServer;
 use farsend_tests::lab::probe::{Plan as ProbePlan, Probe};
 use farsend_tests::lab::session::{Kind, Session, Setup};
 use farsend_tests::lab::{Machine, machine, program};
+use farsend_tests::quality::clips::{self, Clip};
+use farsend_tests::quality::{Contender, through};
 use farsend_tests::signal::{self, listen};
 use serde_json::json;
 
@@ -41,13 +44,15 @@ enum Measurement {
     Hop,
     Process,
     Processor,
+    Quality,
 }
 
-const ALL: [Measurement; 4] = [
+const ALL: [Measurement; 5] = [
     Measurement::RoundTrip,
     Measurement::Hop,
     Measurement::Process,
     Measurement::Processor,
+    Measurement::Quality,
 ];
 
 const RATE: u32 = 48_000;
@@ -140,6 +145,7 @@ fn measure_inside(args: &Args) -> Result<String> {
         Some(Measurement::Hop) => hop(&machine, args),
         Some(Measurement::Process) => process(args),
         Some(Measurement::Processor) => processor(&machine),
+        Some(Measurement::Quality) => quality(&machine),
         None => bail!("nothing to measure"),
     }
 }
@@ -428,4 +434,86 @@ fn processor(machine: &Machine) -> Result<String> {
         ours / theirs,
         (ours - idle) / (theirs - idle)
     ))
+}
+
+/// What is heard of piano, strings and drums at the far end of a bad network.
+fn quality(machine: &Machine) -> Result<String> {
+    ensure!(
+        clips::can_be_rendered(),
+        "no fluidsynth, or no soundfont (fluid-soundfont-gm)"
+    );
+    let clean = PathConfig {
+        seed: 3,
+        delay: Duration::from_millis(10),
+        ..PathConfig::default()
+    };
+    let lossy = PathConfig {
+        loss: Loss::Bursts {
+            rate: 0.03,
+            length: 1.5,
+        },
+        ..clean
+    };
+    let stalls = PathConfig {
+        jitter: Jitter::Exponential(Duration::from_millis(1)),
+        stalls: Some(Stalls {
+            every: Duration::from_secs(5),
+            length: Duration::from_millis(25),
+        }),
+        ..clean
+    };
+    use Contender::{Farsend, FarsendAlone, Jacktrip, JacktripAuto};
+    let networks: [(&str, PathConfig, &[Clip], &[Contender]); 3] = [
+        (
+            "10 ms, clean",
+            clean,
+            &[Clip::Strings],
+            &[Jacktrip, JacktripAuto, Farsend],
+        ),
+        (
+            "3 % lost in bursts of 1.5",
+            lossy,
+            &Clip::ALL,
+            &[Jacktrip, FarsendAlone, Farsend],
+        ),
+        (
+            "1 ms of jitter, 25 ms of stall every 5 s",
+            stalls,
+            &[Clip::Strings],
+            &[Jacktrip, JacktripAuto, Farsend],
+        ),
+    ];
+    let mut text = format!(
+        "## quality: what is heard at the far end\n\n\
+         {} s of music rendered by fluidsynth, from one JACK server to another through two programs of a kind and a relay \
+         with the same\nseed for all: 48 kHz, 128 frames, mono, 16 bit, no redundancy. [scoring.md](scoring.md) defines \
+         the scores. *Delay* is the mean from\nport to port, 10 ms of it the relay's; *dry* is what Farsend counted at \
+         the receiving end since its start. A star marks a row\nduring which JACK itself had no time.\n\n\
+         | network | clip | program | signal to error | middle | log-mel | clicks a minute | delay | dry |\n\
+         | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        clips::SECONDS
+    );
+    for (name, network, played, contenders) in networks {
+        for clip in played {
+            let samples = clip.render(machine.folder())?;
+            for contender in contenders {
+                eprintln!("  {name}, {}, {}", clip.name(), contender.name());
+                let found = through(machine, *contender, network, &samples)?;
+                writeln!(
+                    text,
+                    "| {name} | {} | {}{} | {:.1} dB | {:.1} dB | {:.2} dB | {:.1} | {:.1} ms | {} |",
+                    clip.name(),
+                    contender.name(),
+                    if found.undisturbed { "" } else { " *" },
+                    found.score.signal_to_error,
+                    found.score.middle,
+                    found.score.log_mel,
+                    found.score.clicks_per_minute(),
+                    found.score.mean_delay(),
+                    found.dry.map_or("–".into(), |dry| dry.to_string()),
+                )?;
+            }
+        }
+    }
+    Ok(text)
 }

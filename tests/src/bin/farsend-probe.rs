@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -50,6 +50,9 @@ struct Plan {
     /// How much to record.
     #[arg(long)]
     frames: u32,
+    /// Play this once instead of the ramp: 32-bit floats, one channel.
+    #[arg(long)]
+    clip: Option<PathBuf>,
     /// Where to: planar 32-bit floats.
     #[arg(long)]
     save: Option<PathBuf>,
@@ -91,7 +94,10 @@ fn run(client: Client, plan: &Plan) -> Result<()> {
         .map(|n| client.register_port(&format!("in_{n}"), AudioIn::default()));
     let shared = Arc::new(Shared::default());
     let (finished, recordings) = std::sync::mpsc::sync_channel(1);
+    let clip = plan.clip.as_ref().map(load_clip).transpose()?;
     let worker = Worker {
+        clip,
+        played: 0,
         outputs: outputs.collect::<Result<_, _>>()?,
         inputs: inputs.collect::<Result<_, _>>()?,
         shared: Arc::clone(&shared),
@@ -113,6 +119,14 @@ fn run(client: Client, plan: &Plan) -> Result<()> {
         connect(client, &from, &format!("{own}:in_{n}"))?;
     }
     println!("connected");
+    if plan.clip.is_some() {
+        std::thread::sleep(LEAD);
+        shared.wanted.store(1, Relaxed);
+        while shared.begun_us.load(Relaxed) == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        println!("playing {}", shared.begun_us.load(Relaxed));
+    }
     if let Some(save) = &plan.save {
         std::thread::sleep(LEAD);
         shared.wanted.store(1, Relaxed);
@@ -128,6 +142,7 @@ fn run(client: Client, plan: &Plan) -> Result<()> {
         let missed = missed / u32::from(plan.record_channels.max(1));
         let report = Report {
             first: take.first,
+            first_us: take.first_us,
             missed,
             xruns,
         };
@@ -136,6 +151,15 @@ fn run(client: Client, plan: &Plan) -> Result<()> {
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+fn load_clip(path: &PathBuf) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let (samples, _) = bytes.as_chunks::<4>();
+    Ok(samples
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect())
 }
 
 /// Joins two ports as soon as both are there.
@@ -157,9 +181,11 @@ fn connect(client: &Client, from: &str, to: &str) -> Result<()> {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// 1 when recording may begin.
+    /// 1 when recording, or the clip, may begin.
     wanted: AtomicU32,
     xruns: AtomicU32,
+    /// When the clip began; 0 before.
+    begun_us: AtomicU64,
 }
 
 struct Xruns(Arc<Shared>);
@@ -174,6 +200,7 @@ impl jack::NotificationHandler for Xruns {
 /// A recording under way.
 struct Take {
     first: Frames,
+    first_us: u64,
     xruns_before: u32,
     /// Planar; not a number where nothing has been recorded.
     samples: Vec<f32>,
@@ -187,14 +214,22 @@ struct Worker {
     finished: std::sync::mpsc::SyncSender<Take>,
     /// The memory for the recording, until it begins.
     planned: Vec<f32>,
+    /// Played instead of the ramp.
+    clip: Option<Vec<f32>>,
+    /// Frames of it that have been played.
+    played: usize,
 }
 
 impl jack::ProcessHandler for Worker {
-    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+    fn process(&mut self, client: &Client, scope: &ProcessScope) -> Control {
         let now = scope.last_frame_time();
-        for (channel, port) in (0..).zip(&mut self.outputs) {
-            for (frame, sample) in (0..).zip(port.as_mut_slice(scope)) {
-                *sample = signal::ramp(now.wrapping_add(frame), channel);
+        if self.clip.is_some() {
+            self.play_clip(client, scope);
+        } else {
+            for (channel, port) in (0..).zip(&mut self.outputs) {
+                for (frame, sample) in (0..).zip(port.as_mut_slice(scope)) {
+                    *sample = signal::ramp(now.wrapping_add(frame), channel);
+                }
             }
         }
         if self.take.is_none() && !self.planned.is_empty() && self.shared.wanted.load(Relaxed) == 1
@@ -202,6 +237,7 @@ impl jack::ProcessHandler for Worker {
             let samples = std::mem::take(&mut self.planned);
             self.take = Some(Take {
                 first: now,
+                first_us: client.frames_to_time(now),
                 xruns_before: self.shared.xruns.load(Relaxed),
                 samples,
             });
@@ -212,6 +248,29 @@ impl jack::ProcessHandler for Worker {
 }
 
 impl Worker {
+    fn play_clip(&mut self, client: &Client, scope: &ProcessScope) {
+        let (Some(clip), begins) = (&self.clip, self.played == 0) else {
+            return;
+        };
+        let frames = scope.n_frames() as usize;
+        let ready = self.shared.wanted.load(Relaxed) == 1;
+        let rest = if ready { clip.get(self.played..) } else { None };
+        let rest = rest.unwrap_or_default();
+        for port in &mut self.outputs {
+            let out = port.as_mut_slice(scope);
+            let there = rest.len().min(out.len());
+            out[..there].copy_from_slice(&rest[..there]);
+            out[there..].fill(0.0);
+        }
+        if ready {
+            if begins {
+                let now = client.frames_to_time(scope.last_frame_time());
+                self.shared.begun_us.store(now, Relaxed);
+            }
+            self.played += frames;
+        }
+    }
+
     fn record(&mut self, now: Frames, scope: &ProcessScope) {
         let Some(take) = &mut self.take else { return };
         let frames = take.samples.len() / self.inputs.len().max(1);

@@ -29,6 +29,8 @@ pub struct Plan<'a> {
 pub struct Report {
     /// JACK's frame time of the first recorded frame.
     pub first: u32,
+    /// When that was, in microseconds of the machine's clock, which all servers share.
+    pub first_us: u64,
     /// Frames that were never recorded, as JACK skipped cycles or did not call us; not a number in the recording.
     pub missed: u32,
     /// How often JACK reported an xrun meanwhile.
@@ -92,6 +94,53 @@ impl Probe {
             channels,
             limit,
         }
+    }
+
+    /// Starts a probe that plays `clip` once to all of these ports as soon as they are there; silence before and after.
+    ///
+    /// # Panics
+    ///
+    /// If the clip cannot be handed over.
+    pub fn start_clip(
+        machine: &Machine,
+        server: &JackServer,
+        name: &str,
+        (ports, count): (&str, u8),
+        clip: &[f32],
+    ) -> Probe {
+        let file = machine.path(&format!("{name}.clip.f32"));
+        let bytes: Vec<u8> = clip
+            .iter()
+            .flat_map(|sample| sample.to_le_bytes())
+            .collect();
+        std::fs::write(&file, bytes).expect("the machine's folder is writable");
+        let mut command = program::command(
+            need::own_program("farsend-tests", "farsend-probe"),
+            &["run", "--name", name, "--frames", "0", "--play", ports],
+        );
+        command
+            .args(["--play-channels", &count.to_string(), "--clip"])
+            .arg(&file);
+        Probe {
+            running: Running::start(machine, name, server.used_by(&mut command)),
+            save: file,
+            channels: 0,
+            limit: Duration::from_secs(20),
+        }
+    }
+
+    /// When the clip began, in microseconds of the machine's clock.
+    ///
+    /// # Panics
+    ///
+    /// If it does not begin.
+    pub fn begun_us(&mut self) -> u64 {
+        self.running.wait_for("playing ", self.limit);
+        let output = self.running.stdout();
+        let time = output
+            .lines()
+            .find_map(|line| line.strip_prefix("playing ")?.parse().ok());
+        time.expect("the probe says when")
     }
 
     /// Waits until it is connected and plays.

@@ -38,6 +38,8 @@ pub struct Setup {
     pub redundancy: u8,
     /// `-q` of both.
     pub queue: u16,
+    /// `-q auto` in place of that.
+    pub auto_queue: bool,
     /// Channels that the server sends and the client receives.
     pub down: u8,
     /// Channels that the client sends and the server receives.
@@ -58,6 +60,7 @@ impl Setup {
         depth: Depth::Bits16,
         redundancy: 1,
         queue: 4,
+        auto_queue: false,
         down: 2,
         up: 2,
         network: None,
@@ -104,7 +107,7 @@ impl Session {
         Session::start_with(machine, setup, &[])
     }
 
-    /// The same, with these options more for whatever Farsend is at an end.
+    /// The same, with these options more for the programs at both ends.
     ///
     /// # Panics
     ///
@@ -271,7 +274,10 @@ fn start_server(machine: &Machine, jack: &JackServer, setup: &Setup, extra: &[&s
             let role = [&["server", "--port", &port], extra].concat();
             farsend(machine, jack, "server", setup, &role)
         }
-        Kind::Jacktrip => jacktrip(machine, jack, "server", setup, &["-s", "-B", &port]),
+        Kind::Jacktrip => {
+            let role = [&["-s", "-B", &port], extra].concat();
+            jacktrip(machine, jack, "server", setup, &role)
+        }
     }
 }
 
@@ -289,13 +295,10 @@ fn start_client(
             let role = [&["client", &host, "--bind-port", &own], extra].concat();
             farsend(machine, jack, "client", setup, &role)
         }
-        Kind::Jacktrip => jacktrip(
-            machine,
-            jack,
-            "client",
-            setup,
-            &["-c", "127.0.0.1", "-B", &own, "-P", &called],
-        ),
+        Kind::Jacktrip => {
+            let role = ["-c", "127.0.0.1", "-B", &own, "-P", &called];
+            jacktrip(machine, jack, "client", setup, &[&role, extra].concat())
+        }
     }
 }
 
@@ -335,7 +338,12 @@ fn options(name: &str, setup: &Setup, [send, receive]: [&str; 2]) -> Vec<String>
     };
     let mut options = vec!["-b".to_owned(), setup.depth.bits().to_owned()];
     options.extend(["-r".to_owned(), setup.redundancy.to_string()]);
-    options.extend(["-q".to_owned(), setup.queue.to_string()]);
+    let queue = if setup.auto_queue {
+        "auto".to_owned()
+    } else {
+        setup.queue.to_string()
+    };
+    options.extend(["-q".to_owned(), queue]);
     if sends == receives {
         options.extend(["-n".to_owned(), sends.to_string()]);
     } else {
