@@ -14,7 +14,9 @@ use crate::lab::session::{Kind, Session, Setup};
 pub enum Contender {
     /// JackTrip with `-q 4`, its default.
     Jacktrip,
-    /// JackTrip with `-q auto --bufstrategy 3`.
+    /// JackTrip with `-q 4 --bufstrategy 3`: with its concealment.
+    JacktripConceals,
+    /// JackTrip with `-q auto --bufstrategy 3`: that, and a queue that adapts.
     JacktripAuto,
     /// Farsend with its defaults.
     Farsend,
@@ -27,6 +29,7 @@ impl Contender {
     pub fn name(self) -> &'static str {
         match self {
             Contender::Jacktrip => "JackTrip `-q 4`",
+            Contender::JacktripConceals => "JackTrip `-q 4 --bufstrategy 3`",
             Contender::JacktripAuto => "JackTrip `-q auto --bufstrategy 3`",
             Contender::Farsend => "Farsend",
             Contender::FarsendAlone => "Farsend `--repair off`",
@@ -35,15 +38,21 @@ impl Contender {
 
     fn kind(self) -> Kind {
         match self {
-            Contender::Jacktrip | Contender::JacktripAuto => Kind::Jacktrip,
+            Contender::Jacktrip | Contender::JacktripConceals | Contender::JacktripAuto => {
+                Kind::Jacktrip
+            }
             Contender::Farsend | Contender::FarsendAlone => Kind::Farsend,
         }
+    }
+
+    fn has_auto_queue(self) -> bool {
+        !matches!(self, Contender::Jacktrip | Contender::JacktripConceals)
     }
 
     fn options(self) -> &'static [&'static str] {
         match self {
             Contender::Jacktrip | Contender::Farsend => &[],
-            Contender::JacktripAuto => &["--bufstrategy", "3"],
+            Contender::JacktripConceals | Contender::JacktripAuto => &["--bufstrategy", "3"],
             Contender::FarsendAlone => &["--repair", "off"],
         }
     }
@@ -79,7 +88,7 @@ pub fn through(
     let setup = Setup {
         server: kind,
         client: kind,
-        auto_queue: contender != Contender::Jacktrip,
+        auto_queue: contender.has_auto_queue(),
         down: 1,
         up: 1,
         network: Some(network),
