@@ -158,6 +158,17 @@ pub fn all(channels: Channels) -> Vec<Scenario> {
         clocks("periods", "128 frames here, 480 there", &|end| {
             end.period = Frames(480);
         }),
+        clocks("rate-44100", "48 kHz here, 44.1 kHz there", &|end| {
+            end.clock.rate = SampleRate::HZ_44100;
+        }),
+        clocks(
+            "rate-96000",
+            "48 kHz here, 96 kHz in periods of 256 there",
+            &|end| {
+                end.clock.rate = SampleRate::HZ_96000;
+                end.period = Frames(256);
+            },
+        ),
         make(
             "wifi-trace",
             "a trace of a room with Wi-Fi (synthetic)",
