@@ -2,7 +2,7 @@
 //! cell.
 
 use farsend::bench::network::{EndPlan, Plan, Way, plain_end};
-use farsend::bench::scenarios;
+use farsend::bench::scenarios::{self, Scenario};
 use farsend::bench::take::{Music, Outcome, perform};
 use farsend::bench::{piece, table};
 use farsend_netsim::{PathConfig, Trace};
@@ -13,14 +13,25 @@ const RATE: SampleRate = SampleRate::HZ_48000;
 #[test]
 fn eighteen_seconds_on_each_network() {
     let music = music(18.0);
-    let mut table = format!("{}\n", table::head(false));
-    for scenario in scenarios::all(Channels(1)) {
+    let rows = |scenario: &Scenario| {
         let outcomes = perform(&scenario.plan, &music).unwrap();
-        for (way, outcome) in ["there", "back"].into_iter().zip(&outcomes) {
-            table.push_str(&table::row(&scenario.name, way, outcome, false));
-            table.push('\n');
-        }
-    }
+        let rows = ["there", "back"].into_iter().zip(&outcomes);
+        rows.map(|(way, outcome)| table::row(&scenario.name, way, outcome, false) + "\n")
+            .collect::<String>()
+    };
+    let all = scenarios::all(Channels(1));
+    // On a few processors at a time.
+    let found: Vec<String> = std::thread::scope(|scope| {
+        let parts = all.chunks(all.len().div_ceil(4));
+        let threads: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(rows).collect::<String>()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let table = format!("{}\n{}", table::head(false), found.concat());
     insta::assert_snapshot!(table);
 }
 

@@ -42,6 +42,7 @@ fn sum(bands: &[f64; BANDS]) -> f64 {
 
 struct Spectrum {
     fft: std::sync::Arc<dyn realfft::RealToComplex<f64>>,
+    hann: Vec<f64>,
     input: Vec<f64>,
     output: Vec<realfft::num_complex::Complex<f64>>,
     /// Of each bin: the first of two neighbouring bands, and the second one's share.
@@ -62,7 +63,9 @@ impl Spectrum {
                 .then(|| (point as usize, point - point.floor()))
         };
         let places = (0..output.len()).map(place).collect();
+        let hann = |i| 0.5 - 0.5 * (TAU * i as f64 / WINDOW as f64).cos();
         Self {
+            hann: (0..WINDOW).map(hann).collect(),
             fft,
             input,
             output,
@@ -72,8 +75,7 @@ impl Spectrum {
 
     /// The energy in each band.
     fn bands(&mut self, sample: impl Fn(usize) -> f64) -> [f64; BANDS] {
-        for (i, x) in self.input.iter_mut().enumerate() {
-            let hann = 0.5 - 0.5 * (TAU * i as f64 / WINDOW as f64).cos();
+        for ((i, x), hann) in self.input.iter_mut().enumerate().zip(&self.hann) {
             *x = sample(i) * hann;
         }
         let mut bands = [0.0; BANDS];

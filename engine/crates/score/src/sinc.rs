@@ -70,8 +70,18 @@ fn weighed(weights: &[f64], samples: &[f32], first: i64) -> f64 {
         .ok()
         .and_then(|first| samples.get(first..first + weights.len()));
     if let Some(inside) = inside {
-        let pairs = weights.iter().zip(inside);
-        return pairs.map(|(weight, x)| weight * f64::from(*x)).sum();
+        // Eight sums at a time: a single one would wait for each addition.
+        let mut sums = [0.0; 8];
+        let (weights, more) = weights.as_chunks::<8>();
+        let (inside, rest) = inside.as_chunks::<8>();
+        for (weights, samples) in weights.iter().zip(inside) {
+            for i in 0..8 {
+                sums[i] += weights[i] * f64::from(samples[i]);
+            }
+        }
+        let last = more.iter().zip(rest);
+        let last: f64 = last.map(|(weight, x)| weight * f64::from(*x)).sum();
+        return sums.iter().sum::<f64>() + last;
     }
     let window = weights.iter().zip(first..);
     window.map(|(weight, at)| weight * get(samples, at)).sum()
