@@ -334,3 +334,38 @@ fn too_large_twice() -> PacketizerError {
         bytes: 2 * (16 + 16 * 1024 * 2),
     }
 }
+
+#[test]
+fn another_rate_and_period_begin_with_a_packet_of_their_own_and_the_next_number() {
+    let mut packetizer = Packetizer::new(PacketizerConfig {
+        header: HeaderKind::Default,
+        rate: SampleRate::HZ_48000,
+        period: Frames(64),
+        send: Channels(1),
+        receive: Channels(1),
+        samples: SampleFormat::I16,
+        redundancy: 2,
+    })
+    .unwrap();
+    packetizer.push(1, &[&[0.5; 100]], &mut |_| {});
+    packetizer
+        .set_stream(SampleRate::HZ_44100, Frames(96), SampleFormat::I24)
+        .unwrap();
+    let mut sent = Vec::new();
+    packetizer.push(2, &[&[0.25; 96]], &mut |datagram| {
+        sent.push(datagram.to_vec());
+    });
+    assert_eq!(sent.len(), 1, "the 36 frames from before are gone");
+    assert_eq!(sent[0].len(), 2 * (16 + 96 * 3));
+    let header = farsend_wire::jacktrip::Header::parse(&sent[0]).unwrap();
+    assert_eq!(header.rate(), Some(SampleRate::HZ_44100));
+    assert_eq!(
+        (header.seq, header.frames, header.bits),
+        (SeqNum(1), 96, 24)
+    );
+    let older = &sent[0][16 + 96 * 3..];
+    assert!(older.iter().all(|byte| *byte == 0), "no copies of before");
+    let refused = packetizer.set_stream(SampleRate(12_345), Frames(96), SampleFormat::I24);
+    assert!(refused.is_err());
+    assert_eq!(packetizer.config().rate, SampleRate::HZ_44100);
+}

@@ -45,43 +45,17 @@ pub struct Packetizer {
 }
 
 impl Packetizer {
-    /// Allocates for the largest sample format, so for the control thread.
+    /// Allocates for the largest datagram, so for the control thread.
     ///
     /// # Errors
     /// What the header or a UDP datagram cannot carry.
     pub fn new(config: PacketizerConfig) -> Result<Self, PacketizerError> {
-        let PacketizerConfig {
-            rate,
-            period,
-            send,
-            receive,
-            redundancy,
-            ..
-        } = config;
-        let rate_code = rate_code(rate).ok_or(PacketizerError::Rate(rate))?;
-        if !(1..=u32::from(MAX_PERIOD)).contains(&period.0) {
-            return Err(PacketizerError::Period(period));
-        }
-        if !(1..=254).contains(&send.0) || receive.0 == 255 {
-            return Err(PacketizerError::Channels { send, receive });
-        }
-        if !(1..=MAX_REDUNDANCY).contains(&redundancy) {
-            return Err(PacketizerError::Redundancy(redundancy));
-        }
-        let jamlink = (Channels(1), Frames(64), SampleRate::HZ_48000);
-        if config.header == HeaderKind::JamLink && (send, period, rate) != jamlink {
-            return Err(PacketizerError::JamLink { send, period, rate });
-        }
-        check_len(&config)?;
-        let largest = datagram_len(&PacketizerConfig {
-            samples: SampleFormat::F32,
-            ..config
-        });
+        let rate_code = check(&config)?;
         Ok(Self {
             config,
             rate_code,
             next_samples: config.samples,
-            datagram: vec![0; largest.min(MAX_DATAGRAM)].into(),
+            datagram: vec![0; MAX_DATAGRAM].into(),
             filled: 0,
             seq: SeqNum(0),
         })
@@ -118,6 +92,33 @@ impl Packetizer {
             samples,
             ..self.config
         })?;
+        self.next_samples = samples;
+        Ok(())
+    }
+
+    /// Sends blocks of another rate, in other packets, from here on. Where rate or period change, frames of an
+    /// unfinished packet are gone; else it is [`set_samples`](Self::set_samples). Numbers go on. Wait-free.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); nothing changes then.
+    pub fn set_stream(
+        &mut self,
+        rate: SampleRate,
+        period: Frames,
+        samples: SampleFormat,
+    ) -> Result<(), PacketizerError> {
+        let config = PacketizerConfig {
+            rate,
+            period,
+            samples,
+            ..self.config
+        };
+        let rate_code = check(&config)?;
+        if (rate, period) != (self.config.rate, self.config.period) {
+            self.config = config;
+            self.rate_code = rate_code;
+            self.reset();
+        }
         self.next_samples = samples;
         Ok(())
     }
@@ -233,6 +234,34 @@ impl Packetizer {
         self.seq = self.seq.next();
         self.filled = 0;
     }
+}
+
+/// Whether all this can be sent; the code of the rate.
+fn check(config: &PacketizerConfig) -> Result<u8, PacketizerError> {
+    let PacketizerConfig {
+        rate,
+        period,
+        send,
+        receive,
+        redundancy,
+        ..
+    } = *config;
+    let rate_code = rate_code(rate).ok_or(PacketizerError::Rate(rate))?;
+    if !(1..=u32::from(MAX_PERIOD)).contains(&period.0) {
+        return Err(PacketizerError::Period(period));
+    }
+    if !(1..=254).contains(&send.0) || receive.0 == 255 {
+        return Err(PacketizerError::Channels { send, receive });
+    }
+    if !(1..=MAX_REDUNDANCY).contains(&redundancy) {
+        return Err(PacketizerError::Redundancy(redundancy));
+    }
+    let jamlink = (Channels(1), Frames(64), SampleRate::HZ_48000);
+    if config.header == HeaderKind::JamLink && (send, period, rate) != jamlink {
+        return Err(PacketizerError::JamLink { send, period, rate });
+    }
+    check_len(config)?;
+    Ok(rate_code)
 }
 
 fn packet_len(config: &PacketizerConfig) -> usize {

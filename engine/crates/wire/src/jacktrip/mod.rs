@@ -13,12 +13,14 @@ mod datagram;
 mod format;
 mod header;
 mod low_half;
+mod stamp;
 
 pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_stop};
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
 pub use format::{Format, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};
 pub use low_half::{Words, classify_words};
+pub use stamp::Stamp;
 
 /// The UDP port of a JackTrip peer, and the TCP port of a hub, unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4464;
