@@ -16,5 +16,6 @@ pub mod engine;
 pub mod net;
 pub mod peers;
 pub mod repair;
+pub mod sending;
 pub mod settings;
 pub mod statistics;

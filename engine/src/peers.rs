@@ -13,12 +13,13 @@ use farsend_protocol::jacktrip::{
 };
 use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, STOP};
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, STOP, Stamp};
 use rtrb::Producer;
 
 use crate::net::Outlet;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
 use crate::repair::LinkRepair;
+use crate::sending::{Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -27,7 +28,7 @@ use crate::statistics::Statistics;
 pub enum LinkEvent {
     /// Something in the life of the peer.
     Peer(Event),
-    /// The peer's stream has another rate than ours, or a shape that cannot be played.
+    /// The peer's stream has a shape that cannot be played.
     Unplayable(Format),
     /// A datagram of ours came back: nothing listens where we send.
     Refused,
@@ -54,6 +55,10 @@ pub struct Machines<O> {
     peer: Peer,
     depacketizer: Depacketizer,
     packetizer: Packetizer,
+    sending: Sending,
+    header: HeaderKind,
+    /// What the time stamp of the datagram in hand says.
+    stamp: Stamp,
     buffer: JitterBuffer,
     repair: Option<LinkRepair>,
     playable: bool,
@@ -140,6 +145,7 @@ impl PeerLink {
                 Received::Nothing => break,
                 Received::Refused => {
                     self.refused += 1;
+                    self.machines.sending.note_refused(now);
                     // To a server it only says that a peer has gone, which its goodbye told.
                     if self.refused == 1 && self.machines.is_calling() {
                         self.machines.tell(LinkEvent::Refused);
@@ -226,6 +232,11 @@ impl<O: Outlet> Machines<O> {
             samples: settings.first_samples(),
             redundancy: settings.redundancy,
         })?;
+        let own = Wire {
+            rate,
+            period,
+            samples: settings.first_samples(),
+        };
         // JamLink's and the empty header announce nothing: the peer is taken to send as we do.
         let fallback = Some(Format {
             rate,
@@ -257,6 +268,9 @@ impl<O: Outlet> Machines<O> {
             peer,
             depacketizer: Depacketizer::new(settings.header, fallback),
             packetizer,
+            sending: Sending::new(own, settings.send),
+            header: settings.header,
+            stamp: Stamp::default(),
             buffer,
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
@@ -274,7 +288,7 @@ impl<O: Outlet> Machines<O> {
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
-    /// the block is gone.
+    /// the block is gone. Where nobody has answered yet, a packet now and then is the call.
     pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
         let Machines {
             state,
@@ -282,6 +296,8 @@ impl<O: Outlet> Machines<O> {
             call,
             packetizer,
             repair,
+            sending,
+            header,
             out,
             sent,
             unsent,
@@ -297,7 +313,20 @@ impl<O: Outlet> Machines<O> {
             return;
         };
         let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
-        packetizer.push(wall_us, block, &mut |datagram| {
+        // Headers that announce nothing have nobody to wait for.
+        let call = peer.format().is_none() && *header == HeaderKind::Default;
+        let stamp = Stamp {
+            micros: wall_us,
+            farsend: true,
+            call,
+        };
+        let due = sending.calls_due(now);
+        let mut allowed = if call { due } else { usize::MAX };
+        let mut emit = |datagram: &[u8]| {
+            if allowed == 0 {
+                return;
+            }
+            allowed -= 1;
             let counter = if out.send(remote, datagram) {
                 &mut *sent
             } else {
@@ -310,7 +339,13 @@ impl<O: Outlet> Machines<O> {
             if let Some(parity) = parity {
                 out.send(remote, parity);
             }
+        };
+        sending.pass(block, &mut |block| {
+            packetizer.push(stamp.to_u64(), block, &mut emit);
         });
+        if call && allowed < due {
+            sending.note_called(now);
+        }
     }
 
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
@@ -381,12 +416,15 @@ impl<O: Outlet> Machines<O> {
         if self.state == State::Ended {
             return Ok(());
         }
+        self.stamp = stamp_of(self.header, payload);
         let verdict = self.peer.handle_datagram(at, from, payload);
         self.drain(at);
         match verdict {
             Verdict::Audio(continuity) => {
                 self.depacketizer.note(continuity);
-                self.take_audio(at, payload);
+                if !self.stamp.call {
+                    self.take_audio(at, payload);
+                }
             }
             Verdict::Repair => {
                 if let Some(repair) = &mut self.repair {
@@ -461,9 +499,15 @@ impl<O: Outlet> Machines<O> {
         if !self.playable {
             self.tell(LinkEvent::Unplayable(format));
         }
-        if self.adopts_samples {
-            // Refused only where samples that wide would not fit into a datagram: then ours stay.
-            _ = self.packetizer.set_samples(format.samples);
+        let wire = self
+            .sending
+            .choose(format, self.stamp.farsend, self.adopts_samples);
+        // Refused only where packets that large would not fit into a datagram: then ours stay.
+        let set = self
+            .packetizer
+            .set_stream(wire.rate, wire.period, wire.samples);
+        if set.is_ok() {
+            self.sending.begin(wire);
         }
     }
 

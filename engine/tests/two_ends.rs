@@ -4,7 +4,7 @@
 // A test's helpers fail as the test does.
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend::audio::AudioPath;
@@ -79,6 +79,16 @@ fn numbers(path: &mut AudioPath, desk: &mut Desk, channels: usize) -> Statistics
     desk.statistics.read()
 }
 
+/// Keeps periods to their time: the buffers go by the clock.
+struct Pace(Instant);
+
+impl Pace {
+    fn wait(&mut self) {
+        self.0 += Duration::from_secs_f64(PERIOD as f64 / f64::from(RATE.0));
+        std::thread::sleep(self.0.saturating_duration_since(Instant::now()));
+    }
+}
+
 fn events(desk: &mut Desk) -> Vec<LinkEvent> {
     std::iter::from_fn(|| desk.events.pop().ok()).collect()
 }
@@ -101,6 +111,7 @@ fn there_and_back(
     });
     let (mut near, _near_desk) = client(wide, &far_desk);
     let mut heard = vec![Vec::new(); channels.into()];
+    let mut pace = Pace(Instant::now());
     for n in 0..periods {
         let back = period(&mut near, channels.into(), |c, i| ramp(c, n * PERIOD + i));
         heard
@@ -108,6 +119,7 @@ fn there_and_back(
             .zip(back)
             .for_each(|(all, more)| all.extend(more));
         period(&mut far, channels.into(), |_, _| 0.0);
+        pace.wait();
     }
     assert!(matches!(
         events(&mut far_desk)[..],
@@ -123,10 +135,10 @@ fn what_is_sent_comes_back_to_the_sample_in_every_channel() {
         (8, SampleFormat::I24, 2),
         (64, SampleFormat::F32, 1),
     ] {
-        let heard = there_and_back(channels, samples, redundancy, 200);
+        let heard = there_and_back(channels, samples, redundancy, 500);
         let delay = delay(&heard[0]);
         let sent_at = |c: usize, i: usize| heard[c][i] == ramp(c, i - delay);
-        let settled = 100 * PERIOD..200 * PERIOD;
+        let settled = 400 * PERIOD..500 * PERIOD;
         for channel in 0..channels.into() {
             assert!(
                 settled.clone().all(|i| sent_at(channel, i)),
@@ -138,7 +150,7 @@ fn what_is_sent_comes_back_to_the_sample_in_every_channel() {
 
 /// Frames between a ramp and its return.
 fn delay(heard: &[f32]) -> usize {
-    let at = 150 * PERIOD;
+    let at = 450 * PERIOD;
     (0..100 * PERIOD)
         .find(|delay| (0..8).all(|i| heard[at + i] == ramp(0, at + i - delay)))
         .expect("the ramp comes back")
@@ -203,9 +215,11 @@ fn a_stranger_is_counted_and_not_heard() {
     let (mut far, mut far_desk) = server(settings(1));
     let (mut near, _desk) = client(settings(1), &far_desk);
     let (mut stranger, _desk) = client(settings(1), &far_desk);
+    let mut pace = Pace(Instant::now());
     for _ in 0..40 {
         period(&mut near, 1, |_, _| 0.25);
         period(&mut far, 1, |_, _| 0.0);
+        pace.wait();
     }
     for _ in 0..40 {
         period(&mut near, 1, |_, _| 0.25);
@@ -216,13 +230,15 @@ fn a_stranger_is_counted_and_not_heard() {
             "{:?}",
             heard[0]
         );
+        pace.wait();
     }
     stranger.leave();
     period(&mut far, 1, |_, _| 0.0);
     assert!(far.has_peer(), "a stranger's goodbye is nobody's");
     let counts = numbers(&mut far, &mut far_desk, 1).peer;
+    // A call and two goodbyes: who is not answered says no more.
     assert!(
-        counts.strangers >= 42 && counts.stranger_stops == 2,
+        counts.strangers >= 3 && counts.stranger_stops == 2,
         "{counts:?}"
     );
 }
