@@ -7,6 +7,7 @@
 //! The encodings are written here a second time, from the description of the protocol (section 3) and
 //! without a look at the program's own: this is what it is checked against.
 
+use std::f64::consts::TAU;
 use std::ops::Range;
 
 /// Frames after which the ramp repeats.
@@ -22,6 +23,87 @@ const LOST: usize = 4_096;
 pub fn ramp(frame: u32, channel: u32) -> f32 {
     let k = (frame.wrapping_mul(37).wrapping_add(4096 * channel) & 0xffff) as i32 - 32_768;
     k as f32 / 32_768.0
+}
+
+/// A sine of so many hertz at `rate` frames a second, at half of full scale.
+pub fn sine(frame: u32, hertz: u32, rate: u32) -> f32 {
+    let turns = f64::from(frame) * f64::from(hertz) / f64::from(rate);
+    (0.5 * (turns.fract() * TAU).sin()) as f32
+}
+
+/// What became of a sine: of its longest stretch without a gap, a jump or anything else beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tone {
+    /// How long that is.
+    pub seconds: f64,
+    /// The frequency there.
+    pub hertz: f64,
+    /// The most that is heard beside it there: in dB, against the sine. A gap or a jump of one period is above -25 dB.
+    pub residue: f64,
+}
+
+/// Listens to a recording of a sine of about `hertz`, at half of full scale, a tenth of a second at a time.
+pub fn listen_to_tone(samples: &[f32], hertz: u32, rate: u32) -> Tone {
+    let expected = f64::from(hertz) / f64::from(rate);
+    let half = (rate / 20) as usize;
+    let fits: Vec<Fit> = samples
+        .chunks_exact(2 * half)
+        .map(|block| {
+            // The frequency is told by how far the phase goes beyond what is expected.
+            let (first, second) = block.split_at(half);
+            let turns = fit(second, expected).phase - fit(first, expected).phase;
+            let beyond = turns - half as f64 * expected;
+            fit(block, expected + (beyond - beyond.round()) / half as f64)
+        })
+        .collect();
+    let clean = |fit: &Fit| fit.residue < -40.0 && (0.45..0.55).contains(&fit.level);
+    let longest = fits.split(|fit| !clean(fit)).max_by_key(|run| run.len());
+    let longest = longest.unwrap_or_default();
+    let sum: f64 = longest.iter().map(|fit| fit.frequency).sum();
+    Tone {
+        seconds: longest.len() as f64 / 10.0,
+        hertz: sum / longest.len().max(1) as f64 * f64::from(rate),
+        residue: longest
+            .iter()
+            .map(|fit| fit.residue)
+            .fold(f64::NEG_INFINITY, f64::max),
+    }
+}
+
+/// The sine that fits a block best.
+#[derive(Debug, Clone, Copy)]
+struct Fit {
+    /// Turns a frame.
+    frequency: f64,
+    level: f64,
+    /// In turns, at the block's first frame.
+    phase: f64,
+    residue: f64,
+}
+
+fn fit(block: &[f32], frequency: f64) -> Fit {
+    let basis = |k: usize| (k as f64 * frequency * TAU).sin_cos();
+    let (mut ss, mut cc, mut sc, mut sy, mut cy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (k, y) in block.iter().enumerate() {
+        let ((s, c), y) = (basis(k), f64::from(*y));
+        (ss, cc, sc) = (ss + s * s, cc + c * c, sc + s * c);
+        (sy, cy) = (sy + s * y, cy + c * y);
+    }
+    let determinant = ss * cc - sc * sc;
+    let a = (sy * cc - cy * sc) / determinant;
+    let b = (cy * ss - sy * sc) / determinant;
+    let rest = |(k, y): (usize, &f32)| {
+        let (s, c) = basis(k);
+        (f64::from(*y) - a * s - b * c).powi(2)
+    };
+    let rest: f64 = block.iter().enumerate().map(rest).sum();
+    let level = a.hypot(b);
+    Fit {
+        frequency,
+        level,
+        phase: b.atan2(a) / TAU,
+        residue: 10.0 * (rest / block.len() as f64 / (level * level / 2.0)).log10(),
+    }
 }
 
 /// Bits of a sample on the wire.

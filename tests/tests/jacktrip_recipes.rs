@@ -188,6 +188,7 @@ fn works(recipe: &Recipe<'_>) {
             play: Some((play, recipe.channels)),
             record: Some((record, recipe.channels)),
             frames: 48_000,
+            sine: None,
         };
         let mut at_a = Probe::start(machine, &a, &plan("probe_a", &send, &receive));
         let mut at_b = Probe::start(machine, &b, &plan("probe_b", "peer:send_", "peer:receive_"));

@@ -404,6 +404,7 @@ fn processor(machine: &Machine) -> Result<String> {
         play: Some(("server:send_", 2)),
         record: None,
         frames: 0,
+        sine: None,
     };
     let mut idle = Probe::start(machine, &session.a, &plan);
     idle.wait_connected();

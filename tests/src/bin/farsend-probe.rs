@@ -28,7 +28,7 @@ enum Task {
         /// Frames a cycle.
         frames: u32,
     },
-    /// Play the ramp and record, until killed.
+    /// Play the ramp (or a sine) and record, until killed.
     Run(Plan),
 }
 
@@ -37,6 +37,9 @@ struct Plan {
     /// JACK client name.
     #[arg(long)]
     name: String,
+    /// Play a sine of so many hertz at half of full scale, in place of the ramp.
+    #[arg(long)]
+    sine: Option<u32>,
     /// Play to these ports (the name without the number).
     #[arg(long)]
     play: Option<String>,
@@ -101,6 +104,10 @@ fn run(client: Client, plan: &Plan) -> Result<()> {
         outputs: outputs.collect::<Result<_, _>>()?,
         inputs: inputs.collect::<Result<_, _>>()?,
         shared: Arc::clone(&shared),
+        sine: plan.sine.map(|hertz| Sine {
+            hertz,
+            rate: client.sample_rate(),
+        }),
         take: None,
         finished,
         planned: vec![f32::NAN; plan.frames as usize * usize::from(plan.record_channels)],
@@ -206,10 +213,17 @@ struct Take {
     samples: Vec<f32>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Sine {
+    hertz: u32,
+    rate: u32,
+}
+
 struct Worker {
     outputs: Vec<Port<AudioOut>>,
     inputs: Vec<Port<AudioIn>>,
     shared: Arc<Shared>,
+    sine: Option<Sine>,
     take: Option<Take>,
     finished: std::sync::mpsc::SyncSender<Take>,
     /// The memory for the recording, until it begins.
@@ -228,7 +242,11 @@ impl jack::ProcessHandler for Worker {
         } else {
             for (channel, port) in (0..).zip(&mut self.outputs) {
                 for (frame, sample) in (0..).zip(port.as_mut_slice(scope)) {
-                    *sample = signal::ramp(now.wrapping_add(frame), channel);
+                    let now = now.wrapping_add(frame);
+                    *sample = match self.sine {
+                        Some(Sine { hertz, rate }) => signal::sine(now, hertz, rate),
+                        None => signal::ramp(now, channel),
+                    };
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Plays the ramp into a program's ports and records what comes out of others, by JACK's frame clock.
+//! Plays the ramp (or a sine) into a program's ports and records what comes out of others, by JACK's frame clock.
 //!
 //! The work is done by the program `farsend-probe`, as one process can be a client of one server only.
 
@@ -22,6 +22,8 @@ pub struct Plan<'a> {
     pub record: Option<(&'a str, u8)>,
     /// How much to record.
     pub frames: u32,
+    /// Hertz of a sine to play in place of the ramp.
+    pub sine: Option<u32>,
 }
 
 /// What the probe reports about a recording.
@@ -79,6 +81,9 @@ impl Probe {
         );
         if let Some((ports, count)) = plan.play {
             command.args(["--play", ports, "--play-channels", &count.to_string()]);
+        }
+        if let Some(hertz) = plan.sine {
+            command.args(["--sine", &hertz.to_string()]);
         }
         if let Some((ports, count)) = plan.record {
             command.args(["--record", ports, "--record-channels", &count.to_string()]);

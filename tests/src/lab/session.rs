@@ -30,10 +30,16 @@ pub struct Setup {
     pub server: Kind,
     /// Calls.
     pub client: Kind,
-    /// Of both.
+    /// Of both, or of the server alone.
     pub clock: JackClock,
-    /// `-b` of both.
+    /// Of the client, where it is another.
+    pub client_clock: Option<JackClock>,
+    /// `-b` of both, or of the server alone.
     pub depth: Depth,
+    /// `-b` of the client, where it is another.
+    pub client_depth: Option<Depth>,
+    /// Hertz of a sine that both play, in place of the ramp.
+    pub sine: Option<u32>,
     /// `-r` of both.
     pub redundancy: u8,
     /// `-q` of both.
@@ -57,7 +63,10 @@ impl Setup {
             rate: 48_000,
             period: 128,
         },
+        client_clock: None,
         depth: Depth::Bits16,
+        client_depth: None,
+        sine: None,
         redundancy: 1,
         queue: 4,
         auto_queue: false,
@@ -114,7 +123,7 @@ impl Session {
     /// As [`Self::start`].
     pub fn start_with(machine: &Machine, setup: Setup, extra: &[&str]) -> Session {
         let a = JackServer::start(machine, "a", setup.clock);
-        let b = JackServer::start(machine, "b", setup.clock);
+        let b = JackServer::start(machine, "b", setup.client_clock.unwrap_or(setup.clock));
         let relay = setup
             .network
             .map(|network| Relay::start(RELAY_PORT, SERVER_PORT, network));
@@ -168,13 +177,14 @@ impl Session {
     }
 
     fn record_once(&self, machine: &Machine, frames: u32) -> (Recording, Recording) {
-        let Setup { down, up, .. } = self.setup;
+        let Setup { down, up, sine, .. } = self.setup;
         let probe = |server, name, play, record| {
             let plan = Plan {
                 name,
                 play: Some(play),
                 record: Some(record),
                 frames,
+                sine,
             };
             Probe::start(machine, server, &plan)
         };
@@ -206,6 +216,7 @@ impl Session {
             play: Some(("server:send_", channels)),
             record: Some(("server:receive_", channels)),
             frames,
+            sine: self.setup.sine,
         };
         let once = || Probe::start(machine, &self.a, &plan).recording();
         first_good(once, |recording| recording.report.is_undisturbed())
@@ -336,7 +347,11 @@ fn options(name: &str, setup: &Setup, [send, receive]: [&str; 2]) -> Vec<String>
     } else {
         (up, down)
     };
-    let mut options = vec!["-b".to_owned(), setup.depth.bits().to_owned()];
+    let depth = match setup.client_depth {
+        Some(depth) if name == "client" => depth,
+        _ => setup.depth,
+    };
+    let mut options = vec!["-b".to_owned(), depth.bits().to_owned()];
     options.extend(["-r".to_owned(), setup.redundancy.to_string()]);
     let queue = if setup.auto_queue {
         "auto".to_owned()

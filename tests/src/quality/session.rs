@@ -103,6 +103,7 @@ pub fn through(
         play: None,
         record: Some(("client:receive_", 1)),
         frames,
+        sine: None,
     };
     let mut listener = Probe::start(machine, &session.b, &listener);
     listener.wait_connected();
