@@ -95,6 +95,17 @@ impl<'a> Aligned<'a> {
         self.delays[(at / self.length).min(last)]
     }
 
+    /// The least and the greatest delay of the block of this frame and its neighbours.
+    pub(crate) fn delays_around(&self, at: usize) -> (i64, i64) {
+        let last = self.delays.len() - 1;
+        let block = (at / self.length).min(last);
+        let near = &self.delays[block.saturating_sub(1)..=(block + 1).min(last)];
+        near.iter()
+            .fold((i64::MAX, i64::MIN), |(least, most), delay| {
+                (least.min(*delay), most.max(*delay))
+            })
+    }
+
     pub(crate) fn heard(&self, at: i64) -> f64 {
         sinc::get(self.heard, at)
     }

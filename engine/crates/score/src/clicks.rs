@@ -5,7 +5,7 @@ use farsend_units::SampleRate;
 use crate::align::Aligned;
 
 /// Where the second difference of what is heard is more than [`FACTOR`] times the greatest that was
-/// sent within [`NEAR`] of there, and more than [`LEAST`]; those nearer to each other than [`APART`]
+/// sent within [`NEAR`] of there (and of wherever the delays of the blocks around say), and more than [`LEAST`]; those nearer to each other than [`APART`]
 /// are one. Frames of what was sent.
 pub(crate) fn find(sent: &[f32], aligned: &Aligned<'_>, rate: SampleRate) -> Vec<usize> {
     let near = (NEAR * f64::from(rate.0)) as usize;
@@ -23,7 +23,22 @@ pub(crate) fn find(sent: &[f32], aligned: &Aligned<'_>, rate: SampleRate) -> Vec
     for (at, around) in around.iter().enumerate() {
         let place = at as i64 + aligned.whole_delay(at);
         let heard = bent(place, &|at| aligned.heard(at));
-        if heard > LEAST.max(FACTOR * around) {
+        let stands_out = |around: f64| heard > LEAST.max(FACTOR * around);
+        // Where the delay moves, what is heard here may have been sent somewhat earlier or later.
+        let moved = || {
+            let (least, most) = aligned.delays_around(at);
+            let from = usize::try_from(place - most)
+                .unwrap_or(0)
+                .saturating_sub(near);
+            let to = usize::try_from(place - least).unwrap_or(0) + near;
+            let there = original.get(from..=to.min(original.len() - 1));
+            there
+                .unwrap_or_default()
+                .iter()
+                .copied()
+                .fold(0.0, f64::max)
+        };
+        if stands_out(*around) && stands_out(moved()) {
             if last.is_none_or(|last| at - last > apart) {
                 clicks.push(at);
             }

@@ -165,6 +165,21 @@ fn a_step_that_was_sent_is_no_click_and_neither_is_a_fade() {
 }
 
 #[test]
+fn attacks_that_a_gliding_delay_moves_are_no_clicks() {
+    // Clicks of its own, every 0.1 s, and a delay that grows by 800 frames between 2 and 3 s.
+    let sent: Vec<f32> = music()
+        .iter()
+        .enumerate()
+        .map(|(i, x)| x + if i % 4800 < 3 { 0.3 } else { 0.0 })
+        .collect();
+    let delay = |i: f64| 480.0 + 800.0 * ((i - 96_000.0) / 48_000.0).clamp(0.0, 1.0);
+    let places = (0..sent.len() + 2000).map(|i| i as f64 - delay(i as f64));
+    let heard = farsend_score::sampled_at(&sent, places, 1.0);
+    let found = compare(&sent, &heard);
+    assert!(found.clicks.is_empty(), "{:?}", found.clicks);
+}
+
+#[test]
 fn half_the_level_in_all_bands_is_six_decibels() {
     let sent = music();
     let heard: Vec<f32> = sent.iter().map(|x| x * 0.5).collect();
