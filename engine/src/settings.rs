@@ -70,7 +70,7 @@ impl Default for SessionSettings {
             depth: DepthPolicy::AUTO,
             redundancy: 1,
             repair: true,
-            conceal: Conceal::Fade,
+            conceal: Conceal::Predict,
             header: HeaderKind::Default,
             give_up: None,
             once: false,

@@ -80,7 +80,12 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             queue => DepthPolicy::Fixed(queue),
         },
         block: Frames(*input.choose(blocks)?),
-        conceal: *input.choose(&[Conceal::Fade, Conceal::Zero, Conceal::Wavetable])?,
+        conceal: *input.choose(&[
+            Conceal::Predict,
+            Conceal::Fade,
+            Conceal::Zero,
+            Conceal::Wavetable,
+        ])?,
     };
     let mut buffer = JitterBuffer::new(config);
     let mut now = MonoTime::from_nanos(0);

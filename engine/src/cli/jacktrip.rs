@@ -275,7 +275,7 @@ impl Options {
             conceal: match (self.strategy, self.zero) {
                 (-1, false) => Conceal::Wavetable,
                 (_, true) => Conceal::Zero,
-                _ => Conceal::Fade,
+                _ => Conceal::Predict,
             },
             header,
             give_up: self.timeout.then_some(JACKTRIP_TIMEOUT),

@@ -80,7 +80,7 @@ pub(super) struct SessionArgs {
     #[arg(long, value_enum, default_value_t = Repair::Auto)]
     repair: Repair,
     /// What to play where audio is missing.
-    #[arg(long, value_enum, default_value_t = ConcealArg::Fade)]
+    #[arg(long, value_enum, default_value_t = ConcealArg::Predict)]
     conceal: ConcealArg,
     /// Who paces the audio [default: jack; file with --input or --record].
     #[arg(long, value_enum)]
@@ -140,6 +140,8 @@ enum Repair {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ConcealArg {
+    /// What the audio before foretells, joined to what comes after.
+    Predict,
     /// Go on from the last frames and fade out.
     Fade,
     /// Silence, without a click.
@@ -196,6 +198,7 @@ impl SessionArgs {
             redundancy: self.redundancy,
             repair: self.repair == Repair::Auto,
             conceal: match self.conceal {
+                ConcealArg::Predict => Conceal::Predict,
                 ConcealArg::Fade => Conceal::Fade,
                 ConcealArg::Zero => Conceal::Zero,
                 ConcealArg::Wavetable => Conceal::Wavetable,

@@ -101,6 +101,20 @@ impl Slots {
         (end * period - position).clamp(0, most.max(0))
     }
 
+    /// The position of the first frame of packet `n`.
+    pub(crate) fn start(&self, n: i64) -> i64 {
+        n.saturating_mul(self.period as i64)
+    }
+
+    /// The first frame at or behind `position` that is here, up to `most` frames on.
+    pub(crate) fn next_after(&self, position: i64, most: i64) -> Option<i64> {
+        let period = self.period.max(1) as i64;
+        let first = position.div_euclid(period);
+        let last = position.saturating_add(most).div_euclid(period);
+        let n = (first..=last.min(first.saturating_add(self.count()))).find(|n| self.has(*n))?;
+        Some(position.max(n * period))
+    }
+
     /// Copies one channel from `position` on; silence where nothing is.
     pub(crate) fn copy(&self, channel: usize, mut position: i64, mut out: &mut [f32]) {
         let period = self.period.max(1);

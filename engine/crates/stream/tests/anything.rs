@@ -79,6 +79,7 @@ fn rate() -> impl Strategy<Value = u32> {
 
 fn config() -> impl Strategy<Value = BufferConfig> {
     let conceal = prop_oneof![
+        Just(Conceal::Predict),
         Just(Conceal::Fade),
         Just(Conceal::Zero),
         Just(Conceal::Wavetable)

@@ -10,7 +10,12 @@ use farsend_netsim::{Jitter, Loss, PathConfig, Stalls};
 use farsend_stream::{Conceal, Origin, Pulled};
 use farsend_units::{Channels, Frames};
 
-const MODES: [Conceal; 3] = [Conceal::Fade, Conceal::Zero, Conceal::Wavetable];
+const MODES: [Conceal; 4] = [
+    Conceal::Predict,
+    Conceal::Fade,
+    Conceal::Zero,
+    Conceal::Wavetable,
+];
 const SIGNALS: [fn(usize, i64) -> f32; 2] = [sine, music];
 
 #[test]
@@ -99,7 +104,7 @@ fn one_lost_packet_is_bridged_and_the_rest_is_untouched() {
                 .fold(0f32, |a, b| a.max(b.abs()))
         };
         match conceal {
-            Conceal::Fade => assert!(loudest(gap + 64, 64) > 0.3),
+            Conceal::Predict | Conceal::Fade => assert!(loudest(gap + 64, 64) > 0.3),
             Conceal::Zero => assert_eq!(loudest(gap + 64, 64), 0.0),
             Conceal::Wavetable => assert!(loudest(gap + 64, 64) > 0.2),
         }
@@ -295,10 +300,11 @@ fn everywhere(story: impl Fn(Scene) -> (Trace, String)) {
                 .iter()
                 .flatten()
                 .fold(0f32, |most, sample| most.max(sample.abs()));
-            let fade = if conceal == Conceal::Zero {
-                64.0
-            } else {
-                240.0
+            // Frames of the shortest cross-fade.
+            let fade = match conceal {
+                Conceal::Predict => 24.0,
+                Conceal::Zero => 64.0,
+                Conceal::Fade | Conceal::Wavetable => 240.0,
             };
             let bound =
                 steepest(signal, 4) * 1.05 + 2.0 * loudest * std::f32::consts::FRAC_PI_2 / fade;

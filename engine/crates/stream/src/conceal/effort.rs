@@ -1,0 +1,95 @@
+//! How much work goes into prediction: what many channels share, each has less of.
+
+/// Orders and lengths in frames. Everything that concealment costs follows from these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Effort {
+    /// The model that is made in the background, and the frames that it is made of.
+    pub(crate) long: (usize, usize),
+    /// The one that is made at a gap.
+    pub(crate) short: (usize, usize),
+    /// The longest gap that is filled from both sides, and the frames behind it that count.
+    pub(crate) reach: usize,
+    pub(crate) context: usize,
+    /// How many of the last frames a model must have foretold to be chosen.
+    pub(crate) test: usize,
+}
+
+impl Effort {
+    /// For so many channels.
+    pub(crate) const fn of(channels: usize) -> Self {
+        match channels {
+            0..=2 => Self {
+                long: (512, 8192),
+                short: (64, 2048),
+                reach: 256,
+                context: 256,
+                test: 128,
+            },
+            3..=8 => Self {
+                long: (256, 4096),
+                short: (32, 1024),
+                reach: 192,
+                context: 256,
+                test: 96,
+            },
+            9..=24 => Self {
+                long: (128, 2048),
+                short: (24, 512),
+                reach: 128,
+                context: 96,
+                test: 64,
+            },
+            _ => Self {
+                long: (48, 1024),
+                short: (16, 256),
+                reach: 32,
+                context: 32,
+                test: 32,
+            },
+        }
+    }
+
+    /// The largest of each that any number of channels is given.
+    pub(crate) const MOST: Self = Self::of(1);
+
+    /// The most multiply-adds (those in double precision count twice) of the period in which a gap
+    /// begins, for each channel, the packet after it being here.
+    #[cfg(test)]
+    fn of_gap(&self) -> usize {
+        use super::{bridge::Bridge, burg::Burg};
+        let (order, _) = self.long;
+        let tests = self.test * (order + self.short.0);
+        Burg::cost(self.short.0, self.short.1)
+            + tests
+            + Bridge::cost(order, self.reach, self.context)
+    }
+}
+
+/// Multiply-adds that the background analysis may do for each frame that is played, at 48 kHz, all
+/// channels together; at other rates the same a second.
+pub(crate) const BACKGROUND: usize = 7500;
+
+#[cfg(test)]
+mod tests {
+    use super::super::burg::Burg;
+    use super::*;
+
+    #[test]
+    fn the_work_of_one_period_is_bounded() {
+        for (channels, most) in [(1, 2.2e6), (2, 4.4e6), (8, 8e6), (24, 9e6), (64, 3e6)] {
+            let work = channels as f64 * Effort::of(channels).of_gap() as f64;
+            assert!(work <= most, "{channels} channels: {work}");
+        }
+    }
+
+    #[test]
+    fn a_model_is_no_older_than_a_tenth_of_a_second() {
+        for channels in [1, 2, 3, 8, 9, 24, 25, 64] {
+            let (order, frames) = Effort::of(channels).long;
+            // One model, and what its last step and its first copy may take beyond the budget.
+            let work = Burg::cost(order, frames) + Burg::step(order, frames) + 2 * frames;
+            let seconds = (channels * work) as f64 / (BACKGROUND * 48_000) as f64;
+            assert!(seconds < 0.1, "{channels} channels: {seconds} s");
+        }
+    }
+}

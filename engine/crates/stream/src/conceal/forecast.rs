@@ -1,0 +1,380 @@
+//! What the frames before a gap foretell.
+
+use super::analyst::{Analyst, weigh};
+use super::bridge::Bridge;
+use super::burg::{Burg, SILENCE, peak};
+use super::effort::Effort;
+use super::sums::dot;
+
+/// The continuation of every channel from one frame on.
+#[derive(Debug)]
+pub(crate) struct Forecast {
+    /// Per channel `past` frames before, then `room` frames after; all as parts of `scale`.
+    lines: Box<[f32]>,
+    voices: Box<[Voice]>,
+    /// The weights in use, `past` a channel.
+    weights: Box<[f32]>,
+    past: usize,
+    room: usize,
+    /// Frames after the past that are foretold.
+    made: usize,
+    /// Where the frames after the past begin, in the caller's count.
+    begin: usize,
+    /// They end in the frame at this position of the source's time line.
+    closed: Option<i64>,
+    short: Burg,
+    bridge: Bridge,
+    tried: Box<[f32]>,
+    effort: Effort,
+}
+
+/// What is different from channel to channel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Voice {
+    scale: f32,
+    order: usize,
+    /// The level that is not to be exceeded, of the scaled frames.
+    level: f32,
+}
+
+impl Forecast {
+    /// Allocates for up to `channels`, and for cross-fades of up to `cross` frames.
+    pub(crate) fn new(channels: usize, cross: usize) -> Self {
+        let effort = Effort::MOST;
+        let past = effort.long.0.max(effort.short.0);
+        let room = CHUNK.max(effort.reach + effort.context) + cross;
+        let zeros = |len: usize| vec![0f32; len].into_boxed_slice();
+        Self {
+            lines: zeros(channels * (past + room)),
+            voices: vec![Voice::default(); channels].into_boxed_slice(),
+            weights: zeros(channels * past),
+            past,
+            room,
+            made: 0,
+            begin: 0,
+            closed: None,
+            short: Burg::new(effort.short.0, effort.short.1),
+            bridge: Bridge::new(effort.reach, effort.context, past),
+            tried: zeros(past + effort.test),
+            effort,
+        }
+    }
+
+    /// For so many channels from now on.
+    pub(crate) fn set_channels(&mut self, channels: usize) {
+        self.effort = Effort::of(channels);
+        self.made = 0;
+        self.closed = None;
+    }
+
+    /// The longest gap that can be closed.
+    pub(crate) fn reach(&self) -> usize {
+        self.effort.reach
+    }
+
+    /// Whether what was foretold ends in what follows.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// Whether what was foretold up to `now` ends where the frame at `position` follows.
+    pub(crate) fn meets(&self, now: usize, position: i64) -> bool {
+        self.closed == Some(position) && now.wrapping_sub(self.begin) == self.made
+    }
+
+    /// Where it begins, in the caller's count.
+    pub(crate) fn begun(&self) -> usize {
+        self.begin
+    }
+
+    /// Whether it begins at `now` and nothing is foretold yet.
+    pub(crate) fn is_new(&self, now: usize) -> bool {
+        self.begin == now && self.made == 0
+    }
+
+    /// How many frames behind a gap are of use.
+    pub(crate) fn context(&self) -> usize {
+        self.effort.context
+    }
+
+    /// How many of the frames that are foretold come after `now`.
+    pub(crate) fn left(&self, now: usize) -> usize {
+        self.made.saturating_sub(now.wrapping_sub(self.begin))
+    }
+
+    /// Begins at the frame `now`: chooses a model for each channel, of the one that the analyst has
+    /// and one made of the last frames, by how well they would have foretold the last ones.
+    pub(crate) fn begin(
+        &mut self,
+        now: usize,
+        channels: usize,
+        analyst: &Analyst,
+        history: impl Fn(usize, &mut [f32]),
+    ) {
+        let (order, frames) = self.effort.short;
+        for channel in 0..channels.min(self.voices.len()) {
+            let mut voice = Voice::default();
+            let weights = &mut self.weights[channel * self.past..][..self.past];
+            self.short.begin(order, frames, |out| history(channel, out));
+            let _ = self.short.work(&mut i64::MAX.clone());
+            voice.order = weigh(self.short.predictor(), weights);
+            let long = analyst.model(channel, now);
+            let length = self.past + self.effort.test;
+            let tried = &mut self.tried[..length];
+            history(channel, tried);
+            normalize(tried);
+            if !long.is_empty()
+                && miss(long, tried, self.effort.test)
+                    <= miss(&weights[..voice.order], tried, self.effort.test)
+            {
+                weights[..long.len()].copy_from_slice(long);
+                voice.order = long.len();
+            }
+            self.voices[channel] = voice;
+        }
+        self.reload(now, channels, history);
+    }
+
+    /// Goes on from the frame `now` with the same models.
+    pub(crate) fn reload(
+        &mut self,
+        now: usize,
+        channels: usize,
+        history: impl Fn(usize, &mut [f32]),
+    ) {
+        (self.begin, self.made, self.closed) = (now, 0, None);
+        for (channel, voice) in self.voices.iter_mut().enumerate().take(channels) {
+            let past = &mut self.lines[channel * (self.past + self.room)..][..self.past];
+            history(channel, past);
+            voice.scale = peak(past);
+            if voice.scale < SILENCE {
+                (voice.scale, voice.order) = (0.0, 0);
+                past.fill(0.0);
+            }
+            let scale = if voice.scale > 0.0 {
+                1.0 / voice.scale
+            } else {
+                0.0
+            };
+            past.iter_mut().for_each(|sample| *sample *= scale);
+            voice.level = level(&past[self.past - LEVEL.min(self.past)..]);
+        }
+    }
+
+    /// Has frames until `now + frames` foretold; at most [`CHUNK`] and a cross-fade at once.
+    pub(crate) fn extend(&mut self, now: usize, frames: usize, channels: usize) {
+        let used = now.wrapping_sub(self.begin).min(self.made);
+        let wanted = used + frames;
+        if wanted <= self.made {
+            return;
+        }
+        if wanted > self.room {
+            // What was used is the past now.
+            for line in self.lines.chunks_exact_mut(self.past + self.room) {
+                line.copy_within(used..self.past + self.made, 0);
+            }
+            self.begin = self.begin.wrapping_add(used);
+            self.made -= used;
+        }
+        let end = now
+            .wrapping_sub(self.begin)
+            .saturating_add(frames)
+            .min(self.room);
+        for channel in 0..channels.min(self.voices.len()) {
+            let voice = self.voices[channel];
+            let line =
+                &mut self.lines[channel * (self.past + self.room)..][..self.past + self.room];
+            let weights = &mut self.weights[channel * self.past..][..voice.order];
+            let from = self.past + self.made;
+            let frames = end - self.made;
+            if voice.order == 0 {
+                mirror(&mut line[..self.past + end], self.past, frames);
+                continue;
+            }
+            for damping in DAMPING {
+                predict(weights, line, from, frames);
+                if peak(&line[from..from + frames]) <= LOUDEST {
+                    break;
+                }
+                damp(weights, damping);
+            }
+            for sample in &mut line[from..from + frames] {
+                *sample = sample.clamp(-LOUDEST, LOUDEST);
+            }
+            tame(&mut line[from..self.past + end], voice.level);
+        }
+        self.made = end;
+    }
+
+    /// Foretells `frames` from the beginning on so that they meet what follows, from `position` of the
+    /// source's time line on, of which `next` fills a slice with `context` frames. False if they do not
+    /// without getting louder than what is on both sides; then they are what was foretold.
+    pub(crate) fn close(
+        &mut self,
+        (frames, position): (usize, i64),
+        context: usize,
+        channels: usize,
+        next: impl Fn(usize, &mut [f32]),
+    ) -> bool {
+        let context = context.min(self.effort.context);
+        self.extend(self.begin, frames, channels);
+        for channel in 0..channels.min(self.voices.len()) {
+            let voice = self.voices[channel];
+            let line =
+                &mut self.lines[channel * (self.past + self.room)..][..self.past + self.room];
+            let weights = &self.weights[channel * self.past..][..voice.order];
+            let known = &mut line[self.past + frames..][..context];
+            next(channel, known);
+            let louder = peak(known).max(voice.scale);
+            if louder < SILENCE {
+                known.fill(0.0);
+                continue;
+            }
+            known.iter_mut().for_each(|sample| *sample /= louder);
+            let quieter = voice.scale / louder;
+            line[..self.past + frames]
+                .iter_mut()
+                .for_each(|sample| *sample *= quieter);
+            self.voices[channel].scale = louder;
+            let whole = &mut line[self.past - voice.order..self.past + frames + context];
+            let closed = self.bridge.close(weights, frames, whole);
+            let (past, rest) = line.split_at(self.past);
+            let (gap, known) = rest.split_at(frames);
+            let known = &known[..context];
+            let joined = &line[self.past - 2..self.past + frames + 2.min(context)];
+            let most = level(known).max(level(past)).max(voice.level * quieter);
+            let loudest = peak(past).max(peak(known));
+            let sharpest = bend(past).max(bend(known));
+            let fits = level(gap) <= most * LOUDER
+                && peak(gap) <= loudest * LOUDEST
+                && bend(joined) <= sharpest * SHARPER;
+            if !closed || !fits {
+                self.made = 0;
+                self.extend(self.begin, frames, channels);
+                return false;
+            }
+        }
+        (self.made, self.closed) = (frames, Some(position));
+        true
+    }
+
+    /// The frames from `now` on of one channel.
+    pub(crate) fn read(&self, now: usize, channel: usize, out: &mut [f32]) {
+        let from = self.past + now.wrapping_sub(self.begin).min(self.room);
+        let line = &self.lines[channel * (self.past + self.room)..][..self.past + self.made];
+        let scale = self.voices[channel].scale;
+        let known = line.get(from..).unwrap_or(&[]);
+        for (i, sample) in out.iter_mut().enumerate() {
+            *sample = known.get(i).map_or(0.0, |foretold| foretold * scale);
+        }
+    }
+}
+
+/// Continues `line` from `from` on by `frames`; `weights` are those of the frames before, the oldest
+/// first.
+pub(crate) fn predict(weights: &[f32], line: &mut [f32], from: usize, frames: usize) {
+    let order = weights.len();
+    for at in from..from + frames {
+        let sample = dot(weights, &line[at - order..at]);
+        line[at] = if sample.abs() > TINY {
+            sample.clamp(-WILD, WILD)
+        } else {
+            0.0
+        };
+    }
+}
+
+/// Draws the poles of a model towards the middle: the n-th weight from the end times `factor`^n.
+fn damp(weights: &mut [f32], factor: f32) {
+    let mut product = 1.0;
+    for weight in weights.iter_mut().rev() {
+        product *= factor;
+        *weight *= product;
+    }
+}
+
+/// The end of a line without a model: what came before it backwards, faded.
+fn mirror(line: &mut [f32], past: usize, frames: usize) {
+    let begin = line.len() - frames;
+    for at in begin..line.len() {
+        let i = at - past;
+        let fade = 1.0 - (i as f32 / past as f32).min(1.0);
+        line[at] = if i + 2 <= past {
+            line[past - 2 - i] * fade
+        } else {
+            0.0
+        };
+    }
+}
+
+/// How far a model would have missed the last `frames` of a line, in energy.
+fn miss(weights: &[f32], line: &mut [f32], frames: usize) -> f32 {
+    let from = line.len() - frames;
+    let mut foretold = [0f32; MOST_TESTED];
+    let known = &mut foretold[..frames];
+    known.copy_from_slice(&line[from..]);
+    predict(weights, line, from, frames);
+    let missed = known
+        .iter()
+        .zip(&line[from..])
+        .map(|(known, foretold)| (known - foretold).powi(2))
+        .sum();
+    line[from..].copy_from_slice(known);
+    missed
+}
+
+/// The greatest second difference: what makes a click.
+fn bend(samples: &[f32]) -> f32 {
+    samples
+        .windows(3)
+        .fold(0f32, |most, x| most.max((x[0] - 2.0 * x[1] + x[2]).abs()))
+}
+
+/// Makes the loudest frame 1.
+fn normalize(samples: &mut [f32]) {
+    let peak = peak(samples);
+    let scale = if peak < SILENCE { 0.0 } else { 1.0 / peak };
+    samples.iter_mut().for_each(|sample| *sample *= scale);
+}
+
+/// Keeps what is foretold from being louder than what was: what is too loud is brought down, within
+/// a few frames.
+fn tame(samples: &mut [f32], most: f32) {
+    let mut gain = 1.0;
+    for part in samples.chunks_mut(LEVEL / 4) {
+        let level = level(part);
+        let wanted = (most * LOUDER / level.max(TINY)).min(1.0);
+        if (gain, wanted) == (1.0, 1.0) {
+            continue;
+        }
+        for (i, sample) in part.iter_mut().enumerate() {
+            *sample *= gain + (wanted - gain) * ((i + 1) as f32 / SOFTLY).min(1.0);
+        }
+        gain = wanted;
+    }
+}
+
+/// The root of the mean square.
+fn level(samples: &[f32]) -> f32 {
+    (dot(samples, samples) / samples.len().max(1) as f32).sqrt()
+}
+
+/// The most frames that are foretold in one go, but for a cross-fade.
+pub(crate) const CHUNK: usize = 512;
+/// The frames whose level counts.
+const LEVEL: usize = 512;
+const MOST_TESTED: usize = 128;
+/// Less is nothing: -140 dB of the loudest frame. Keeps sub-normal numbers out.
+const TINY: f32 = 1e-7;
+/// How much louder than the frames before, or behind, what is invented may be.
+const LOUDER: f32 = 1.2;
+/// How much sharper its bends may be than those on both sides.
+const SHARPER: f32 = 2.0;
+/// The frames in which what is too loud is brought down.
+const SOFTLY: f32 = 32.0;
+/// A model that gets louder than it may is damped so, and tried again; the last one is not.
+const DAMPING: [f32; 4] = [0.99, 0.96, 0.9, 1.0];
+/// Where a model has run away.
+const WILD: f32 = 1e3;
+/// Relative to the loudest frame of the past.
+const LOUDEST: f32 = 1.2;
