@@ -29,6 +29,9 @@ pub struct Clock {
     /// The least error of a time when all came late.
     least_late: f64,
     jumps: u64,
+    /// The moment that was seen last, and the last shift of the line: when, and by how much.
+    last: (f64, f64),
+    shifted: (f64, f64),
 }
 
 /// The first frame that was seen; all is told from here.
@@ -62,6 +65,8 @@ impl Clock {
             early_for: 0.0,
             least_late: f64::MAX,
             jumps: 0,
+            last: (0.0, 0.0),
+            shifted: (0.0, 0.0),
         }
     }
 
@@ -82,6 +87,7 @@ impl Clock {
         let Some(origin) = self.origin else {
             self.origin = Some(Origin { frames, at });
             (self.at, self.delay, self.window) = (0.0, 0.0, None);
+            (self.last, self.shifted) = ((0.0, 0.0), (0.0, 0.0));
             return;
         };
         let stream = frames.saturating_sub(origin.frames) as f64 / self.rate;
@@ -93,6 +99,7 @@ impl Clock {
             (self.at, self.delay) = (0.0, 0.0);
             return;
         }
+        self.last = (stream, delay);
         if self.age < 0.3 {
             // In its first moments the line only knows the least delay.
             self.delay += (delay - self.line(stream)).min(0.0);
@@ -114,6 +121,15 @@ impl Clock {
                 }
             }
         }
+    }
+
+    /// All that comes is later than the line allows: it goes through the last moment that was seen from now on.
+    pub fn give_way(&mut self) {
+        let (at, delay) = self.last;
+        self.delay = self.line(at.max(self.at));
+        self.at = self.at.max(at);
+        self.shift(delay - self.line(at));
+        self.window = None;
     }
 
     /// How much later than the line this is, in seconds; below 0: earlier. 0 before all else.
@@ -217,10 +233,23 @@ impl Clock {
         } else {
             return false;
         };
+        self.shift(by);
+        true
+    }
+
+    /// Moves the line. Once, that is a path with another delay; one after the other, that is a
+    /// clock which falls behind by jumps, as a sound server's whose machine is too busy.
+    fn shift(&mut self, by: f64) {
+        let (at, before) = self.shifted;
+        let since = self.at - at;
+        if since > 0.05 && since < ONE_AFTER_THE_OTHER && by * before > 0.0 {
+            self.slope = (self.slope + 0.3 * by / since).clamp(-STEEPEST, STEEPEST);
+        }
+        self.shifted = (self.at, by);
+        self.age = self.age.min(WIDE_AGAIN);
         self.jumps += 1;
         self.delay += by;
         (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
-        true
     }
 }
 
@@ -244,6 +273,9 @@ const LONGEST: f64 = 30.0;
 /// Seconds for which all must come later, or earlier, than the line allows until it is moved there.
 const LATE_FOR: f64 = 1.5;
 const EARLY_FOR: f64 = 0.2;
+/// Seconds between two shifts that have one reason; and the age whose wide bandwidth a shift brings back.
+const ONE_AFTER_THE_OTHER: f64 = 5.0;
+const WIDE_AGAIN: f64 = 3.0;
 /// Until it has seen so many seconds the line is moved up as quickly as down.
 const YOUNG: f64 = 1.0;
 /// After so many seconds the slope outlives a restart.

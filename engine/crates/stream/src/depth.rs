@@ -244,7 +244,8 @@ impl Depth {
         self.count_strikes();
         if self.strikes >= STRIKES {
             // The path is another one: what was known of it tells nothing any more.
-            self.peer.restart();
+            self.peer.give_way();
+            self.lateness.restart(self.theirs / self.period as f64);
             return self.anchor();
         }
         self.renew_reserve();

@@ -15,6 +15,8 @@ struct Play {
     settled: i64,
     next: f64,
     steps: Vec<(i64, Step)>,
+    /// Whose server is late by 1.3 ms, once in how many periods, and stays so.
+    xrun: (bool, i64),
 }
 
 impl Play {
@@ -31,13 +33,19 @@ impl Play {
             settled: 0,
             next: 0.0,
             steps: Vec::new(),
+            xrun: (true, i64::MAX),
         }
     }
 
     /// Plays as a buffer would; a move is made at once.
     fn run(&mut self, blocks: i64) -> &mut Self {
         for _ in 0..blocks {
-            let now = 1.0 + self.settled as f64 * self.ours;
+            let stood = if self.xrun.0 {
+                self.settled / self.xrun.1
+            } else {
+                0
+            };
+            let now = 1.0 + self.settled as f64 * self.ours + stood as f64 * 1.3e-3;
             while self.arrival(self.came) <= now {
                 let end = (self.came + 1) * PERIOD;
                 let at = time(self.arrival(self.came));
@@ -73,7 +81,8 @@ impl Play {
 
     /// A third of a period after a block begins.
     fn arrival(&self, packet: i64) -> f64 {
-        1.0009 + packet as f64 * self.theirs + (self.late)(packet)
+        let stood = if self.xrun.0 { 0 } else { packet / self.xrun.1 };
+        1.0009 + packet as f64 * self.theirs + (self.late)(packet) + stood as f64 * 1.3e-3
     }
 
     /// Frames that came and are not played yet, right before a block.
@@ -183,4 +192,22 @@ fn a_larger_block_raises_the_depth_at_once() {
         play: play.next,
     });
     assert_eq!(step, Step::Jump(-384));
+}
+
+#[test]
+fn a_sound_server_that_falls_behind_by_jumps_is_followed() {
+    for ours in [false, true] {
+        for every in [30, 100, 400] {
+            let mut play = Play::new(DepthPolicy::AUTO, 0.0);
+            play.xrun = (ours, every);
+            play.run(375 * 10);
+            for block in 0..375 * 30 {
+                let held = play.run(1).held();
+                assert!(
+                    (0..=768).contains(&held),
+                    "ours: {ours}, one in {every}, block {block}: {held}"
+                );
+            }
+        }
+    }
 }
