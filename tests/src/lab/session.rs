@@ -116,7 +116,7 @@ impl Session {
         Session::start_with(machine, setup, &[])
     }
 
-    /// The same, with these options more for the programs at both ends.
+    /// The same, with these options more for the client, and for a server that is the same program.
     ///
     /// # Panics
     ///
@@ -132,7 +132,8 @@ impl Session {
         } else {
             SERVER_PORT
         };
-        let server = start_server(machine, &a, &setup, extra);
+        let both = setup.server == setup.client;
+        let server = start_server(machine, &a, &setup, if both { extra } else { &[] });
         let client = start_client(machine, &b, &setup, called, extra);
         let mut session = Session {
             a,
