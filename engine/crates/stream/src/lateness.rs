@@ -131,9 +131,9 @@ const BINS: usize = 32 + 56 + 64 + 53;
 /// After so many seconds a packet weighs a third.
 const MEMORY_S: f64 = 25.0;
 const HEAVY: f32 = 1e6;
-/// The share of packets that a first millisecond of delay is worth; at `MUCH_S` seconds it is four times that.
+/// The share of packets that a first millisecond of delay is worth; at `MUCH_S` seconds it is four times that (its slope).
 const WORTH: f64 = 1e-4;
-const MUCH_S: f64 = 0.04;
+const MUCH_S: f64 = 0.015;
 /// No reserve is longer.
 const LONGEST: Duration = Duration::from_millis(250);
 
