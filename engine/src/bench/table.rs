@@ -50,7 +50,12 @@ pub fn row(name: &str, way: &str, outcome: &Outcome, scores: bool) -> String {
         counts.repaired,
         counts.concealed,
         counts.skipped,
-        format!("{:.1} ({shortest:.1}-{longest:.1})", score.mean_delay()),
+        if shortest.is_finite() {
+            format!("{:.1} ({shortest:.1}-{longest:.1})", score.mean_delay())
+        } else {
+            // Not one half second of it is what was sent.
+            "-".to_owned()
+        },
         format!("{depth:.1} (-{deepest:.1})"),
         format!("{:.0}%", outcome.overhead() * 100.0),
     );

@@ -85,6 +85,9 @@ pub(crate) struct Depth {
     /// Seconds that packets may be late.
     reserve: f64,
     reserve_until: i64,
+    /// The most that was wanted in these seconds and in those before, and when these began.
+    peaks: [f64; 2],
+    peaks_since: i64,
     blocks: Blocks,
     /// Our frames settled so far.
     played: i64,
@@ -135,6 +138,8 @@ impl Depth {
             lateness: Lateness::new(),
             reserve: 0.0,
             reserve_until: 0,
+            peaks: [0.0; 2],
+            peaks_since: 0,
             blocks: Blocks::default(),
             played: 0,
             spare: Spare::default(),
@@ -443,10 +448,8 @@ impl Depth {
                 (seen + least).min(most)
             }
         };
-        // Slowly down: what was needed a moment ago may be needed again.
-        let slower = self.reserve - SHRINK;
         let next = if self.state == State::Steady {
-            wanted.max(slower)
+            self.linger(wanted)
         } else {
             wanted
         };
@@ -456,6 +459,18 @@ impl Depth {
         }
         let most = (self.limit - self.gapless()).max(0) as f64 / self.theirs;
         self.reserve = self.reserve.min(most);
+    }
+
+    /// Late and slowly down: what was needed a moment ago may be needed again, and each change is heard by somebody.
+    fn linger(&mut self, wanted: f64) -> f64 {
+        let passed = self.played.wrapping_sub(self.peaks_since);
+        if !(0..(self.ours * LINGER_S) as i64).contains(&passed) {
+            self.peaks = [0.0, self.peaks[0]];
+            self.peaks_since = self.played;
+        }
+        self.peaks[0] = self.peaks[0].max(wanted);
+        let peak = self.peaks[0].max(self.peaks[1]);
+        peak.max(self.reserve - SHRINK)
     }
 
     /// Whether the rates have to be converted: if the drift is more than its uncertainty explains.
@@ -577,6 +592,8 @@ const SETTLING_S: f64 = 0.5;
 const NEW_S: f64 = 10.0;
 const LEAST_NEW: f64 = 1e-3;
 const LEAST: f64 = 200e-6;
+/// Seconds for which (and for up to as long again) a reserve is kept that is not wanted any more.
+const LINGER_S: f64 = 4.0;
 /// Seconds by which the reserve shrinks in a tenth of a second, at most.
 const SHRINK: f64 = 0.5e-3;
 /// The delay is only lowered where that leaves this part of a period and this many seconds more than is needed, ...
