@@ -61,6 +61,7 @@ pub struct Machines<O> {
     stamp: Stamp,
     buffer: JitterBuffer,
     repair: Option<LinkRepair>,
+    repairs: bool,
     playable: bool,
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
@@ -274,6 +275,7 @@ impl<O: Outlet> Machines<O> {
             buffer,
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
+            repairs: false,
             playable: false,
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
@@ -352,6 +354,7 @@ impl<O: Outlet> Machines<O> {
     pub fn attend(&mut self, now: MonoTime) {
         if let Some(repair) = &mut self.repair {
             repair.attend(now, &mut self.peer, &self.buffer, self.format);
+            self.repairs = self.peer.understands_repair(now);
         }
         self.peer.handle_timeout(now);
         self.drain(now);
@@ -395,9 +398,15 @@ impl<O: Outlet> Machines<O> {
         to.unsent = self.unsent;
         to.buffer = buffer.counts();
         to.peer = peer.counts();
-        to.queued = buffer.queued();
-        to.round_trip = peer.round_trip();
+        to.irregular = buffer.irregular();
+        to.queued = buffer.depth();
+        to.target = buffer.target();
+        to.reserve = buffer.reserve();
+        to.jitter = buffer.jitter();
+        (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);
+        to.round_trip = peer.round_trip().filter(|_| to.farsend);
         to.drift_ppm = buffer.drift();
+        to.own_drift_ppm = buffer.own_drift();
         if let Some(repair) = &self.repair {
             to.repair = repair.report();
         }

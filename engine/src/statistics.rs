@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::PeerCounts;
-use farsend_stream::BufferCounts;
-use farsend_units::Frames;
+use farsend_stream::{BufferCounts, Irregular, Jitter};
+use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
 use crate::settings::MAX_CHANNELS;
@@ -35,12 +35,26 @@ pub struct Statistics {
     pub peer: PeerCounts,
     /// What repair does, and costs; only between two Farsends.
     pub repair: RepairStatistics,
-    /// Audio waiting to be played.
+    /// What came, or was played, irregularly.
+    pub irregular: Irregular,
+    /// Audio waiting to be played right before a block is, at the most; in the peer's frames.
     pub queued: Frames,
+    /// What that is to be.
+    pub target: Frames,
+    /// How late packets may be without being missed.
+    pub reserve: Duration,
+    /// How late they are.
+    pub jitter: Jitter,
+    /// Whether the peer is a Farsend.
+    pub farsend: bool,
+    /// Whether it repairs what we lose.
+    pub repairs: bool,
     /// The network's round trip, where the peer answers us (another Farsend does).
     pub round_trip: Option<Duration>,
     /// The peer's clock against ours, in parts per million; positive: the peer's is faster.
     pub drift_ppm: Option<f64>,
+    /// Our sound card's clock against the machine's, likewise.
+    pub own_drift_ppm: Option<f64>,
     /// Local periods since the start.
     pub periods: u64,
     /// The longest that one of them took us.
@@ -65,14 +79,28 @@ impl Default for Statistics {
             buffer: BufferCounts::default(),
             peer: PeerCounts::default(),
             repair: RepairStatistics::default(),
+            irregular: Irregular::default(),
             queued: Frames::ZERO,
+            target: Frames::ZERO,
+            reserve: Duration::ZERO,
+            jitter: Jitter::default(),
+            farsend: false,
+            repairs: false,
             round_trip: None,
             drift_ppm: None,
+            own_drift_ppm: None,
             periods: 0,
             longest: Duration::ZERO,
             peaks_out: [0.0; MAX_CHANNELS],
             peaks_in: [0.0; MAX_CHANNELS],
         }
+    }
+}
+
+impl Statistics {
+    /// How long so many of the peer's frames are. Its rate is ours (`rate`) until it is known.
+    pub fn duration(&self, frames: Frames, rate: SampleRate) -> Duration {
+        frames.duration(self.format.map_or(rate, |format| format.rate))
     }
 }
 

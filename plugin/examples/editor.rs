@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farsend_ipc::message::{PeerFormat, SessionState, Statistics};
+use farsend_ipc::message::{Minute, PeerFormat, SessionState, Statistics};
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
 use farsend_plugin::editor::create_editor;
 use farsend_plugin::link::link;
@@ -113,8 +113,24 @@ fn play(shared: &Shared) {
         received: 48_190,
         lost: 3,
         late: 1,
-        queued: Frames(448),
+        minute: Minute {
+            seconds: 60,
+            lost: 3,
+            late: 31,
+            dry: 17,
+            repaired: 12,
+            concealed_ms: 90,
+        },
+        queued: Frames(256),
+        queue_us: 5_333,
+        target_us: 5_500,
+        jitter_us: [90, 812, 4_250],
         round_trip_us: Some(23_400),
+        one_way_us: Some(17_033),
+        advice: vec![
+            "your Wi-Fi stalls for 40 ms twice a minute: use a cable, or accept 43 ms (queue 16)"
+                .into(),
+        ],
         drift_ppm: Some(-12.3),
         ..Statistics::default()
     };

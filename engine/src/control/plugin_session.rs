@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    FromEngine, PeerFormat, Role as WantedRole, SessionState, Statistics as Told, WantedSession,
+    FromEngine, Minute as ToldMinute, PeerFormat, Role as WantedRole, SessionState,
+    Statistics as Told, WantedSession,
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
 use farsend_protocol::jacktrip::Event;
@@ -12,6 +13,8 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 use farsend_wire::sample::SampleFormat;
 
+use super::health::Health;
+use super::trouble::Caller;
 use super::words;
 use crate::backend::link::LinkBackend;
 use crate::engine::{Desk, RunError, Session};
@@ -33,6 +36,8 @@ pub(super) struct PluginSession {
     /// Since when there is no peer.
     alone_since: Instant,
     next_numbers: Instant,
+    since: Instant,
+    health: Health,
 }
 
 /// Why a plugin does not get what it wants.
@@ -51,6 +56,7 @@ impl PluginSession {
     /// [`Refused`], in words for the plugin's window.
     pub(super) fn open(wanted: &WantedSession) -> Result<(Self, SegmentHandle), Refused> {
         let settings = settings(wanted)?;
+        let health = Health::new(wanted.rate, settings.depth, Caller::Daw);
         let block = wanted.block.clamp(Frames(1), LARGEST_BLOCK);
         let session = build(settings, wanted.rate, wanted.period, block)?;
         let capacity = (4 * block.0 + 4 * wanted.period.0)
@@ -81,6 +87,8 @@ impl PluginSession {
             told_state: None,
             alone_since: Instant::now(),
             next_numbers: Instant::now(),
+            since: Instant::now(),
+            health,
         };
         opened.state = opened.alone();
         Ok((opened, handle))
@@ -116,6 +124,8 @@ impl PluginSession {
         let mut messages = Vec::new();
         let numbers = self.desk.statistics.read();
         self.age(&numbers);
+        // A DAW's xruns are not known here; late calls are seen.
+        _ = self.health.look(self.since.elapsed(), &numbers, 0);
         if self.told_state.as_ref() != Some(&self.state) {
             self.told_state = Some(self.state.clone());
             messages.push(FromEngine::State(self.state.clone()));
@@ -219,6 +229,9 @@ impl PluginSession {
     fn numbers(&self, now: &Statistics) -> Told {
         let peaks = |all: &[f32], channels: Channels| all[..channels.get()].to_vec();
         let counts = &now.buffer;
+        let [queue, target] = self.health.queue(now);
+        let minute = self.health.minute();
+        let jitter = [now.jitter.half, now.jitter.most, now.jitter.nearly_all];
         Told {
             sent: now.sent,
             received: counts.received,
@@ -229,14 +242,31 @@ impl PluginSession {
             dry: counts.dry,
             skipped: counts.skipped,
             dropped: now.peer.strangers + now.peer.malformed,
+            minute: self.told_minute(now),
             queued: now.queued,
-            round_trip_us: now
-                .round_trip
-                .and_then(|time| u32::try_from(time.as_micros()).ok()),
+            queue_us: us(queue),
+            target_us: us(target),
+            jitter_us: jitter.map(us),
+            round_trip_us: now.round_trip.map(us),
+            one_way_us: minute.one_way(queue).map(us),
             drift_ppm: now.drift_ppm.map(|ppm| ppm as f32),
             sent_peaks: peaks(&now.peaks_out, self.wanted.send),
             received_peaks: peaks(&now.peaks_in, self.wanted.receive),
             advice: self.advice(now),
+        }
+    }
+
+    fn told_minute(&self, now: &Statistics) -> ToldMinute {
+        let minute = self.health.minute();
+        let counts = &minute.buffer;
+        let concealed = Frames(clipped(counts.concealed.into()));
+        ToldMinute {
+            seconds: clipped(minute.length.as_secs().into()),
+            lost: counts.lost,
+            late: counts.late,
+            dry: counts.dry,
+            repaired: counts.repaired + counts.revived,
+            concealed_ms: us(now.duration(concealed, self.wanted.rate)) / 1000,
         }
     }
 
@@ -254,6 +284,10 @@ impl PluginSession {
         }
         if now.broken_floats {
             advice.push(words::BROKEN_FLOATS.into());
+        } else if let (SessionState::Connected { .. }, Some(wrong)) =
+            (&self.state, self.health.wrong())
+        {
+            advice.push(wrong.to_string());
         }
         advice
     }
@@ -382,6 +416,14 @@ fn refused(error: &dyn std::error::Error, advice: &str) -> Refused {
         why: error.to_string(),
         advice: advice.into(),
     }
+}
+
+fn us(time: Duration) -> u32 {
+    clipped(time.as_micros())
+}
+
+fn clipped(number: u128) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The largest block that is handled as one.

@@ -9,6 +9,10 @@ use farsend_protocol::jacktrip::Event;
 use farsend_units::{Frames, SampleRate};
 use serde_json::{Map, Value, json};
 
+use super::facts::facts;
+use super::health::Health;
+use super::line::line;
+use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::jack::JackEvent;
 use crate::engine::Desk;
@@ -40,6 +44,7 @@ pub struct Reporter {
     peer: Option<SocketAddr>,
     send: usize,
     receive: usize,
+    health: Option<(Instant, Health)>,
 }
 
 impl Reporter {
@@ -55,6 +60,7 @@ impl Reporter {
             peer: None,
             send: 0,
             receive: 0,
+            health: None,
         }
     }
 
@@ -68,6 +74,8 @@ impl Reporter {
     ) {
         (self.send, self.receive) = (settings.send.get(), settings.receive.get());
         self.wait_anew();
+        let health = Health::new(rate, settings.depth, Caller::Machine);
+        self.health = Some((Instant::now(), health));
         let text = match (&settings.role, desk.remote) {
             (Role::Client { host, .. }, Some(remote)) if *host == remote.ip().to_string() => {
                 format!("calling {remote} from UDP port {}", desk.port)
@@ -149,16 +157,30 @@ impl Reporter {
     /// The numbers, once a second.
     pub fn statistics(&mut self, now: &Statistics, desk: &Desk, rate: SampleRate, xruns: u64) {
         self.advise(now, desk);
+        if let Some((since, health)) = &mut self.health
+            && let Some(trouble) = health.look(since.elapsed(), now, xruns)
+        {
+            self.trouble(&trouble);
+        }
         match self.style {
             Style::Json => {
-                let mut facts = self.facts(now, rate, xruns);
+                let mut facts = facts(
+                    now,
+                    rate,
+                    xruns,
+                    self.health.as_ref().map(|(_, health)| health),
+                    [self.send, self.receive],
+                );
                 facts.insert("event".into(), "statistics".into());
                 println!("{}", Value::Object(facts));
             }
             Style::Text if self.terminal => {
-                print!("\r\x1b[K{}", self.line(now, rate, xruns));
-                _ = std::io::stdout().flush();
-                self.line_open = true;
+                if let Some((_, health)) = &self.health {
+                    let line = line(now, health, [self.send, self.receive]);
+                    print!("\r\x1b[K{line}");
+                    _ = std::io::stdout().flush();
+                    self.line_open = true;
+                }
             }
             Style::Text | Style::Quiet => {}
         }
@@ -166,7 +188,13 @@ impl Reporter {
 
     /// The session is over: the numbers once more.
     pub fn ended(&mut self, now: &Statistics, rate: SampleRate, xruns: u64) {
-        let facts = Value::Object(self.facts(now, rate, xruns));
+        let facts = Value::Object(facts(
+            now,
+            rate,
+            xruns,
+            self.health.as_ref().map(|(_, health)| health),
+            [self.send, self.receive],
+        ));
         let text = if now.buffer.received == 0 {
             "ended; no peer was heard".to_owned()
         } else {
@@ -177,6 +205,12 @@ impl Reporter {
             )
         };
         self.say("ended", &text, facts);
+    }
+
+    /// Something has begun to be wrong.
+    fn trouble(&mut self, trouble: &Trouble) {
+        let facts = json!({ "about": trouble.kind().name() });
+        self.say("advice", &trouble.to_string(), facts);
     }
 
     fn wait_anew(&mut self) {
@@ -222,99 +256,6 @@ impl Reporter {
         }
         println!("farsend: {text}");
     }
-
-    fn facts(&self, now: &Statistics, rate: SampleRate, xruns: u64) -> Map<String, Value> {
-        let peaks = |all: &[f32], channels: usize| -> Vec<f32> {
-            all[..channels]
-                .iter()
-                .map(|peak| (words::decibels(*peak) * 10.0).round() / 10.0)
-                .collect()
-        };
-        let round = |x: f64| (x * 1000.0).round() / 1000.0;
-        let facts = json!({
-            "remote": now.remote,
-            "connected": now.present,
-            "rate": rate.0,
-            "peer_period": now.format.map(|format| format.period.0),
-            "peer_channels": now.format.map(|format| format.channels.0),
-            "peer_bits": now.format.map(|format| format.samples.bits()),
-            "peer_redundancy": now.redundancy,
-            "sent": now.sent,
-            "unsent": now.unsent,
-            "received": now.buffer.received,
-            "lost": now.buffer.lost,
-            "late": now.buffer.late,
-            "duplicate": now.buffer.duplicate,
-            "revived": now.buffer.revived,
-            "repaired": now.buffer.repaired,
-            "repair_overhead_percent": round(now.repair.overhead_percent()),
-            "repair_requests": now.repair.requests,
-            "repair_answers": now.repair.answers,
-            "repair_parities": now.repair.parities,
-            "peer_loss_percent": round(f64::from(now.repair.peer_loss) * 100.0),
-            "dry": now.buffer.dry,
-            "skipped": now.buffer.skipped,
-            "reanchored": now.buffer.reanchored,
-            "strangers": now.peer.strangers,
-            "malformed": now.peer.malformed,
-            "queued_frames": now.queued.0,
-            "queue_ms": round(now.queued.duration(rate).as_secs_f64() * 1000.0),
-            "round_trip_ms": now.round_trip.map(|time| round(time.as_secs_f64() * 1000.0)),
-            "drift_ppm": now.drift_ppm.map(round),
-            "level_out_db": peaks(&now.peaks_out, self.send),
-            "level_in_db": peaks(&now.peaks_in, self.receive),
-            "periods": now.periods,
-            "longest_period_us": now.longest.as_micros() as u64,
-            "xruns": xruns,
-        });
-        match facts {
-            Value::Object(facts) => facts,
-            _ => Map::new(),
-        }
-    }
-
-    fn line(&self, now: &Statistics, rate: SampleRate, xruns: u64) -> String {
-        let loudest =
-            |all: &[f32], channels: usize| all[..channels].iter().copied().fold(0.0, f32::max);
-        let known = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-        let counts = &now.buffer;
-        format!(
-            "out {} in {}  queue {:.1} ms  round trip {}  lost {} late {} dry {}{}  drift {}{}",
-            meter(loudest(&now.peaks_out, self.send)),
-            meter(loudest(&now.peaks_in, self.receive)),
-            now.queued.duration(rate).as_secs_f64() * 1000.0,
-            known(
-                now.round_trip
-                    .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0))
-            ),
-            counts.lost,
-            counts.late,
-            counts.dry,
-            if counts.repaired > 0 {
-                format!(" repaired {}", counts.repaired)
-            } else {
-                String::new()
-            },
-            known(now.drift_ppm.map(|ppm| format!("{ppm:+.0} ppm"))),
-            if xruns > 0 {
-                format!("  xruns {xruns}")
-            } else {
-                String::new()
-            },
-        )
-    }
-}
-
-/// A level from -60 dB to 0 dB as a bar of ten cells.
-fn meter(peak: f32) -> String {
-    let eighths = ((words::decibels(peak) + 60.0) / 60.0 * 80.0).clamp(0.0, 80.0) as usize;
-    let (full, part) = (eighths / 8, eighths % 8);
-    let mut bar = "█".repeat(full);
-    if part > 0 {
-        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
-    }
-    let width = full + usize::from(part > 0);
-    format!("▕{bar}{}▏", " ".repeat(10 - width))
 }
 
 /// When a silent line first gets a reason.

@@ -1,5 +1,6 @@
 //! Sockets: bytes out, bytes in with their arrival time.
 
+pub mod medium;
 mod port_owner;
 pub mod resolve;
 pub mod udp;

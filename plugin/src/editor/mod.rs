@@ -96,7 +96,7 @@ impl EditorApp {
             look::card(&mut columns[1], "Network", |ui| {
                 session::quality(ui, &self.shared);
                 ui.add_space(look::GAP);
-                numbers::show(ui, &view, self.shared.setup());
+                numbers::show(ui, &view);
             });
         });
         // Meters and states move by themselves.
@@ -134,7 +134,7 @@ impl NiceEguiApp for EditorApp {
     }
 }
 
-const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 480.0);
+const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 500.0);
 const SMALLEST: LogicalSize<f32> = LogicalSize::new(480.0, 320.0);
 
 /// How often the window is drawn anew.

@@ -1,68 +1,165 @@
 //! How well it goes, in numbers.
 
 use egui::{Color32, Grid, RichText, Ui};
+use farsend_ipc::message::Statistics;
 
 use super::look;
-use crate::shared::{Setup, View};
+use crate::shared::View;
 
 /// The statistics, or lines where they would be.
-pub(super) fn show(ui: &mut Ui, view: &View, setup: Option<Setup>) {
+pub(super) fn show(ui: &mut Ui, view: &View) {
     let numbers = view.statistics.as_deref();
-    let text = |value: Option<String>| value.unwrap_or_else(|| "–".into());
-    let count = |value: Option<u64>, bad: Color32| {
-        let colour = if value.unwrap_or(0) > 0 {
-            bad
-        } else {
-            look::QUIET
-        };
-        RichText::new(text(value.map(|n| n.to_string())))
-            .monospace()
-            .color(colour)
-    };
-    let plain = |value: Option<String>| RichText::new(text(value)).monospace();
-    let queued = numbers.map(|n| {
-        let rate = setup.map_or(48_000.0, |setup| setup.rate.0.max(1) as f32);
-        let frames = n.queued.0;
-        format!("{frames} frames, {:.1} ms", frames as f32 * 1000.0 / rate)
-    });
-    let trip = numbers
-        .and_then(|n| n.round_trip_us)
-        .map(|microseconds| format!("{:.1} ms", microseconds as f32 / 1000.0));
-    let drift = numbers
-        .and_then(|n| n.drift_ppm)
-        .map(|ppm| format!("{ppm:+.0} ppm"));
-
+    // Nothing here is pressed: lines as close as text.
+    ui.spacing_mut().interact_size.y = 16.0;
+    let rows = [
+        ("Queued", numbers.map(queue), QUEUE),
+        ("Jitter", numbers.map(jitter), JITTER),
+        ("Round trip", numbers.and_then(round_trip), ROUND_TRIP),
+        ("One way", numbers.and_then(one_way), ONE_WAY),
+        ("Drift", numbers.and_then(drift), DRIFT),
+    ];
     Grid::new("numbers")
-        .num_columns(4)
-        .spacing([10.0, 4.0])
+        .num_columns(2)
+        .spacing([10.0, 2.0])
         .show(ui, |ui| {
-            ui.label(look::quiet("Queued"));
-            ui.label(plain(queued));
-            ui.end_row();
-            ui.label(look::quiet("Round trip"));
-            ui.label(plain(trip)).on_hover_text(
-            "There and back on the network, without queues. Only another Farsend answers for it.",
-        );
-            ui.end_row();
-            ui.label(look::quiet("Drift"));
-            ui.label(plain(drift))
-                .on_hover_text("How much faster the peer's clock is than yours.");
-            ui.end_row();
+            for (name, value, meaning) in rows {
+                let value = value.unwrap_or_else(|| NONE.into());
+                ui.label(look::quiet(name)).on_hover_text(meaning);
+                ui.label(RichText::new(value).monospace())
+                    .on_hover_text(meaning);
+                ui.end_row();
+            }
         });
-    ui.add_space(2.0);
-    ui.horizontal(|ui| {
-        for (name, value, colour, meaning) in [
-            ("Lost", numbers.map(|n| n.lost), look::BAD, LOST),
-            ("Late", numbers.map(|n| n.late), look::WARM, LATE),
-            ("Dry", numbers.map(|n| n.dry), look::WARM, DRY),
-        ] {
-            ui.label(look::quiet(name)).on_hover_text(meaning);
-            ui.label(count(value, colour)).on_hover_text(meaning);
-            ui.add_space(4.0);
-        }
-    });
+    ui.add_space(4.0);
+    ui.label(look::quiet(period(numbers)).small());
+    let minute = numbers.map(|numbers| numbers.minute);
+    let counts = [
+        ("Lost", minute.map(|minute| minute.lost), look::BAD, LOST),
+        ("Late", minute.map(|minute| minute.late), look::WARM, LATE),
+        ("Dry", minute.map(|minute| minute.dry), look::WARM, DRY),
+        (
+            "Repaired",
+            minute.map(|minute| minute.repaired),
+            look::GOOD,
+            REPAIRED,
+        ),
+    ];
+    Grid::new("minute")
+        .num_columns(4)
+        .spacing([10.0, 2.0])
+        .show(ui, |ui| {
+            for pair in counts.chunks(2) {
+                for (name, value, colour, meaning) in pair {
+                    ui.label(look::quiet(*name)).on_hover_text(*meaning);
+                    ui.label(count(*value, *colour)).on_hover_text(*meaning);
+                }
+                ui.end_row();
+            }
+        });
 }
 
+fn count(value: Option<u64>, colour: Color32) -> RichText {
+    let text = value.map_or_else(|| NONE.into(), |value| value.to_string());
+    let colour = if value.unwrap_or(0) > 0 {
+        colour
+    } else {
+        look::QUIET
+    };
+    RichText::new(text).monospace().color(colour)
+}
+
+fn queue(numbers: &Statistics) -> String {
+    let [queue, target] = [numbers.queue_us, numbers.target_us].map(ms);
+    format!("{queue} of {target} ms")
+}
+
+fn jitter(numbers: &Statistics) -> String {
+    let [half, most, nearly_all] = numbers.jitter_us.map(ms);
+    format!("{half} / {most} / {nearly_all} ms")
+}
+
+fn round_trip(numbers: &Statistics) -> Option<String> {
+    Some(format!("{} ms", ms(numbers.round_trip_us?)))
+}
+
+fn one_way(numbers: &Statistics) -> Option<String> {
+    Some(format!("about {} ms", ms(numbers.one_way_us?)))
+}
+
+fn drift(numbers: &Statistics) -> Option<String> {
+    Some(format!("{:+.0} ppm", numbers.drift_ppm?))
+}
+
+/// What the counts are of.
+fn period(numbers: Option<&Statistics>) -> String {
+    match numbers.map_or(60, |numbers| numbers.minute.seconds) {
+        0 => "So far".into(),
+        seconds @ 1..58 => format!("In {seconds} s so far"),
+        _ => "In the last minute".into(),
+    }
+}
+
+fn ms(microseconds: u32) -> String {
+    let ms = f64::from(microseconds) / 1e3;
+    if ms < 99.95 {
+        format!("{ms:.1}")
+    } else {
+        format!("{ms:.0}")
+    }
+}
+
+const NONE: &str = "–";
+const QUEUE: &str = "How long audio waits here before it is played, and how long it is to wait: what the network's \
+                     lateness asks for, or what is set.";
+const JITTER: &str = "How late half of the packets come, 95 % of them, and 99.9 %.";
+const ROUND_TRIP: &str =
+    "There and back on the network, without queues. Only another Farsend answers for it.";
+const ONE_WAY: &str = "From the other end's sound card to yours, estimated: half the round trip, and what waits here.";
+const DRIFT: &str = "How much faster the peer's clock is than yours.";
 const LOST: &str = "Packets that never came.";
 const LATE: &str = "Packets that came after their turn: a longer queue would wait for them.";
 const DRY: &str = "Blocks that had to be filled with less than the audio due.";
+const REPAIRED: &str =
+    "Packets that were lost, and were there in time all the same: as a copy, or calculated.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farsend_ipc::message::Minute;
+
+    #[test]
+    fn numbers_are_as_short_as_they_can_be_understood() {
+        let numbers = Statistics {
+            queue_us: 5_333,
+            target_us: 5_500,
+            jitter_us: [90, 812, 134_250],
+            round_trip_us: Some(23_400),
+            one_way_us: Some(17_033),
+            drift_ppm: Some(-12.3),
+            ..Statistics::default()
+        };
+        assert_eq!(queue(&numbers), "5.3 of 5.5 ms");
+        assert_eq!(jitter(&numbers), "0.1 / 0.8 / 134 ms");
+        assert_eq!(round_trip(&numbers).as_deref(), Some("23.4 ms"));
+        assert_eq!(one_way(&numbers).as_deref(), Some("about 17.0 ms"));
+        assert_eq!(drift(&numbers).as_deref(), Some("-12 ppm"));
+        assert_eq!(one_way(&Statistics::default()), None);
+    }
+
+    #[test]
+    fn a_young_session_says_how_young() {
+        let after = |seconds| {
+            period(Some(&Statistics {
+                minute: Minute {
+                    seconds,
+                    ..Minute::default()
+                },
+                ..Statistics::default()
+            }))
+        };
+        assert_eq!(after(0), "So far");
+        assert_eq!(after(12), "In 12 s so far");
+        assert_eq!(after(60), "In the last minute");
+        assert_eq!(period(None), "In the last minute");
+    }
+}

@@ -169,7 +169,7 @@ pub(super) fn situation(ui: &mut Ui, shared: &Shared, view: &View) {
         }
         for line in std::iter::once(view.situation.reason()).chain(advice) {
             if !line.is_empty() {
-                ui.label(look::quiet(line));
+                ui.label(look::quiet(sentence(&line)));
             }
         }
         if let Some(said) = &view.overridden {
@@ -177,6 +177,17 @@ pub(super) fn situation(ui: &mut Ui, shared: &Shared, view: &View) {
         }
         notes(ui, shared);
     });
+}
+
+/// With a capital and a full stop, as in the engine's log it has neither.
+fn sentence(line: &str) -> String {
+    let mut letters = line.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let mut whole: String = first.chain(letters).collect();
+    if !whole.ends_with(['.', '?', '!']) {
+        whole.push('.');
+    }
+    whole
 }
 
 /// What there was to say when the project was loaded.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use farsend_ipc::message::{
-    Deframer, EngineStatus, FrameError, FromEngine, Hello, MAX_MESSAGE, PeerFormat, Role,
+    Deframer, EngineStatus, FrameError, FromEngine, Hello, MAX_MESSAGE, Minute, PeerFormat, Role,
     SessionState, Statistics, ToEngine, WantedSession, encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
@@ -40,7 +40,16 @@ fn from_engine() -> Vec<FromEngine> {
     };
     let statistics = Statistics {
         sent: u64::MAX,
+        minute: Minute {
+            seconds: 60,
+            lost: u64::MAX,
+            concealed_ms: 17,
+            ..Minute::default()
+        },
         queued: Frames(512),
+        queue_us: 10_667,
+        jitter_us: [90, 800, u32::MAX],
+        one_way_us: Some(16_839),
         round_trip_us: Some(12_345),
         drift_ppm: Some(-3.5),
         sent_peaks: vec![0.5; 64],

@@ -26,7 +26,7 @@ pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use session::{PeerFormat, Role, SessionState, WantedSession};
-pub use statistics::Statistics;
+pub use statistics::{Minute, Statistics};
 
 /// From a plugin (or a person's command line) to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

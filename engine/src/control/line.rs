@@ -1,0 +1,211 @@
+//! The numbers of a session in one line of a terminal.
+
+use std::time::Duration;
+
+use super::health::Health;
+use super::minute::Minute;
+use super::words;
+use crate::statistics::Statistics;
+
+/// The line: at most [`WIDTH`] columns, of which the last parts are left out as far as they do not fit. `channels`:
+/// sent and received.
+///
+/// ```text
+/// out ▕███▌ ▏in ▕███▏ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  a minute: 3 lost 2 late
+/// ```
+pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
+    let levels = levels(now, channels);
+    if !now.present {
+        return format!("{levels}  nobody is there");
+    }
+    let minute = health.minute();
+    let [queue, target] = health.queue(now);
+    let [half, most, nearly_all] =
+        [now.jitter.half, now.jitter.most, now.jitter.nearly_all].map(ms);
+    let depth = format!("  queue {}/{}", ms(queue), ms(target));
+    let jitter = [
+        format!("  jitter {half}/{most}/{nearly_all}"),
+        format!("  jitter {nearly_all}"),
+    ];
+    let trip = now
+        .round_trip
+        .map_or_else(String::new, |trip| format!("  trip {}", ms(trip)));
+    let one_way = minute
+        .one_way(queue)
+        .map_or_else(String::new, |time| format!("  one way {}", ms(time)));
+    let drift = now
+        .drift_ppm
+        .map_or_else(String::new, |ppm| format!("  {ppm:+.0} ppm"));
+    let happened = happened(&minute);
+    let [long, short] = &jitter;
+    let without = String::new();
+    let ways: [[&String; 4]; 6] = [
+        [long, &trip, &one_way, &drift],
+        [short, &trip, &one_way, &drift],
+        [short, &without, &one_way, &drift],
+        [short, &without, &one_way, &without],
+        [&without, &without, &one_way, &without],
+        [&without; 4],
+    ];
+    let lines = ways.map(|[jitter, trip, one_way, drift]| {
+        format!("{levels}{depth}{jitter}{trip}{one_way} ms{drift}{happened}")
+    });
+    let fits = |line: &&String| line.chars().count() <= WIDTH;
+    let shortest = &lines[lines.len() - 1];
+    let line = lines.iter().find(fits).unwrap_or(shortest);
+    line.chars().take(WIDTH).collect()
+}
+
+/// What there was to hear, or to mend, in the last minute.
+fn happened(minute: &Minute) -> String {
+    let counts = &minute.buffer;
+    let told: Vec<String> = [
+        (counts.lost, "lost"),
+        (counts.late, "late"),
+        (counts.dry, "dry"),
+        (counts.repaired + counts.revived, "repaired"),
+        (minute.xruns, "xruns"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if told.is_empty() {
+        "  no gaps".into()
+    } else {
+        format!("  a minute: {}", told.join(" "))
+    }
+}
+
+fn levels(now: &Statistics, [send, receive]: [usize; 2]) -> String {
+    let loudest =
+        |all: &[f32], channels: usize| all.iter().take(channels).copied().fold(0.0, f32::max);
+    format!(
+        "out {}in {}",
+        meter(loudest(&now.peaks_out, send)),
+        meter(loudest(&now.peaks_in, receive))
+    )
+}
+
+/// A level from -60 dB to 0 dB as a bar.
+fn meter(peak: f32) -> String {
+    let most = (8 * CELLS) as f32;
+    let eighths = ((words::decibels(peak) + 60.0) / 60.0 * most).clamp(0.0, most) as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    let mut bar = "█".repeat(full);
+    if part > 0 {
+        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
+    }
+    let width = full + usize::from(part > 0);
+    format!("▕{bar}{}▏", " ".repeat(CELLS - width))
+}
+
+fn ms(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    if ms < 99.95 {
+        format!("{ms:.1}")
+    } else {
+        format!("{ms:.0}")
+    }
+}
+
+/// Columns.
+const WIDTH: usize = 118;
+/// Of a meter.
+const CELLS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::trouble::Caller;
+    use farsend_stream::{DepthPolicy, Jitter};
+    use farsend_units::{Frames, SampleRate};
+
+    #[test]
+    fn a_clean_session_is_told_whole() {
+        assert_eq!(
+            told(&session(), 0),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  no gaps"
+        );
+    }
+
+    #[test]
+    fn a_jacktrip_has_no_round_trip() {
+        let now = Statistics {
+            round_trip: None,
+            ..session()
+        };
+        assert_eq!(
+            told(&now, 0),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2 ms  +12 ppm  no gaps"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_what_was_heard_stays() {
+        let mut now = session();
+        now.buffer.lost = 3;
+        now.buffer.late = 2;
+        let line = told(&now, 0);
+        assert!(line.ends_with("+12 ppm  a minute: 3 lost 2 late"), "{line}");
+        now.buffer.dry = 1234;
+        now.buffer.repaired = 12_345;
+        assert_eq!(
+            told(&now, 17),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  one way 11.4 ms  a minute: 3 lost 2 late 1234 dry 12345 repaired 17 xruns"
+        );
+    }
+
+    #[test]
+    fn no_numbers_make_it_longer_than_a_line() {
+        let mut now = session();
+        (now.buffer.lost, now.buffer.late, now.buffer.dry) = (u64::MAX, u64::MAX, u64::MAX);
+        now.buffer.repaired = u64::MAX / 2;
+        now.jitter.nearly_all = Duration::MAX;
+        now.round_trip = Some(Duration::MAX / 4);
+        now.drift_ppm = Some(f64::MAX);
+        assert!(told(&now, u64::MAX).chars().count() <= WIDTH);
+    }
+
+    #[test]
+    fn without_a_peer_there_are_only_levels() {
+        let now = Statistics {
+            present: false,
+            ..session()
+        };
+        assert_eq!(told(&now, 0), "out ▕████▏▏in ▕███▍ ▏  nobody is there");
+    }
+
+    fn told(now: &Statistics, xruns: u64) -> String {
+        let rate = SampleRate::HZ_48000;
+        let mut health = Health::new(rate, DepthPolicy::AUTO, Caller::Machine);
+        let before = Statistics {
+            buffer: Default::default(),
+            ..*now
+        };
+        _ = health.look(Duration::ZERO, &before, 0);
+        _ = health.look(Duration::from_secs(2), now, xruns);
+        line(now, &health, [1, 2])
+    }
+
+    fn session() -> Statistics {
+        let ms = |ms: f64| Duration::from_secs_f64(ms * 1e-3);
+        let mut now = Statistics {
+            remote: Some(([192, 0, 2, 1], 4464).into()),
+            present: true,
+            queued: Frames(256),
+            target: Frames(264),
+            jitter: Jitter {
+                half: ms(0.1),
+                most: ms(0.8),
+                nearly_all: ms(4.2),
+            },
+            farsend: true,
+            round_trip: Some(ms(12.1)),
+            drift_ppm: Some(12.3),
+            ..Statistics::default()
+        };
+        (now.peaks_out[0], now.peaks_in[1]) = (0.3, 0.125);
+        now
+    }
+}
