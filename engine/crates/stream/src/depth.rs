@@ -448,10 +448,12 @@ impl Depth {
                 (seen + least).min(most)
             }
         };
-        let next = if self.state == State::Steady {
-            self.linger(wanted)
-        } else {
-            wanted
+        let next = match self.policy {
+            DepthPolicy::Auto { .. } if self.state == State::Steady => self.linger(wanted),
+            _ => {
+                self.peaks = [wanted; 2];
+                wanted
+            }
         };
         if (next - self.reserve).abs() > 1e-9 {
             self.reserve = next;
@@ -557,7 +559,7 @@ impl Depth {
         if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
             return self.jump(less);
         }
-        if less > self.period / 8 && self.spare.frames() as f64 > self.ours * CALM_S {
+        if less > (self.period / 8).max(LEAST_MOVE) && self.spare.frames() as f64 > self.ours * CALM_S {
             return self.start_move(less);
         }
         if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
@@ -601,6 +603,8 @@ const HYSTERESIS: f64 = 0.05;
 const STEADY_S: f64 = 100e-6;
 /// ... and not before so many seconds have shown it.
 const CALM_S: f64 = 3.0;
+/// Frames that are not worth a move of the play position.
+const LEAST_MOVE: i64 = 16;
 /// Seconds without a drift until rates are not converted any more.
 const EVEN_S: f64 = 20.0;
 /// While rates are converted: seconds in which an error of the depth shrinks to a third, and how much faster

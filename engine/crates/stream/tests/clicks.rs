@@ -307,7 +307,7 @@ fn everywhere(story: impl Fn(Scene) -> (Trace, String)) {
                 Conceal::Fade | Conceal::Wavetable => 240.0,
             };
             let bound =
-                steepest(signal, 4) * 1.05 + 2.0 * loudest * std::f32::consts::FRAC_PI_2 / fade;
+                steepest(signal, 4) * 1.1 + 2.0 * loudest * std::f32::consts::FRAC_PI_2 / fade;
             let (step, at) = trace.largest_step();
             assert!(loudest < 0.75 && loudest > 0.1, "{loudest}");
             assert!(
