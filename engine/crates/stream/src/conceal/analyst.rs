@@ -2,8 +2,8 @@
 
 use farsend_units::SampleRate;
 
-use super::burg::Burg;
 use super::effort::{BACKGROUND, Effort};
+use super::levinson::Levinson;
 
 /// Makes one model after another, a bounded piece of work at a time, as long as it is wanted.
 ///
@@ -11,7 +11,7 @@ use super::effort::{BACKGROUND, Effort};
 /// clean path there is nothing to be foretold.
 #[derive(Debug)]
 pub(crate) struct Analyst {
-    burg: Burg,
+    levinson: Levinson,
     /// The models, as [`predict`](super::forecast::predict) takes them: `stride` weights a channel.
     weights: Box<[f32]>,
     made: Box<[Made]>,
@@ -39,7 +39,7 @@ impl Analyst {
         let effort = Effort::MOST;
         let (order, frames) = effort.long;
         Self {
-            burg: Burg::new(order, frames),
+            levinson: Levinson::new(order, frames),
             weights: vec![0.0; order * channels].into_boxed_slice(),
             made: vec![Made::default(); channels].into_boxed_slice(),
             stride: order,
@@ -96,14 +96,15 @@ impl Analyst {
             let (channel, at) = *self.job.get_or_insert_with(|| {
                 let channel = self.next % self.channels;
                 self.next = channel + 1;
-                self.burg.begin(order, length, |out| history(channel, out));
+                self.levinson
+                    .begin(order, length, |out| history(channel, out));
                 budget -= length as i64;
                 (channel, now)
             });
-            if !self.burg.work(&mut budget) {
+            if !self.levinson.work(&mut budget) {
                 return;
             }
-            let predictor = self.burg.predictor();
+            let predictor = self.levinson.predictor();
             let weights = &mut self.weights[channel * self.stride..][..self.stride];
             let order = weigh(predictor, weights);
             self.made[channel] = Made { order, at };

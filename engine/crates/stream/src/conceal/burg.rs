@@ -13,7 +13,7 @@
 
 use super::sums::{correlate, dot64};
 
-/// Finds one predictor at a time. All memory is taken in `new`.
+/// Finds one predictor at a time: of the few frames before a gap. All memory is taken in `new`.
 #[derive(Debug)]
 pub(crate) struct Burg {
     /// The signal, its greatest sample 1.
@@ -71,7 +71,7 @@ impl Burg {
     }
 
     /// Works until it is done or the budget, counted in multiply-adds, is used up; what one step
-    /// takes beyond it is at most [`step`](Self::step). True if it is done.
+    /// takes beyond it is four lags of all frames. True if it is done.
     pub(crate) fn work(&mut self, budget: &mut i64) -> bool {
         loop {
             let cost = match self.stage {
@@ -94,13 +94,6 @@ impl Burg {
             };
             *budget -= cost as i64;
         }
-    }
-
-    /// The most multiply-adds of one step.
-    #[cfg(test)]
-    pub(crate) const fn step(order: usize, frames: usize) -> usize {
-        let (lags, climb) = (4 * frames, 11 * (order + 2));
-        DOUBLE * if lags > climb { lags } else { climb }
     }
 
     /// What all of one analysis costs.
@@ -176,7 +169,7 @@ pub(crate) fn peak(samples: &[f32]) -> f32 {
 }
 
 /// Adds to each value `factor` times the one at the same place from the other end.
-fn add_reversed(values: &mut [f64], factor: f64) {
+pub(crate) fn add_reversed(values: &mut [f64], factor: f64) {
     let middle = values.len().div_ceil(2);
     let half = values.len() / 2;
     let (left, right) = values.split_at_mut(middle);

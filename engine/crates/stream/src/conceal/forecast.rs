@@ -14,6 +14,10 @@ pub(crate) struct Forecast {
     voices: Box<[Voice]>,
     /// The weights in use, `past` a channel.
     weights: Box<[f32]>,
+    /// Those of the models that were made at the last gap.
+    shorts: Box<[f32]>,
+    /// When that was, if it was.
+    tried_at: Option<usize>,
     past: usize,
     room: usize,
     /// Frames after the past that are foretold.
@@ -48,6 +52,8 @@ impl Forecast {
             lines: zeros(channels * (past + room)),
             voices: vec![Voice::default(); channels].into_boxed_slice(),
             weights: zeros(channels * past),
+            shorts: zeros(channels * effort.short.0),
+            tried_at: None,
             past,
             room,
             made: 0,
@@ -63,6 +69,7 @@ impl Forecast {
     /// For so many channels from now on.
     pub(crate) fn set_channels(&mut self, channels: usize) {
         self.effort = Effort::of(channels);
+        self.tried_at = None;
         self.made = 0;
         self.closed = None;
     }
@@ -112,12 +119,28 @@ impl Forecast {
         history: impl Fn(usize, &mut [f32]),
     ) {
         let (order, frames) = self.effort.short;
+        // Gaps in quick succession share the short models.
+        let again = self
+            .tried_at
+            .is_some_and(|at| now.wrapping_sub(at) < frames / 4);
+        if !again {
+            self.tried_at = Some(now);
+        }
         for channel in 0..channels.min(self.voices.len()) {
             let mut voice = Voice::default();
             let weights = &mut self.weights[channel * self.past..][..self.past];
-            self.short.begin(order, frames, |out| history(channel, out));
-            let _ = self.short.work(&mut i64::MAX.clone());
-            voice.order = weigh(self.short.predictor(), weights);
+            let short = &mut self.shorts[channel * order..][..order];
+            if !again {
+                self.short.begin(order, frames, |out| history(channel, out));
+                let _ = self.short.work(&mut i64::MAX.clone());
+                let found = weigh(self.short.predictor(), &mut weights[..order]);
+                // The oldest are nothing where there are fewer.
+                short.fill(0.0);
+                short[order - found..].copy_from_slice(&weights[..found]);
+            }
+            let short = &short[short.iter().take_while(|weight| **weight == 0.0).count()..];
+            weights[..short.len()].copy_from_slice(short);
+            voice.order = short.len();
             let long = analyst.model(channel, now);
             let length = self.past + self.effort.test;
             let tried = &mut self.tried[..length];

@@ -16,6 +16,8 @@ mod bridge;
 mod burg;
 mod effort;
 mod forecast;
+mod levinson;
+mod spectrum;
 mod sums;
 mod weaver;
 

@@ -110,7 +110,7 @@ impl Weaver {
         };
         let reach = match conceal {
             Conceal::Wavetable => 8192 + cross,
-            Conceal::Predict => 8192,
+            Conceal::Predict => HISTORY,
             _ => 0,
         };
         let predicting = if conceal == Conceal::Predict {
@@ -562,4 +562,6 @@ fn filled(len: usize) -> Box<[f32]> {
     memory.into_boxed_slice()
 }
 
+/// The frames that foretelling looks back on.
+const HISTORY: usize = 1 << 14;
 const PI: f32 = std::f32::consts::PI;
