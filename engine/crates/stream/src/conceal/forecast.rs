@@ -264,13 +264,10 @@ impl Forecast {
             let (past, rest) = line.split_at(self.past);
             let (gap, known) = rest.split_at(frames);
             let known = &known[..context];
-            let joined = &line[self.past - 2..self.past + frames + 2.min(context)];
             let most = level(known).max(level(past)).max(voice.level * quieter);
             let loudest = peak(past).max(peak(known));
-            let sharpest = bend(past).max(bend(known));
-            let fits = level(gap) <= most * LOUDER
-                && peak(gap) <= loudest * LOUDEST
-                && bend(joined) <= sharpest * SHARPER;
+            let bent = is_bent(past, gap, known, INAUDIBLE / louder);
+            let fits = level(gap) <= most * LOUDER && peak(gap) <= loudest * LOUDEST && !bent;
             if !closed || !fits {
                 self.made = 0;
                 self.extend(self.begin, frames, channels);
@@ -346,6 +343,26 @@ fn miss(weights: &[f32], line: &mut [f32], frames: usize) -> f32 {
     missed
 }
 
+/// Whether either half of a gap bends more than what is near it on both sides, as a click does.
+fn is_bent(past: &[f32], gap: &[f32], known: &[f32], inaudible: f32) -> bool {
+    // What is near the one half is not all near the other.
+    let far = NEAR.saturating_sub(gap.len()).max(16);
+    let before = |frames: usize| bend(&past[past.len().saturating_sub(frames)..]);
+    let behind = |frames: usize| bend(&known[..frames.min(known.len())]);
+    let (first, second) = gap.split_at(gap.len() / 2);
+    let most = |a: f32, b: f32| (a.max(b) * SHARPER).max(inaudible);
+    let joint = |a: &[f32], b: &[f32]| {
+        let mut joint = [0f32; 4];
+        let (a, b) = (&a[a.len().saturating_sub(2)..], &b[..b.len().min(2)]);
+        joint[..a.len()].copy_from_slice(a);
+        joint[a.len()..a.len() + b.len()].copy_from_slice(b);
+        bend(&joint[..a.len() + b.len()])
+    };
+    let first = bend(first).max(joint(past, gap));
+    let second = bend(second).max(joint(gap, known));
+    first > most(before(NEAR), behind(far)) || second > most(before(far), behind(NEAR))
+}
+
 /// The greatest second difference: what makes a click.
 fn bend(samples: &[f32]) -> f32 {
     samples
@@ -391,8 +408,11 @@ const MOST_TESTED: usize = 128;
 const TINY: f32 = 1e-7;
 /// How much louder than the frames before, or behind, what is invented may be.
 const LOUDER: f32 = 1.2;
-/// How much sharper its bends may be than those on both sides.
-const SHARPER: f32 = 2.0;
+/// How much sharper its bends may be than those on both sides, within so many frames.
+const SHARPER: f32 = 1.2;
+const NEAR: usize = 240;
+/// A bend that is never heard as a click.
+const INAUDIBLE: f32 = 0.003;
 /// The frames in which what is too loud is brought down.
 const SOFTLY: f32 = 32.0;
 /// A model that gets louder than it may is damped so, and tried again; the last one is not.
