@@ -166,7 +166,7 @@ impl Clock {
         if self.age < 1.0 {
             return f64::MAX;
         }
-        SURE + (60e-6 + 3.0 * self.noise) / self.age
+        SURE + (120e-6 + 4.0 * self.noise) / self.age
     }
 
     /// How often the frames were found elsewhere than expected.

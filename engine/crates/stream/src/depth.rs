@@ -95,6 +95,7 @@ pub(crate) struct Depth {
     /// The clocks differ so much that the rates must be converted.
     bent: bool,
     even_for: i64,
+    uneven_for: i64,
     /// The last smooth `spare`, while bent.
     smooth: f64,
     moving: bool,
@@ -145,6 +146,7 @@ impl Depth {
             spare: Spare::default(),
             bent: false,
             even_for: 0,
+            uneven_for: 0,
             smooth: 0.0,
             moving: false,
             known_for: 0,
@@ -494,8 +496,13 @@ impl Depth {
                 self.spare = Spare::default();
             }
         } else if drift > 2.0 * unsure && self.state == State::Steady {
-            self.bent = true;
-            self.even_for = 0;
+            self.uneven_for += block;
+            if self.uneven_for as f64 > self.ours * UNEVEN_S {
+                self.bent = true;
+                self.even_for = 0;
+            }
+        } else {
+            self.uneven_for = 0;
         }
     }
 
@@ -559,7 +566,9 @@ impl Depth {
         if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
             return self.jump(less);
         }
-        if less > (self.period / 8).max(LEAST_MOVE) && self.spare.frames() as f64 > self.ours * CALM_S {
+        if less > (self.period / 8).max(LEAST_MOVE)
+            && self.spare.frames() as f64 > self.ours * CALM_S
+        {
             return self.start_move(less);
         }
         if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
@@ -605,6 +614,8 @@ const STEADY_S: f64 = 100e-6;
 const CALM_S: f64 = 3.0;
 /// Frames that are not worth a move of the play position.
 const LEAST_MOVE: i64 = 16;
+/// Seconds with a drift until rates are converted, if they are nominally equal.
+const UNEVEN_S: f64 = 0.5;
 /// Seconds without a drift until rates are not converted any more.
 const EVEN_S: f64 = 20.0;
 /// While rates are converted: seconds in which an error of the depth shrinks to a third, and how much faster
