@@ -330,7 +330,7 @@ impl Running {
             }
             std::thread::sleep(LOOK_EVERY);
             while let Ok(event) = self.desk.events.pop() {
-                reporter.event(&event, &self.desk, self.rate);
+                reporter.event(&event, &self.desk);
                 if let Some(exit) = ending(&event, &request.session) {
                     return Ended::For(exit);
                 }

@@ -18,7 +18,7 @@ pub enum Exit {
     NoSuchHost = 4,
     /// The JACK server, or libjack itself, is not there.
     NoJack = 5,
-    /// The peer's stream cannot be played, such as one of another sampling rate.
+    /// The peer's stream cannot be played, such as one of packets that are too long.
     Mismatch = 6,
     /// The peer was silent for longer than `--timeout`.
     PeerSilent = 7,
@@ -43,7 +43,7 @@ Exit codes:
   3  the UDP port is taken
   4  the host's name leads to no address
   5  no JACK server, or no libjack
-  6  the peer's stream cannot be played (another sampling rate, say)
+  6  the peer's stream cannot be played (packets longer than 8192 frames, say)
   7  the peer was silent for longer than --timeout
   8  a WAV file cannot be read or written
   9  farsend engine: one is running already";

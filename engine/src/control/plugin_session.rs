@@ -176,7 +176,7 @@ impl PluginSession {
                 self.state = self.alone();
             }
             LinkEvent::Unplayable(format) => {
-                let text = words::unplayable(&peer, format, self.wanted.rate);
+                let text = words::unplayable(&peer, format);
                 let (why, advice) = text.split_once(": ").unwrap_or((&text, ""));
                 self.state = SessionState::Failed {
                     why: why.into(),

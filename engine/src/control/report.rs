@@ -97,7 +97,7 @@ impl Reporter {
     }
 
     /// Something happened to the peer.
-    pub fn event(&mut self, event: &LinkEvent, desk: &Desk, rate: SampleRate) {
+    pub fn event(&mut self, event: &LinkEvent, desk: &Desk) {
         if let LinkEvent::Peer(Event::Arrived { from, .. } | Event::Replaced { to: from, .. }) =
             event
         {
@@ -119,11 +119,7 @@ impl Reporter {
             }),
             _ => json!({ "remote": remote }),
         };
-        self.say(
-            words::name(event),
-            &words::sentence(event, remote, rate),
-            facts,
-        );
+        self.say(words::name(event), &words::sentence(event, remote), facts);
     }
 
     /// Something happened to the JACK server.

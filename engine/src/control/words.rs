@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::Event;
-use farsend_units::SampleRate;
 use farsend_wire::jacktrip::Format;
 
 use crate::peers::LinkEvent;
@@ -28,7 +27,7 @@ pub fn name(event: &LinkEvent) -> &'static str {
 }
 
 /// The event as a sentence.
-pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>, rate: SampleRate) -> String {
+pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
     let peer = remote.map_or_else(|| "the peer".to_owned(), |remote| remote.to_string());
     match event {
         LinkEvent::Peer(Event::Arrived { from, format }) => {
@@ -46,7 +45,7 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>, rate: SampleRate)
         LinkEvent::Peer(Event::Replaced { from, to, .. }) => {
             format!("{from} has been silent, and {to} calls: taking that one")
         }
-        LinkEvent::Unplayable(format) => unplayable(&peer, format, rate),
+        LinkEvent::Unplayable(format) => unplayable(&peer, format),
         LinkEvent::Refused => remote.map_or_else(|| "nobody listens there".to_owned(), refused),
         LinkEvent::Restarted => format!("{peer} was restarted"),
         LinkEvent::Malformed(error) => {
@@ -71,16 +70,10 @@ pub fn shape(format: &Format) -> String {
 }
 
 /// Why a peer's stream is not heard, and what to do.
-pub fn unplayable(peer: &str, format: &Format, rate: SampleRate) -> String {
-    if format.rate == rate {
-        return format!(
-            "{peer} sends {}, which is more than can be played here",
-            shape(format)
-        );
-    }
+pub fn unplayable(peer: &str, format: &Format) -> String {
     format!(
-        "{peer} runs at {} and this end at {rate}: set both ends to one rate (JACK's, or the project's in a DAW)",
-        format.rate
+        "{peer} sends {}, which is more than can be played here: a shorter queue or shorter packets may do",
+        shape(format)
     )
 }
 
