@@ -566,9 +566,12 @@ impl Depth {
         if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
             return self.jump(less);
         }
-        if less > (self.period / 8).max(LEAST_MOVE)
-            && self.spare.frames() as f64 > self.ours * CALM_S
-        {
+        // A queue that was asked for is not polished: packets that came in bunches may look like too many.
+        let bearable = match self.policy {
+            DepthPolicy::Fixed(_) => 2 * self.period + LEAST_MOVE,
+            DepthPolicy::Auto { .. } => (self.period / 8).max(LEAST_MOVE),
+        };
+        if less > bearable && self.spare.frames() as f64 > self.ours * CALM_S {
             return self.start_move(less);
         }
         if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
