@@ -100,6 +100,9 @@ pub(crate) struct Depth {
     smooth: f64,
     moving: bool,
     known_for: i64,
+    /// Played since the stream was anchored, and the jumps of both clocks that were answered.
+    anchored_for: i64,
+    jumps: u64,
     since: Arrivals,
     /// A packet came too late to be heard.
     missed: bool,
@@ -150,6 +153,8 @@ impl Depth {
             smooth: 0.0,
             moving: false,
             known_for: 0,
+            anchored_for: 0,
+            jumps: 0,
             since: Arrivals::default(),
             missed: false,
             strikes: 0,
@@ -244,6 +249,8 @@ impl Depth {
         }
         self.quiet += block;
         self.known_for += block;
+        self.anchored_for += block;
+        self.settle_again();
         if self.quiet as f64 > (self.ours / 2.0).max(3.0 * self.period_in_ours()) {
             self.forget();
             return Step::Lose;
@@ -378,6 +385,7 @@ impl Depth {
             left: (self.ours * SETTLING_S) as i64,
         };
         self.begin();
+        self.anchored_for = 0;
         self.take_reserve();
         // The first packets of a peer often come in a bunch.
         let target = match self.policy {
@@ -413,6 +421,19 @@ impl Depth {
         self.strikes = 0;
         self.missed = false;
         self.moving = false;
+    }
+
+    /// A host's or a peer's first blocks may come in a bunch, before their time: once the lines have found that out, what
+    /// was settled by them is settled anew.
+    fn settle_again(&mut self) {
+        let jumps = self.peer.jumps() + self.local.jumps();
+        if jumps != self.jumps && self.anchored_for as f64 <= self.ours * SETTLES_AGAIN_S {
+            self.state = State::Settling {
+                left: (self.ours * SETTLING_S) as i64,
+            };
+            self.spare = Spare::default();
+        }
+        self.jumps = jumps;
     }
 
     /// Counts blocks in a row before which packets came and all were late.
@@ -602,6 +623,8 @@ impl Depth {
 const STRIKES: i32 = 4;
 /// How long the play position may still jump at first.
 const SETTLING_S: f64 = 0.5;
+/// Until so many seconds after the anchor a clock that jumps is a reason to settle anew.
+const SETTLES_AGAIN_S: f64 = 3.0;
 /// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
 const NEW_S: f64 = 10.0;
 const LEAST_NEW: f64 = 1e-3;
