@@ -12,8 +12,11 @@ use farsend_units::{MonoTime, SampleRate};
 
 /// Where the frames of one clock are in our time. Allocates nothing; a call is a few dozen operations.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub(crate) struct Clock {
     rate: f64,
+    /// Seconds for which all must come late until the line is moved, and whether moves tell of the slope.
+    patience: f64,
+    moves_tilt: bool,
     origin: Option<Origin>,
     /// The loop: at `at` seconds of frames since the origin the delay is `delay` seconds and changes by `slope`.
     at: f64,
@@ -50,10 +53,12 @@ struct Least {
 }
 
 impl Clock {
-    /// Nothing known yet; `rate` is the nominal one.
-    pub fn new(rate: SampleRate) -> Self {
+    /// The clock of frames that come over a network. Nothing known yet; `rate` is the nominal one.
+    pub(crate) fn new(rate: SampleRate) -> Self {
         Self {
             rate: f64::from(rate.0.max(1)),
+            patience: LATE_FOR,
+            moves_tilt: true,
             origin: None,
             at: 0.0,
             delay: 0.0,
@@ -70,10 +75,18 @@ impl Clock {
         }
     }
 
+    /// The clock of our own blocks: a sound server that had an xrun goes on later at once and for good.
+    pub(crate) fn of_blocks(rate: SampleRate) -> Self {
+        Self {
+            patience: BLOCKS_LATE_FOR,
+            moves_tilt: false,
+            ..Self::new(rate)
+        }
+    }
+
     /// Forgets where the frames are: their count or the time jumped. The slope is kept, if it was known.
-    pub fn restart(&mut self) {
-        self.origin = None;
-        self.window = None;
+    pub(crate) fn restart(&mut self) {
+        self.begin(None);
         if self.age < SLOPE_KNOWN {
             self.slope = 0.0;
             self.age = 0.0;
@@ -83,11 +96,9 @@ impl Clock {
     }
 
     /// Frame `frames` (a count from anywhere, which may jump) was there at `at`.
-    pub fn observe(&mut self, frames: i64, at: MonoTime) {
+    pub(crate) fn observe(&mut self, frames: i64, at: MonoTime) {
         let Some(origin) = self.origin else {
-            self.origin = Some(Origin { frames, at });
-            (self.at, self.delay, self.window) = (0.0, 0.0, None);
-            (self.last, self.shifted) = ((0.0, 0.0), (0.0, 0.0));
+            self.begin(Some(Origin { frames, at }));
             return;
         };
         let stream = frames.saturating_sub(origin.frames) as f64 / self.rate;
@@ -95,8 +106,7 @@ impl Clock {
         if (delay - self.line(stream)).abs() > JUMP || (stream - self.at).abs() > LONGEST {
             self.restart();
             self.jumps += 1;
-            self.origin = Some(Origin { frames, at });
-            (self.at, self.delay) = (0.0, 0.0);
+            self.begin(Some(Origin { frames, at }));
             return;
         }
         self.last = (stream, delay);
@@ -124,7 +134,7 @@ impl Clock {
     }
 
     /// All that comes is later than the line allows: it goes through the last moment that was seen from now on.
-    pub fn give_way(&mut self) {
+    pub(crate) fn give_way(&mut self) {
         let (at, delay) = self.last;
         self.delay = self.line(at.max(self.at));
         self.at = self.at.max(at);
@@ -132,8 +142,14 @@ impl Clock {
         self.window = None;
     }
 
+    fn begin(&mut self, origin: Option<Origin>) {
+        self.origin = origin;
+        (self.at, self.delay, self.window) = (0.0, 0.0, None);
+        (self.last, self.shifted) = ((0.0, 0.0), (0.0, 0.0));
+    }
+
     /// How much later than the line this is, in seconds; below 0: earlier. 0 before all else.
-    pub fn lateness(&self, frames: i64, at: MonoTime) -> f64 {
+    pub(crate) fn lateness(&self, frames: i64, at: MonoTime) -> f64 {
         let Some(origin) = self.origin else {
             return 0.0;
         };
@@ -142,14 +158,14 @@ impl Clock {
     }
 
     /// When the line has this frame there: seconds since `epoch`.
-    pub fn time_of(&self, frames: f64, epoch: MonoTime) -> Option<f64> {
+    pub(crate) fn time_of(&self, frames: f64, epoch: MonoTime) -> Option<f64> {
         let origin = self.origin?;
         let stream = (frames - origin.frames as f64) / self.rate;
         Some(signed_seconds(origin.at, epoch) + stream + self.line(stream))
     }
 
     /// How many frames the line has there, `seconds` after `epoch`.
-    pub fn frames_at(&self, seconds: f64, epoch: MonoTime) -> Option<f64> {
+    pub(crate) fn frames_at(&self, seconds: f64, epoch: MonoTime) -> Option<f64> {
         let origin = self.origin?;
         let since = seconds - signed_seconds(origin.at, epoch);
         let stream = (since - self.delay + self.slope * self.at) / (1.0 + self.slope);
@@ -157,12 +173,12 @@ impl Clock {
     }
 
     /// How much faster than nominal the frames come, as a ratio less 1; 0 until something is known.
-    pub fn drift(&self) -> f64 {
+    pub(crate) fn drift(&self) -> f64 {
         1.0 / (1.0 + self.slope) - 1.0
     }
 
     /// How far the drift may be off, as a ratio: wide at first.
-    pub fn uncertainty(&self) -> f64 {
+    pub(crate) fn uncertainty(&self) -> f64 {
         if self.age < 1.0 {
             return f64::MAX;
         }
@@ -170,8 +186,13 @@ impl Clock {
     }
 
     /// How often the frames were found elsewhere than expected.
-    pub fn jumps(&self) -> u64 {
+    pub(crate) fn jumps(&self) -> u64 {
         self.jumps
+    }
+
+    /// Seconds by which the line was moved last: more than 0, if all comes later than it did.
+    pub(crate) fn last_move(&self) -> f64 {
+        self.shifted.1
     }
 
     fn line(&self, stream: f64) -> f64 {
@@ -194,7 +215,9 @@ impl Clock {
         let bandwidth = (0.5 / self.age.max(0.1)).clamp(NARROWEST, WIDEST);
         let omega = (std::f64::consts::TAU * bandwidth * passed).min(0.6);
         self.delay += std::f64::consts::SQRT_2 * omega * error;
-        if passed > 0.0 && self.age > 0.3 {
+        // What is far off for a while is a move, and tells nothing of the slope.
+        let moved = self.late_for > 0.0 || self.early_for > 0.0;
+        if passed > 0.0 && self.age > 0.3 && !moved {
             self.slope += omega * omega * error / passed;
         }
         self.slope = self.slope.clamp(-STEEPEST, STEEPEST);
@@ -224,7 +247,7 @@ impl Clock {
         let patience = if self.age < YOUNG {
             EARLY_FOR
         } else {
-            LATE_FOR
+            self.patience
         };
         let by = if self.late_for > patience {
             self.least_late
@@ -242,7 +265,7 @@ impl Clock {
     fn shift(&mut self, by: f64) {
         let (at, before) = self.shifted;
         let since = self.at - at;
-        if since > 0.05 && since < ONE_AFTER_THE_OTHER && by * before > 0.0 {
+        if self.moves_tilt && since > 0.05 && since < ONE_AFTER_THE_OTHER && by * before > 0.0 {
             self.slope = (self.slope + 0.3 * by / since).clamp(-STEEPEST, STEEPEST);
         }
         self.shifted = (self.at, by);
@@ -273,6 +296,7 @@ const LONGEST: f64 = 30.0;
 /// Seconds for which all must come later, or earlier, than the line allows until it is moved there.
 const LATE_FOR: f64 = 1.5;
 const EARLY_FOR: f64 = 0.2;
+const BLOCKS_LATE_FOR: f64 = 0.12;
 /// Seconds between two shifts that have one reason; and the age whose wide bandwidth a shift brings back.
 const ONE_AFTER_THE_OTHER: f64 = 5.0;
 const WIDE_AGAIN: f64 = 3.0;

@@ -11,7 +11,7 @@
 //! A queue of q is a reserve of q - 1 packets; the automatic one follows the lateness that is seen.
 //!
 //! ```text
-//!          first packet               settle: begin 2 packets deep        0.5 s
+//!          first packet               settle: begin                      0.5 s
 //!  Empty ───────────────▶ Arriving ───────────────────────────▶ Settling ───────▶ Steady
 //!    ▲                       ▲                                   │    ▲             │
 //!    │                       └── numbers jump (`start_anew`) ────┤    └─────────────┤
@@ -22,9 +22,11 @@
 //!  Steady    less than 0 in half a second            -> `Step::Move` back: played a little slower
 //!            more than 0 for seconds                 -> `Step::Move` forward: a little faster
 //!            a gap was heard, and there is too little -> jump back: the break is there anyway
+//!            our own blocks had a break, and there is too much since -> jump forward
+//!            a clock's line jumps soon after the beginning -> Settling again
 //! ```
 //! While the clocks run at different rates the play position slides along packets and blocks. Then `spare` is
-//! taken from the lines themselves, for the worst phase, and [`Depth::step`] follows it all the time.
+//! taken from the lines themselves, for the worst phase, and [`Depth::pace`] follows it all the time.
 
 use farsend_units::{Frames, MonoTime, SampleRate};
 
@@ -106,6 +108,8 @@ pub(crate) struct Depth {
     since: Arrivals,
     /// A packet came too late to be heard.
     missed: bool,
+    /// Our own blocks stopped and went on later: what came meanwhile is too much.
+    fell_behind: bool,
     strikes: i32,
     /// Played since the last packet came.
     quiet: i64,
@@ -138,7 +142,7 @@ impl Depth {
             lookahead: 0,
             state: State::Empty,
             peer: Clock::new(ours),
-            local: Clock::new(ours),
+            local: Clock::of_blocks(ours),
             lateness: Lateness::new(),
             reserve: 0.0,
             reserve_until: 0,
@@ -157,6 +161,7 @@ impl Depth {
             jumps: 0,
             since: Arrivals::default(),
             missed: false,
+            fell_behind: false,
             strikes: 0,
             quiet: 0,
         }
@@ -233,7 +238,12 @@ impl Depth {
     pub(crate) fn settle(&mut self, place: Place) -> Step {
         let block = i64::from(place.block.0.max(1));
         let largest_before = self.blocks.largest();
+        let jumps = self.local.jumps();
         self.local.observe(self.played, place.now);
+        if self.local.jumps() != jumps && self.local.last_move() > 0.0 {
+            self.fell_behind = true;
+            self.spare = Spare::default();
+        }
         let at = self.played;
         self.played = self.played.wrapping_add(block);
         self.blocks.note(block, self.ours as i64);
@@ -420,6 +430,7 @@ impl Depth {
         self.since = Arrivals::default();
         self.strikes = 0;
         self.missed = false;
+        self.fell_behind = false;
         self.moving = false;
     }
 
@@ -560,10 +571,10 @@ impl Depth {
         if self.bent {
             return self.judge_bent();
         }
-        // At least one whole period of the peer, in whichever phase.
         if self.missed && self.state == State::Steady && self.spare.keep() < 0 {
             return self.jump(self.spare.keep());
         }
+        // At least one whole period of the peer, in whichever phase.
         let enough = if self.keeps_step() {
             self.cycle().max(8)
         } else {
@@ -578,13 +589,17 @@ impl Depth {
             let by = if keep < 0 || exact { keep } else { less.max(0) };
             return self.jump(by);
         }
+        if std::mem::take(&mut self.fell_behind) && less >= LEAST_MOVE {
+            // There was a break of our own making.
+            return self.jump(less);
+        }
         if (self.spare.frames() as f64) < self.ours / 2.0 {
             return Step::Stay;
         }
         if keep < 0 {
             return self.start_move(keep);
         }
-        if less > FAR_TOO_DEEP_S.mul_add(self.theirs, 0.0) as i64 {
+        if less > (FAR_TOO_DEEP_S * self.theirs) as i64 {
             return self.jump(less);
         }
         // A queue that was asked for is not polished: packets that came in bunches may look like too many.
@@ -604,9 +619,11 @@ impl Depth {
     fn judge_bent(&mut self) -> Step {
         let far = self.period as f64 + self.block_in_theirs() as f64;
         let spare = self.smooth;
+        let fell_behind = std::mem::take(&mut self.fell_behind);
         let jump = if self.state == State::Steady {
             // A gap was heard, or it would take for ever.
             self.missed && spare < -far / 4.0
+                || fell_behind && spare > far / 8.0
                 || spare.abs() > (FAR_TOO_DEEP_S * self.theirs).max(2.0 * far)
         } else {
             self.spare.blocks() >= 8 && spare.abs() > far / 8.0
@@ -657,7 +674,7 @@ const FAR_TOO_DEEP_S: f64 = 0.1;
 const MOST_CYCLE: i64 = 48;
 
 /// The greatest common divisor of two positive numbers. At most 20 rounds for numbers up to 8192.
-pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {
+fn gcd(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

@@ -309,9 +309,9 @@ impl JitterBuffer {
 
     /// Forgets the stream, and is silent at once. The format stays.
     pub fn reset(&mut self) {
+        self.resampler.reset();
         self.forget();
         self.weaver.hush();
-        self.resampler.reset();
     }
 
     /// Forgets the stream and fades out what sounds: the peer has left. The format stays.
@@ -449,8 +449,8 @@ impl JitterBuffer {
         self.base = None;
         self.anchored = false;
         self.hold = 0;
-        self.change = Change::None;
         self.far_behind = 0;
+        self.stop_moving();
     }
 
     /// The end of the newest packet.
@@ -468,11 +468,13 @@ impl JitterBuffer {
         let start = (first * self.period).max(position);
         self.weaver
             .jump(&self.slots, self.anchored.then_some(self.next));
+        self.stop_moving();
         self.reanchored += u64::from(self.anchored);
         (self.next, self.hold, self.anchored) = (start, start - position, true);
     }
 
     fn skip(&mut self, frames: i64) {
+        self.stop_moving();
         let held = frames.min(self.hold);
         self.hold -= held;
         if held < frames {
@@ -483,6 +485,7 @@ impl JitterBuffer {
     }
 
     fn back(&mut self, frames: i64) {
+        self.stop_moving();
         self.reanchored += 1;
         if self.hold == 0 && self.slots.available(self.next - frames, 1) > 0 {
             self.weaver.jump(&self.slots, Some(self.next));
@@ -496,7 +499,7 @@ impl JitterBuffer {
     fn lose(&mut self) {
         self.anchored = false;
         self.hold = 0;
-        self.change = Change::None;
+        self.stop_moving();
         self.reanchored += 1;
         if self.config.conceal != Conceal::Wavetable {
             self.weaver.rest();

@@ -18,7 +18,6 @@ mod slots;
 mod tally;
 mod watch;
 
-pub use clock::Clock;
 pub use conceal::Conceal;
 pub use contract::{
     BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, Origin, Pulled, Unsupported,

@@ -282,6 +282,37 @@ fn a_link_that_takes_frames_early_gets_them_as_they_come_and_at_the_same_delay()
     assert!((0..20_000).all(|i| handed[0][40_000 + i] == ramp(0, begin + i as i64)));
 }
 
+#[test]
+fn a_move_that_a_break_interrupts_leaves_no_trace() {
+    // The path becomes 3 ms longer at 2 s, which a move of some tenths of a second answers 1.4 seconds later.
+    let mut moving = 0;
+    for tenths in 34..44 {
+        let scene = Scene {
+            seconds: 9.0,
+            ..Scene::default()
+        };
+        let mut arrivals = scene.arrivals();
+        let broken = tenths * 375 / 10;
+        arrivals.retain(|(_, i)| !(broken..broken + 300).contains(i));
+        for (when, _) in arrivals.iter_mut().filter(|(_, i)| *i > 750) {
+            *when = *when + Duration::from_millis(3);
+        }
+        let trace = scene.run_arrivals(arrivals);
+        let before = &trace.out[0][broken as usize * 128 - 512..][..512];
+        moving += usize::from(
+            before
+                .windows(2)
+                .any(|pair| frame_of(pair[1]) != frame_of(pair[0]) + 1),
+        );
+        assert_transparent(
+            &trace,
+            7.5,
+            &format!("a break {tenths} tenths of a second on"),
+        );
+    }
+    assert!(moving >= 4, "{moving} of the breaks came in a move");
+}
+
 /// From this time on, every frame of the first channel is the one after the frame before.
 fn assert_transparent(trace: &Trace, seconds: f64, what: &str) {
     let out = trace.from(seconds);

@@ -15,7 +15,7 @@ struct Play {
     settled: i64,
     next: f64,
     steps: Vec<(i64, Step)>,
-    /// Whose server is late by 1.3 ms, once in how many periods, and stays so.
+    /// Whose server is late by 1.6 ms, once in how many periods, and stays so.
     xrun: (bool, i64),
 }
 
@@ -45,7 +45,7 @@ impl Play {
             } else {
                 0
             };
-            let now = 1.0 + self.settled as f64 * self.ours + stood as f64 * 1.3e-3;
+            let now = 1.0 + self.settled as f64 * self.ours + stood as f64 * 1.6e-3;
             while self.arrival(self.came) <= now {
                 let end = (self.came + 1) * PERIOD;
                 let at = time(self.arrival(self.came));
@@ -82,7 +82,7 @@ impl Play {
     /// A third of a period after a block begins.
     fn arrival(&self, packet: i64) -> f64 {
         let stood = if self.xrun.0 { 0 } else { packet / self.xrun.1 };
-        1.0009 + packet as f64 * self.theirs + (self.late)(packet) + stood as f64 * 1.3e-3
+        1.0009 + packet as f64 * self.theirs + (self.late)(packet) + stood as f64 * 1.6e-3
     }
 
     /// Frames that came and are not played yet, right before a block.
@@ -209,5 +209,19 @@ fn a_sound_server_that_falls_behind_by_jumps_is_followed() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn what_came_while_our_own_blocks_stood_is_passed_over_soon() {
+    for policy in [DepthPolicy::AUTO, DepthPolicy::Fixed(2)] {
+        let mut play = Play::new(policy, 0.0);
+        play.run(375 * 20);
+        let held = play.held();
+        play.xrun = (true, 375 * 20);
+        let raised = (0..10).map(|_| play.run(1).held()).max().unwrap();
+        assert!(raised > held, "{raised} after {held}");
+        play.run(375 / 3);
+        assert_eq!(play.held(), held, "{:?}", play.steps);
     }
 }

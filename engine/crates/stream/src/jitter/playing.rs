@@ -5,6 +5,7 @@
 //!   None ────────────────▶ Entering ───────────────────────────────▶ Bent
 //!    ▲ │                       (straight, while it goes back for them)  │
 //!    │ └─ the depth wants less or more ─▶ Moving ─ done ─▶ None          │
+//!    │                                      └───── interrupted ─────────▶│
 //!    └───────────────────── rates are equal, on a whole frame ◀──────────┘
 //! ```
 
@@ -115,6 +116,14 @@ impl JitterBuffer {
         self.change = Change::Moving { left };
         if self.resampler.fraction() == 0.0 && left == 0 {
             self.end_move();
+        }
+    }
+
+    /// Gives a move up, as the play position was put elsewhere.
+    pub(super) fn stop_moving(&mut self) {
+        if let Change::Moving { .. } = self.change {
+            // From between two frames on to a whole one.
+            self.change = Change::Bent;
         }
     }
 
