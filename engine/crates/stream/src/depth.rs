@@ -8,7 +8,6 @@
 //!   spare = frames that would be there  -  play position  -  frames that the block takes
 //! ```
 //! It is to be 0 at its least: more is delay that nobody needs, less is a gap as soon as a packet is that late.
-//! A queue of q is a reserve of q - 1 packets; the automatic one follows the lateness that is seen.
 //!
 //! ```text
 //!          first packet               settle: begin                      0.5 s
@@ -28,11 +27,14 @@
 //! While the clocks run at different rates the play position slides along packets and blocks. Then `spare` is
 //! taken from the lines themselves, for the worst phase, and [`Depth::pace`] follows it all the time.
 
+mod judge;
+mod reserve;
+
 use farsend_units::{Frames, MonoTime, SampleRate};
 
+use self::reserve::Reserve;
 use crate::clock::Clock;
 use crate::contract::DepthPolicy;
-use crate::lateness::Lateness;
 use crate::observed::{Blocks, Spare};
 
 /// What to do with the play position before the block is played. Frames are the peer's.
@@ -73,7 +75,6 @@ pub(crate) struct Place {
 /// The decisions about one stream's depth.
 #[derive(Debug, Clone)]
 pub(crate) struct Depth {
-    policy: DepthPolicy,
     ours: f64,
     theirs: f64,
     period: i64,
@@ -83,13 +84,8 @@ pub(crate) struct Depth {
     state: State,
     peer: Clock,
     local: Clock,
-    lateness: Lateness,
-    /// Seconds that packets may be late.
-    reserve: f64,
-    reserve_until: i64,
-    /// The most that was wanted in these seconds and in those before, and when these began.
-    peaks: [f64; 2],
-    peaks_since: i64,
+    /// For how much lateness it allows.
+    reserve: Reserve,
     blocks: Blocks,
     /// Our frames settled so far.
     played: i64,
@@ -101,7 +97,6 @@ pub(crate) struct Depth {
     /// The last smooth `spare`, while bent.
     smooth: f64,
     moving: bool,
-    known_for: i64,
     /// Played since the stream was anchored, and the jumps of both clocks that were answered.
     anchored_for: i64,
     jumps: u64,
@@ -134,7 +129,6 @@ impl Depth {
     /// A stream of which nothing came yet; `ours` is the rate of the blocks.
     pub(crate) fn new(policy: DepthPolicy, ours: SampleRate) -> Self {
         Self {
-            policy,
             ours: f64::from(ours.0.max(1)),
             theirs: f64::from(ours.0.max(1)),
             period: 1,
@@ -143,11 +137,7 @@ impl Depth {
             state: State::Empty,
             peer: Clock::new(ours),
             local: Clock::of_blocks(ours),
-            lateness: Lateness::new(),
-            reserve: 0.0,
-            reserve_until: 0,
-            peaks: [0.0; 2],
-            peaks_since: 0,
+            reserve: Reserve::new(policy),
             blocks: Blocks::default(),
             played: 0,
             spare: Spare::default(),
@@ -156,7 +146,6 @@ impl Depth {
             uneven_for: 0,
             smooth: 0.0,
             moving: false,
-            known_for: 0,
             anchored_for: 0,
             jumps: 0,
             since: Arrivals::default(),
@@ -181,7 +170,7 @@ impl Depth {
         self.lookahead = lookahead as i64;
         self.peer = Clock::new(theirs);
         self.bent = self.theirs != self.ours;
-        self.lateness.restart(self.theirs / self.period as f64);
+        self.reserve.set_period(self.period as f64 / self.theirs);
         self.forget();
         self.take_reserve();
     }
@@ -215,8 +204,7 @@ impl Depth {
             let jumps = self.peer.jumps();
             self.peer.observe(end, at);
             if jumps != self.peer.jumps() {
-                // What was late by the old line tells nothing of the new one.
-                self.lateness.restart(self.theirs / self.period as f64);
+                self.reserve.forget_lateness();
                 self.spare = Spare::default();
             }
             self.quiet = 0;
@@ -224,9 +212,14 @@ impl Depth {
             self.since.late += u32::from(late_by > 0);
         }
         if self.state == State::Steady {
-            self.lateness.note(self.peer.lateness(end, at));
+            self.reserve.note(self.peer.lateness(end, at));
         }
         self.missed |= late_by > 0;
+    }
+
+    /// So many packets came so far, and so many were lost and are missed.
+    pub(crate) fn count(&mut self, came: u64, lost: u64) {
+        self.reserve.count(came, lost);
     }
 
     /// So many of our frames were played unseen.
@@ -258,7 +251,7 @@ impl Depth {
             State::Steady => {}
         }
         self.quiet += block;
-        self.known_for += block;
+        self.reserve.pass(block as f64 / self.ours);
         self.anchored_for += block;
         self.settle_again();
         if self.quiet as f64 > (self.ours / 2.0).max(3.0 * self.period_in_ours()) {
@@ -269,7 +262,7 @@ impl Depth {
         if self.strikes >= STRIKES {
             // The path is another one: what was known of it tells nothing any more.
             self.peer.give_way();
-            self.lateness.restart(self.theirs / self.period as f64);
+            self.reserve.forget_lateness();
             return self.anchor();
         }
         self.renew_reserve();
@@ -318,9 +311,9 @@ impl Depth {
 
     /// The greatest depth that there should be, right before a block is played: the peer's frames.
     pub(crate) fn target(&self) -> i64 {
-        let reserve = match self.policy {
+        let reserve = match self.reserve.policy() {
             DepthPolicy::Fixed(queue) => (i64::from(queue.max(1)) - 1) * self.period,
-            DepthPolicy::Auto { .. } => (self.reserve * self.theirs) as i64,
+            DepthPolicy::Auto { .. } => (self.reserve.seconds() * self.theirs) as i64,
         };
         (reserve + self.gapless()).min(self.limit)
     }
@@ -337,12 +330,12 @@ impl Depth {
 
     /// Seconds within which these shares of the packets came, of the last half minute.
     pub(crate) fn lateness(&self) -> [f64; 3] {
-        [0.5, 0.05, 0.001].map(|beyond| self.lateness.all_but(beyond))
+        self.reserve.quantiles()
     }
 
     /// Seconds of lateness that the depth allows for.
     pub(crate) fn reserve(&self) -> f64 {
-        self.reserve
+        self.reserve.seconds()
     }
 
     /// The greatest depth of a stream that has no gap, if only just.
@@ -398,9 +391,10 @@ impl Depth {
         self.anchored_for = 0;
         self.take_reserve();
         // The first packets of a peer often come in a bunch.
-        let target = match self.policy {
-            DepthPolicy::Fixed(_) => self.target(),
-            DepthPolicy::Auto { .. } => self.target().max(self.gapless() + self.period),
+        let target = if self.reserve.is_fixed() {
+            self.target()
+        } else {
+            self.target().max(self.gapless() + self.period)
         };
         Step::Anchor(target.min(self.limit))
     }
@@ -459,54 +453,18 @@ impl Depth {
 
     /// Every tenth of a second, and when a packet was missed.
     fn renew_reserve(&mut self) {
-        if self.missed || self.played >= self.reserve_until {
-            self.reserve_until = self.played + (self.ours / 10.0) as i64;
+        if self.missed || self.reserve.is_due(self.played as f64 / self.ours) {
             self.take_reserve();
         }
     }
 
     fn take_reserve(&mut self) {
-        let wanted = match self.policy {
-            DepthPolicy::Fixed(queue) => {
-                (f64::from(queue.max(1)) - 1.0) * self.period as f64 / self.theirs
-            }
-            DepthPolicy::Auto { latency_target, .. } => {
-                let seen = self.lateness.worth(self.policy);
-                // Of a path that is new little is known.
-                let least = if self.known_for < (self.ours * NEW_S) as i64 {
-                    LEAST_NEW
-                } else {
-                    LEAST
-                };
-                let most = latency_target.map_or(f64::MAX, |most| most.as_secs_f64());
-                (seen + least).min(most)
-            }
-        };
-        let next = match self.policy {
-            DepthPolicy::Auto { .. } if self.state == State::Steady => self.linger(wanted),
-            _ => {
-                self.peaks = [wanted; 2];
-                wanted
-            }
-        };
-        if (next - self.reserve).abs() > 1e-9 {
-            self.reserve = next;
+        let now = self.played as f64 / self.ours;
+        let most = (self.limit - self.gapless()) as f64 / self.theirs;
+        let lingering = self.state == State::Steady;
+        if self.reserve.renew(now, lingering, most) {
             self.spare = Spare::default();
         }
-        let most = (self.limit - self.gapless()).max(0) as f64 / self.theirs;
-        self.reserve = self.reserve.min(most);
-    }
-
-    /// Late and slowly down: what was needed a moment ago may be needed again, and each change is heard by somebody.
-    fn linger(&mut self, wanted: f64) -> f64 {
-        let passed = self.played.wrapping_sub(self.peaks_since);
-        if !(0..(self.ours * LINGER_S) as i64).contains(&passed) {
-            self.peaks = [0.0, self.peaks[0]];
-            self.peaks_since = self.played;
-        }
-        self.peaks[0] = self.peaks[0].max(wanted);
-        let peak = self.peaks[0].max(self.peaks[1]);
-        peak.max(self.reserve - SHRINK)
     }
 
     /// Whether the rates have to be converted: if the drift is more than its uncertainty explains.
@@ -537,103 +495,6 @@ impl Depth {
             self.uneven_for = 0;
         }
     }
-
-    /// Notes how much this block has to spare; false while the clocks do not tell.
-    fn look(&mut self, at: i64, place: &Place) -> bool {
-        let epoch = place.now;
-        let begins = self.local.time_of(at as f64, epoch);
-        let there = |late: f64| self.peer.frames_at(begins? - late, epoch);
-        let (Some(keep), Some(less)) = (
-            there(self.reserve),
-            there(self.reserve + HYSTERESIS * self.period as f64 / self.theirs + STEADY_S),
-        ) else {
-            return false;
-        };
-        let play = place.play;
-        let block = self.block_in_theirs() as f64;
-        self.smooth = keep - self.period as f64 - play - block - self.lookahead as f64;
-        let worst = !self.keeps_step();
-        let whole = |frames: f64| {
-            if worst {
-                return frames - (self.period - 1) as f64;
-            }
-            ((frames + 1e-3) / self.period as f64).floor() * self.period as f64
-        };
-        let spare = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
-        self.spare.note(spare, i64::from(place.block.0));
-        true
-    }
-
-    fn judge(&mut self) -> Step {
-        if self.moving {
-            return Step::Stay;
-        }
-        if self.bent {
-            return self.judge_bent();
-        }
-        if self.missed && self.state == State::Steady && self.spare.keep() < 0 {
-            return self.jump(self.spare.keep());
-        }
-        // At least one whole period of the peer, in whichever phase.
-        let enough = if self.keeps_step() {
-            self.cycle().max(8)
-        } else {
-            8
-        };
-        if self.spare.blocks() < enough {
-            return Step::Stay;
-        }
-        let (keep, less) = (self.spare.keep(), self.spare.less());
-        if self.state != State::Steady {
-            let exact = matches!(self.policy, DepthPolicy::Fixed(_));
-            let by = if keep < 0 || exact { keep } else { less.max(0) };
-            return self.jump(by);
-        }
-        if std::mem::take(&mut self.fell_behind) && less >= LEAST_MOVE {
-            // There was a break of our own making.
-            return self.jump(less);
-        }
-        if (self.spare.frames() as f64) < self.ours / 2.0 {
-            return Step::Stay;
-        }
-        if keep < 0 {
-            return self.start_move(keep);
-        }
-        if less > (FAR_TOO_DEEP_S * self.theirs) as i64 {
-            return self.jump(less);
-        }
-        // A queue that was asked for is not polished: packets that came in bunches may look like too many.
-        let bearable = match self.policy {
-            DepthPolicy::Fixed(_) => 2 * self.period + LEAST_MOVE,
-            DepthPolicy::Auto { .. } => (self.period / 8).max(LEAST_MOVE),
-        };
-        if less > bearable && self.spare.frames() as f64 > self.ours * CALM_S {
-            return self.start_move(less);
-        }
-        if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
-            self.spare = Spare::default();
-        }
-        Step::Stay
-    }
-
-    fn judge_bent(&mut self) -> Step {
-        let far = self.period as f64 + self.block_in_theirs() as f64;
-        let spare = self.smooth;
-        let fell_behind = std::mem::take(&mut self.fell_behind);
-        let jump = if self.state == State::Steady {
-            // A gap was heard, or it would take for ever.
-            self.missed && spare < -far / 4.0
-                || fell_behind && spare > far / 8.0
-                || spare.abs() > (FAR_TOO_DEEP_S * self.theirs).max(2.0 * far)
-        } else {
-            self.spare.blocks() >= 8 && spare.abs() > far / 8.0
-        };
-        if jump {
-            self.jump(spare as i64)
-        } else {
-            Step::Stay
-        }
-    }
 }
 
 /// Blocks in a row with nothing but late packets until the stream is anchored anew.
@@ -642,21 +503,6 @@ const STRIKES: i32 = 4;
 const SETTLING_S: f64 = 0.5;
 /// Until so many seconds after the anchor a clock that jumps is a reason to settle anew.
 const SETTLES_AGAIN_S: f64 = 3.0;
-/// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
-const NEW_S: f64 = 10.0;
-const LEAST_NEW: f64 = 1e-3;
-const LEAST: f64 = 200e-6;
-/// Seconds for which (and for up to as long again) a reserve is kept that is not wanted any more.
-const LINGER_S: f64 = 4.0;
-/// Seconds by which the reserve shrinks in a tenth of a second, at most.
-const SHRINK: f64 = 0.5e-3;
-/// The delay is only lowered where that leaves this part of a period and this many seconds more than is needed, ...
-const HYSTERESIS: f64 = 0.05;
-const STEADY_S: f64 = 100e-6;
-/// ... and not before so many seconds have shown it.
-const CALM_S: f64 = 3.0;
-/// Frames that are not worth a move of the play position.
-const LEAST_MOVE: i64 = 16;
 /// Seconds with a drift until rates are converted, if they are nominally equal.
 const UNEVEN_S: f64 = 0.5;
 /// Seconds without a drift until rates are not converted any more.
@@ -668,8 +514,6 @@ pub(crate) const FASTER: f64 = 0.002;
 const SLOWER: f64 = 0.004;
 const MOST_CHANGE: f64 = 0.006;
 const CATCH_UP_S: f64 = 4.0;
-/// Seconds of depth too many that are not waited for to pass.
-const FAR_TOO_DEEP_S: f64 = 0.1;
 /// Blocks that are looked at, at most, to see how packets and blocks move past each other.
 const MOST_CYCLE: i64 = 48;
 

@@ -231,6 +231,10 @@ impl JitterBuffer {
         };
         self.watch
             .played(now, block.duration(self.config.rate), depth);
+        if self.config.conceal == Conceal::Predict {
+            let [came, _, lost, _] = self.tally.counts();
+            self.depth.count(came, lost);
+        }
         let step = self.depth.settle(Place { now, play, block });
         match step {
             Step::Stay => {}
