@@ -245,6 +245,14 @@ impl Peer {
         }
     }
 
+    /// Whether it is this program.
+    pub fn is(&self, kind: Kind) -> bool {
+        match self {
+            Peer::Farsend(_) => kind == Kind::Farsend,
+            Peer::Jacktrip(_) => kind == Kind::Jacktrip,
+        }
+    }
+
     /// The program, whichever it is.
     pub fn running(&mut self) -> &mut super::Running {
         match self {

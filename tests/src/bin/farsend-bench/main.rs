@@ -1,5 +1,7 @@
 //! Measures Farsend beside JackTrip on one machine, in one run: `cargo xtask bench`. Prints Markdown.
 
+mod loops;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -41,14 +43,16 @@ struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measurement {
     RoundTrip,
+    Drift,
     Hop,
     Process,
     Processor,
     Quality,
 }
 
-const ALL: [Measurement; 5] = [
+const ALL: [Measurement; 6] = [
     Measurement::RoundTrip,
+    Measurement::Drift,
     Measurement::Hop,
     Measurement::Process,
     Measurement::Processor,
@@ -141,7 +145,8 @@ fn measure_inside(args: &Args) -> Result<String> {
     machine::prepare();
     let machine = Machine::new();
     match args.only.first() {
-        Some(Measurement::RoundTrip) => round_trip(&machine),
+        Some(Measurement::RoundTrip) => loops::round_trip(&machine),
+        Some(Measurement::Drift) => loops::drift(&machine),
         Some(Measurement::Hop) => hop(&machine, args),
         Some(Measurement::Process) => process(args),
         Some(Measurement::Processor) => processor(&machine),
@@ -160,91 +165,6 @@ const JACKTRIPS: Setup = Setup {
     client: Kind::Jacktrip,
     ..Setup::STEREO
 };
-
-/// `jack_iodelay` around the loop: its port into one end, out of the other, back in there, out here.
-fn round_trip(machine: &Machine) -> Result<String> {
-    let mut text = "## round-trip: JACK port to JACK port and back\n\n\
-        Two JACK servers, a program on each, the far one's outputs joined to its inputs, and `jack_iodelay` around the \
-        loop.\nThe floor is three periods, 384 frames. The middle of three sessions, with the range where they differ: \
-        JackTrip's buffer\nmay lose packets of its length, and with them what it has in reserve, when the machine \
-        hesitates. *Dry* counts both ends'\nperiods without audio in five seconds, of all three sessions.\n\n\
-        | queue | Farsend, frames | JackTrip, frames | ratio | Farsend dry |\n| --- | ---: | ---: | ---: | ---: |\n"
-        .to_owned();
-    for queue in [4, 3, 2, 1] {
-        let (mut ours, mut theirs, mut dry) = (Vec::new(), Vec::new(), 0);
-        for _ in 0..SESSIONS {
-            let (delay, dry_now) = loop_delay(machine, Setup { queue, ..FARSENDS })?;
-            ours.extend(delay);
-            dry += dry_now.unwrap_or(0);
-            theirs.extend(loop_delay(machine, Setup { queue, ..JACKTRIPS })?.0);
-        }
-        let ratio = match (middle(&mut ours), middle(&mut theirs)) {
-            (Some(ours), Some(theirs)) => format!("{:.2}", ours / theirs),
-            _ => "–".into(),
-        };
-        writeln!(
-            text,
-            "| `-q {queue}` | {} | {} | {ratio} | {dry} |",
-            range(&mut ours),
-            range(&mut theirs)
-        )?;
-    }
-    Ok(text)
-}
-
-/// How often each round trip is measured.
-const SESSIONS: usize = 3;
-
-fn middle(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-fn range(values: &mut [f64]) -> String {
-    match (middle(values), values.first(), values.last()) {
-        (Some(middle), Some(least), Some(most)) if most - least > 1.0 => {
-            format!("{middle:.0} ({least:.0} to {most:.0})")
-        }
-        (Some(middle), ..) => format!("{middle:.0}"),
-        _ => "not heard".into(),
-    }
-}
-
-/// The delay that `jack_iodelay` settles on, and how many dry periods two Farsends had meanwhile.
-fn loop_delay(machine: &Machine, setup: Setup) -> Result<(Option<f64>, Option<u64>)> {
-    let mut session = Session::start(machine, setup);
-    session.loop_back();
-    std::thread::sleep(Duration::from_secs(2));
-    let before = dry(&mut session, setup);
-    let mut command = Command::new("stdbuf");
-    command.args(["-oL", "jack_iodelay"]);
-    let mut iodelay =
-        farsend_tests::lab::Running::start(machine, "iodelay", session.a.used_by(&mut command));
-    session
-        .a
-        .wait_for_port("jack_delay:out", Duration::from_secs(5));
-    session.a.connect("jack_delay:out", "server:send_1");
-    session.a.connect("server:receive_1", "jack_delay:in");
-    std::thread::sleep(Duration::from_secs(5));
-    let output = iodelay.output();
-    let dry = before.map(|before| dry(&mut session, setup).unwrap_or(before) - before);
-    iodelay.signal(nix::sys::signal::Signal::SIGTERM);
-    // "  1152.000 frames     24.000 ms total roundtrip latency"; the last ones count, the first are a guess.
-    let delays = output
-        .lines()
-        .filter_map(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    let mut last: Vec<f64> = delays.collect();
-    last = last.split_off(last.len().saturating_sub(5));
-    last.sort_by(f64::total_cmp);
-    Ok((last.get(last.len() / 2).copied(), dry))
-}
-
-fn dry(session: &mut Session, setup: Setup) -> Option<u64> {
-    (setup.server == Kind::Farsend).then(|| {
-        let server = session.server.farsend().next_statistics().dry;
-        server + session.client.farsend().next_statistics().dry
-    })
-}
 
 /// The plugin in a real-time host against the engine as a JACK client, to the same kind of peer.
 fn hop(machine: &Machine, args: &Args) -> Result<String> {
