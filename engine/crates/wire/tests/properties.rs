@@ -4,8 +4,8 @@
 use farsend_units::{Channels, Frames, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{
-    Control, Datagram, Format, Header, HeaderKind, Reception, Wanted, channel_bytes,
-    classify_words, rate_code,
+    Control, Datagram, Format, Header, HeaderKind, Hello, Name, Reception, Reply, Wanted,
+    channel_bytes, classify_words, rate_code,
 };
 use farsend_wire::repair::{MAX_SPAN, Repair};
 use proptest::collection::vec;
@@ -18,6 +18,29 @@ proptest! {
         header.write(&mut bytes);
         prop_assert_eq!(Header::parse(&bytes), Ok(header));
         prop_assert_eq!(&bytes[16..], [0xaa; 4]);
+    }
+
+    #[test]
+    fn a_hello_that_was_written_is_read_back(port: u16, name in ".{0,80}") {
+        let hello = Hello { port, name: Name::new(&name) };
+        prop_assert_eq!(Hello::parse(&hello.to_bytes()), hello);
+        if name.len() <= Name::MAX_LEN && !name.contains(char::is_control) {
+            prop_assert_eq!(hello.name.as_str(), name);
+        }
+    }
+
+    #[test]
+    fn any_bytes_make_a_name_that_can_be_shown(bytes in vec(any::<u8>(), 0..200)) {
+        let name = Name::from_bytes(&bytes);
+        prop_assert!(name.as_str().len() <= Name::MAX_LEN);
+        prop_assert!(!name.as_str().contains(char::is_control));
+        prop_assert_eq!(name.is_empty(), bytes.first().is_none_or(|byte| *byte == 0));
+        prop_assert_eq!(Name::from_bytes(name.as_str().as_bytes()), name);
+    }
+
+    #[test]
+    fn any_word_is_a_reply_and_is_written_the_same(word: [u8; 4]) {
+        prop_assert_eq!(Reply::parse(word).to_bytes(), word);
     }
 
     #[test]

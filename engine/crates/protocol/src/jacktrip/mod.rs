@@ -1,16 +1,19 @@
-//! JackTrip, peer to peer.
+//! JackTrip: peer to peer, and joining a hub.
 //!
 //! ```text
 //!   blocks ──▶ Packetizer ──▶ datagrams ──▶ (network) ──▶ Peer ──▶ Depacketizer ──▶ numbered packets
 //! ```
 //! [`Peer`] decides whose datagrams count and when the session begins and ends; [`Depacketizer`] puts the
 //! packets of that one sender into order by number; [`Packetizer`] is the way out.
+//! [`Greeter`] is a hub's ear at the door.
 
 mod depacketizer;
+mod greeter;
 mod numbering;
 mod packetizer;
 mod peer;
 
 pub use depacketizer::{Arrival, Depacketizer, DepacketizerCounts, Taken};
+pub use greeter::{Greeter, Greeting, NAME_PATIENCE};
 pub use packetizer::{Packetizer, PacketizerConfig, PacketizerError};
 pub use peer::{Continuity, Event, Output, Peer, PeerConfig, PeerCounts, Verdict};

@@ -1,9 +1,10 @@
-//! JackTrip's UDP datagrams.
+//! JackTrip's UDP datagrams, and what is said over TCP when somebody joins a hub.
 //!
 //! ```text
 //!   audio:    [header + samples of packet n][packet n-1] ... [packet n-R+1]     R = redundancy
 //!   samples:  [channel 0: N samples][channel 1: N samples] ...
 //!   control:  exactly 63 bytes; all ff = the sender stops
+//!   TCP:      [hello: 4 or 68 bytes] ──▶ hub ──▶ [reply: 4 bytes]
 //! ```
 //!
 //! Source: captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`.
@@ -12,6 +13,7 @@ mod control;
 mod datagram;
 mod format;
 mod header;
+mod hello;
 mod low_half;
 mod stamp;
 
@@ -19,6 +21,7 @@ pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
 pub use format::{Format, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};
+pub use hello::{Hello, Name, Reply};
 pub use low_half::{Words, classify_words};
 pub use stamp::Stamp;
 
