@@ -29,8 +29,9 @@ pub(crate) struct Clock {
     age: f64,
     late_for: f64,
     early_for: f64,
-    /// The least error of a time when all came late.
+    /// The least and the greatest error of the windows of a time when all came late.
     least_late: f64,
+    most_late: f64,
     jumps: u64,
     /// The moment that was seen last, and the last shift of the line: when, and by how much.
     last: (f64, f64),
@@ -69,6 +70,7 @@ impl Clock {
             late_for: 0.0,
             early_for: 0.0,
             least_late: f64::MAX,
+            most_late: 0.0,
             jumps: 0,
             last: (0.0, 0.0),
             shifted: (0.0, 0.0),
@@ -92,7 +94,8 @@ impl Clock {
             self.age = 0.0;
         }
         self.noise = self.noise.max(FIRST_NOISE);
-        (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
+        (self.late_for, self.early_for) = (0.0, 0.0);
+        (self.least_late, self.most_late) = (f64::MAX, 0.0);
     }
 
     /// Frame `frames` (a count from anywhere, which may jump) was there at `at`.
@@ -238,14 +241,16 @@ impl Clock {
         } else {
             0.0
         };
-        self.least_late = if error > far {
-            self.least_late.min(error)
+        (self.least_late, self.most_late) = if error > far {
+            (self.least_late.min(error), self.most_late.max(error))
         } else {
-            f64::MAX
+            (f64::MAX, 0.0)
         };
+        // A server that had an xrun, or another route, makes all late by as much; a stall by less and less.
+        let alike = self.most_late - self.least_late < (0.2 * self.least_late).max(far);
         // A peer's first packets may come in a bunch, before their time.
-        let patience = if self.age < YOUNG {
-            EARLY_FOR
+        let patience = if self.age < YOUNG || alike {
+            self.patience.min(EARLY_FOR)
         } else {
             self.patience
         };
@@ -272,7 +277,8 @@ impl Clock {
         self.age = self.age.min(WIDE_AGAIN);
         self.jumps += 1;
         self.delay += by;
-        (self.late_for, self.early_for, self.least_late) = (0.0, 0.0, f64::MAX);
+        (self.late_for, self.early_for) = (0.0, 0.0);
+        (self.least_late, self.most_late) = (f64::MAX, 0.0);
     }
 }
 
@@ -366,6 +372,26 @@ mod tests {
                 .abs()
                 < 100e-6
         );
+    }
+
+    #[test]
+    fn a_server_that_goes_on_later_is_followed_within_half_a_second_and_a_stall_is_not() {
+        let xrun = |i: u64| if i > 7500 { 0.00267 } else { 0.0 };
+        let clock = after(20.5, 50.0, xrun);
+        let off = clock.lateness(7680 * PERIOD, at(7680, 50.0, xrun(7680)));
+        assert!(off.abs() < 100e-6, "{off}");
+        assert!((clock.drift() * 1e6 - 50.0).abs() < 3.0);
+        let stall = |i: u64| {
+            let left = 7575_i64 - i as i64;
+            if i > 7500 && left > 0 {
+                left as f64 * 0.00267
+            } else {
+                0.0
+            }
+        };
+        for seconds in [20.1, 20.15, 20.2, 20.3] {
+            assert_eq!(after(seconds, 50.0, stall).jumps(), 0, "{seconds} s");
+        }
     }
 
     #[test]

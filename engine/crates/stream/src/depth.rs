@@ -204,7 +204,7 @@ impl Depth {
             let jumps = self.peer.jumps();
             self.peer.observe(end, at);
             if jumps != self.peer.jumps() {
-                self.reserve.forget_lateness();
+                self.reserve.go_back();
                 self.spare = Spare::default();
             }
             self.quiet = 0;
@@ -260,9 +260,9 @@ impl Depth {
         }
         self.count_strikes();
         if self.strikes >= STRIKES {
-            // The path is another one: what was known of it tells nothing any more.
+            // A server had an xrun, or the path is another one: what was seen of late tells nothing of it.
             self.peer.give_way();
-            self.reserve.forget_lateness();
+            self.reserve.go_back();
             return self.anchor();
         }
         self.renew_reserve();

@@ -33,6 +33,12 @@ impl Lateness {
         self.growth = (1.0 / (MEMORY_S * a_second.max(0.1))).exp() as f32;
     }
 
+    /// Knows what the other knows.
+    pub(crate) fn become_like(&mut self, other: &Self) {
+        self.bins.copy_from_slice(&other.bins);
+        (self.total, self.weight, self.growth) = (other.total, other.weight, other.growth);
+    }
+
     /// A packet came this many seconds later than the earliest ones do.
     pub(crate) fn note(&mut self, seconds: f64) {
         self.bins[bin_of(seconds)] += self.weight;

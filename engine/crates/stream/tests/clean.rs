@@ -284,17 +284,17 @@ fn a_link_that_takes_frames_early_gets_them_as_they_come_and_at_the_same_delay()
 
 #[test]
 fn a_move_that_a_break_interrupts_leaves_no_trace() {
-    // The path becomes 3 ms longer at 2 s, which a move of some tenths of a second answers 1.4 seconds later.
+    // The path becomes 3 ms longer at 4 s, which a move of some tenths of a second answers within a second.
     let mut moving = 0;
-    for tenths in 34..44 {
+    for tenths in 42..56 {
         let scene = Scene {
-            seconds: 9.0,
+            seconds: 11.0,
             ..Scene::default()
         };
         let mut arrivals = scene.arrivals();
         let broken = tenths * 375 / 10;
         arrivals.retain(|(_, i)| !(broken..broken + 300).contains(i));
-        for (when, _) in arrivals.iter_mut().filter(|(_, i)| *i > 750) {
+        for (when, _) in arrivals.iter_mut().filter(|(_, i)| *i > 1500) {
             *when = *when + Duration::from_millis(3);
         }
         let trace = scene.run_arrivals(arrivals);
@@ -306,11 +306,11 @@ fn a_move_that_a_break_interrupts_leaves_no_trace() {
         );
         assert_transparent(
             &trace,
-            7.5,
+            8.5,
             &format!("a break {tenths} tenths of a second on"),
         );
     }
-    assert!(moving >= 4, "{moving} of the breaks came in a move");
+    assert!(moving >= 3, "{moving} of the breaks came in a move");
 }
 
 /// From this time on, every frame of the first channel is the one after the frame before.

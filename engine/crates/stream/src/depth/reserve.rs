@@ -16,6 +16,9 @@ pub(super) struct Reserve {
     lateness: Lateness,
     loss: Loss,
     seconds: f64,
+    /// As it was some tenths of a second ago, and some more.
+    before: [Before; 2],
+    noted: f64,
     renewed: f64,
     /// The most that was wanted in these seconds and in those before, and when these began.
     peaks: [f64; 2],
@@ -32,6 +35,8 @@ impl Reserve {
             lateness: Lateness::new(),
             loss: Loss::default(),
             seconds: 0.0,
+            before: [Before::new(), Before::new()],
+            noted: 0.0,
             renewed: 0.0,
             peaks: [0.0; 2],
             peaks_since: 0.0,
@@ -43,12 +48,19 @@ impl Reserve {
     pub(super) fn set_period(&mut self, period: f64) {
         self.period = period;
         self.loss = Loss::default();
-        self.forget_lateness();
+        self.lateness.restart(1.0 / period);
+        for before in &mut self.before {
+            before.lateness.restart(1.0 / period);
+            before.seconds = 0.0;
+        }
     }
 
-    /// What was late by an old line tells nothing of the new one.
-    pub(super) fn forget_lateness(&mut self) {
-        self.lateness.restart(1.0 / self.period);
+    /// What was late in the last moments was so by an old line, which tells nothing of the new one.
+    pub(super) fn go_back(&mut self) {
+        let [_, before] = &self.before;
+        self.lateness.become_like(&before.lateness);
+        self.seconds = before.seconds;
+        self.peaks = [before.seconds; 2];
     }
 
     /// A packet came so many seconds later than the earliest ones do.
@@ -92,6 +104,12 @@ impl Reserve {
     /// if it has changed.
     pub(super) fn renew(&mut self, now: f64, lingering: bool, most: f64) -> bool {
         self.renewed = now;
+        if !(self.noted..self.noted + NOTED_S).contains(&now) {
+            self.noted = now;
+            self.before.swap(0, 1);
+            self.before[0].lateness.become_like(&self.lateness);
+            self.before[0].seconds = self.seconds;
+        }
         let wanted = self.wanted();
         let next = if lingering && !self.is_fixed() {
             self.linger(wanted, now)
@@ -140,6 +158,22 @@ impl Reserve {
     }
 }
 
+/// What was known.
+#[derive(Debug, Clone)]
+struct Before {
+    lateness: Lateness,
+    seconds: f64,
+}
+
+impl Before {
+    fn new() -> Self {
+        Self {
+            lateness: Lateness::new(),
+            seconds: 0.0,
+        }
+    }
+}
+
 /// Whether packets are lost.
 #[derive(Debug, Clone, Copy, Default)]
 struct Loss {
@@ -177,6 +211,8 @@ impl Loss {
 }
 
 const RENEWED_S: f64 = 0.1;
+/// Seconds after which what is known is noted: longer than it takes to see that a line has moved.
+const NOTED_S: f64 = 0.4;
 /// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
 const NEW_S: f64 = 10.0;
 const REPAIRED_BY_S: f64 = 4.0;

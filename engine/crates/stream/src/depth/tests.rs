@@ -213,6 +213,19 @@ fn a_sound_server_that_falls_behind_by_jumps_is_followed() {
 }
 
 #[test]
+fn after_a_peers_xrun_the_depth_is_soon_what_it_was() {
+    let mut play = Play::new(DepthPolicy::AUTO, 0.0);
+    play.late = |i| (i * 7919 % 1000) as f64 * 0.5e-6;
+    play.run(375 * 20);
+    let held = play.held();
+    // Two of them: each is a fifth of what the last half minute holds, if it is held against the path.
+    play.xrun = (false, 375 * 21);
+    play.run(375 * 2 + 375 / 2);
+    assert!(play.held() <= held + PERIOD, "{} after {held}", play.held());
+    assert!(play.depth.reserve() < 1e-3, "{}", play.depth.reserve());
+}
+
+#[test]
 fn what_came_while_our_own_blocks_stood_is_passed_over_soon() {
     for policy in [DepthPolicy::AUTO, DepthPolicy::Fixed(2)] {
         let mut play = Play::new(policy, 0.0);
