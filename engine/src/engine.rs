@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use farsend_protocol::jacktrip::{Event, PacketizerError};
 use farsend_rt::{LatestReader, clock, latest};
 use farsend_units::{Frames, SampleRate};
+use farsend_wire::jacktrip::Hello;
 use rtrb::{Consumer, RingBuffer};
 use thiserror::Error;
 
@@ -18,7 +19,9 @@ use crate::backend::jack::{JackBackend, JackError, JackEvent, OpenClient};
 use crate::backend::timer::{Deaf, Ears, TimerBackend};
 use crate::cli::exit::Exit;
 use crate::control::report::Reporter;
+use crate::membership::{Membership, Told};
 use crate::net::resolve::{ResolveError, resolve};
+use crate::net::tcp::LogInError;
 use crate::net::udp::{AudioSocket, BindError, SendHandle};
 use crate::peers::{Beat, Line, LinkEvent, PeerLink, say_goodbye};
 use crate::settings::{BackendSettings, Role, SessionSettings};
@@ -36,6 +39,9 @@ pub enum RunError {
     /// Packets of that shape cannot be sent.
     #[error("these settings make no packet that can be sent: {0}")]
     Packets(#[from] PacketizerError),
+    /// The hub is not there, or does not let us in.
+    #[error(transparent)]
+    LogIn(#[from] LogInError),
     /// No JACK.
     #[error(transparent)]
     Jack(#[from] JackError),
@@ -66,6 +72,8 @@ impl RunError {
         match self {
             Self::Resolve(_) => Exit::NoSuchHost,
             Self::Bind(BindError::PortBusy { .. }) => Exit::PortBusy,
+            Self::LogIn(error) if error.is_refusal() => Exit::HubRefuses,
+            Self::LogIn(_) => Exit::NoHub,
             Self::Jack(_) => Exit::NoJack,
             Self::Wav(_) => Exit::File,
             Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
@@ -90,10 +98,12 @@ pub struct Desk {
     pub events: Consumer<LinkEvent>,
     /// What it is doing.
     pub statistics: LatestReader<Statistics>,
-    /// Whom we call, if we do.
+    /// Whom we call, if we do. Of a hub: its TCP port.
     pub remote: Option<SocketAddr>,
     /// Our UDP port.
     pub port: u16,
+    /// Our place at a hub, if we join one. Nobody is called unless it is polled.
+    pub membership: Option<Membership>,
     goodbye: SendHandle,
 }
 
@@ -110,7 +120,9 @@ impl Session {
         block: Frames,
     ) -> Result<Self, RunError> {
         let remote = match &settings.role {
-            Role::Client { host, port } => Some(resolve(host, *port)?),
+            Role::Client { host, port } | Role::Member { host, port, .. } => {
+                Some(resolve(host, *port)?)
+            }
             Role::Server => None,
         };
         let socket = AudioSocket::bind(settings.bind_port, remote)?;
@@ -130,16 +142,21 @@ impl Session {
             out,
             remote,
         };
-        let link = PeerLink::new(
-            settings,
-            line,
-            Beat {
-                rate,
-                period,
-                block,
-            },
-            events,
-        )?;
+        let beat = Beat {
+            rate,
+            period,
+            block,
+        };
+        let mut link = PeerLink::new(settings, line, beat, events)?;
+        let membership = match (&settings.role, remote) {
+            (Role::Member { name, .. }, Some(hub)) => {
+                let hello = Hello { port, name: *name };
+                let (membership, invitations) = Membership::new(hub, hello, settings.give_up);
+                link.await_invitations(invitations);
+                Some(membership)
+            }
+            _ => None,
+        };
         let path = Box::new(AudioPath::new(
             link,
             settings.loopback,
@@ -155,6 +172,7 @@ impl Session {
                 statistics,
                 remote,
                 port,
+                membership,
                 goodbye,
             },
         })
@@ -166,9 +184,18 @@ impl Desk {
     pub fn leave(&mut self, path: Option<Box<AudioPath>>) {
         if let Some(mut path) = path {
             path.leave();
-        } else if let Some(remote) = self.statistics.read().remote {
+            return;
+        }
+        let may = self.membership.as_ref().is_none_or(Membership::is_heard);
+        if let Some(remote) = self.statistics.read().remote.filter(|_| may) {
             say_goodbye(&self.goodbye, remote);
         }
+    }
+
+    /// Looks after our place at a hub; what has happened to it, if anything.
+    pub fn poll_membership(&mut self) -> Option<Told> {
+        let membership = self.membership.as_mut()?;
+        membership.poll(self.statistics.read().refused)
     }
 }
 
@@ -194,6 +221,10 @@ pub fn run(
         let mut running = Running::start(request, reporter)?;
         match running.watch(request, reporter, quit) {
             Ended::For(exit) => return running.finish(exit, reporter),
+            Ended::NotLetIn(why) => {
+                _ = running.finish(Exit::Other, reporter)?;
+                return Err(why.into());
+            }
             Ended::ToStartAnew => _ = running.finish(Exit::Done, reporter)?,
         }
     }
@@ -218,6 +249,8 @@ enum Pacer {
 
 enum Ended {
     For(Exit),
+    /// By the hub.
+    NotLetIn(LogInError),
     /// The local rate changed.
     ToStartAnew,
 }
@@ -334,6 +367,19 @@ impl Running {
                 if let Some(exit) = ending(&event, &request.session) {
                     return Ended::For(exit);
                 }
+                if let Some(membership) = &mut self.desk.membership {
+                    membership.note(&event);
+                }
+            }
+            match self.desk.poll_membership() {
+                Some(Told::Failed(why)) => return Ended::NotLetIn(why),
+                Some(told) => {
+                    reporter.membership(&told);
+                    if request.session.once && matches!(told, Told::Lost(_)) {
+                        return Ended::For(Exit::PeerSilent);
+                    }
+                }
+                None => {}
             }
             if let Pacer::Jack(backend) = &mut self.pacer
                 && let Some(event) = backend.poll()
@@ -389,7 +435,7 @@ impl Running {
 
 /// Whether an event ends the program, and with what.
 fn ending(event: &LinkEvent, settings: &SessionSettings) -> Option<Exit> {
-    let ends_alone = settings.once || matches!(settings.role, Role::Client { .. });
+    let ends_alone = settings.once || settings.role != Role::Server;
     match event {
         LinkEvent::Peer(Event::Left) if settings.once => Some(Exit::Done),
         LinkEvent::Peer(Event::GaveUp) => Some(Exit::PeerSilent),

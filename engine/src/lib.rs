@@ -3,6 +3,7 @@
 //! ```text
 //! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
 //!           └────▶ control (what is said; the plugins' service)
+//!           └────▶ membership (log-ins at a hub) ─▶ net
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
 //! ```
 //! [`audio`] is what one period does; ARCHITECTURE.md tells of the threads.
@@ -13,6 +14,7 @@ pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod engine;
+pub mod membership;
 pub mod net;
 pub mod peers;
 pub mod repair;

@@ -14,7 +14,7 @@ use farsend_protocol::jacktrip::{
 use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, STOP, Stamp};
-use rtrb::Producer;
+use rtrb::{Consumer, Producer};
 
 use crate::net::Outlet;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
@@ -66,6 +66,11 @@ pub struct Machines<O> {
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
     call: Option<(PeerConfig, SocketAddr)>,
+    /// A hub's addresses for us, one from each log-in.
+    invitations: Option<Consumer<SocketAddr>>,
+    /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
+    /// if that is the first that it hears.
+    heard: bool,
     once: bool,
     state: State,
     events: Producer<LinkEvent>,
@@ -104,6 +109,8 @@ enum State {
     Open,
     /// The peer said goodbye; a client calls again then.
     Resting { until: MonoTime },
+    /// There is nobody to call before the next log-in.
+    Outside,
     /// Over: nothing is sent or taken any more.
     Ended,
 }
@@ -130,6 +137,13 @@ impl PeerLink {
             refused: 0,
             malformed: 0,
         })
+    }
+
+    /// Calls nobody but a hub's addresses that come through here, each from its coming on. Control thread, before
+    /// the first period.
+    pub fn await_invitations(&mut self, invitations: Consumer<SocketAddr>) {
+        self.machines.invitations = Some(invitations);
+        self.machines.state = State::Outside;
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
@@ -279,6 +293,8 @@ impl<O: Outlet> Machines<O> {
             playable: false,
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
+            invitations: None,
+            heard: false,
             once: settings.once,
             state: State::Open,
             events,
@@ -292,10 +308,10 @@ impl<O: Outlet> Machines<O> {
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
     /// the block is gone. Where nobody has answered yet, a packet now and then is the call.
     pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
+        self.call_anew(now);
         let Machines {
             state,
             peer,
-            call,
             packetizer,
             repair,
             sending,
@@ -305,12 +321,6 @@ impl<O: Outlet> Machines<O> {
             unsent,
             ..
         } = self;
-        if let (State::Resting { until }, Some((config, remote))) = (*state, *call)
-            && now >= until
-        {
-            *peer = Peer::client(config, remote);
-            *state = State::Open;
-        }
         let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
             return;
         };
@@ -350,8 +360,27 @@ impl<O: Outlet> Machines<O> {
         }
     }
 
+    /// Calls once more, or another, where that is due.
+    fn call_anew(&mut self, now: MonoTime) {
+        let invited = self.invitations.as_mut().and_then(newest);
+        let callee = match (self.state, self.call) {
+            (State::Ended, _) | (_, None) => return,
+            (State::Resting { until }, Some((_, remote))) if now >= until => Some(remote),
+            _ => invited,
+        };
+        if let (Some(callee), Some((config, _))) = (callee, self.call) {
+            self.peer = Peer::client(config, callee);
+            self.sending.call_at_once();
+            self.heard = false;
+            self.state = State::Open;
+        }
+    }
+
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
     pub fn attend(&mut self, now: MonoTime) {
+        if self.state == State::Outside {
+            return;
+        }
         if let Some(repair) = &mut self.repair {
             repair.attend(now, &mut self.peer, &self.buffer, self.format);
             self.repairs = self.peer.understands_repair(now);
@@ -375,8 +404,10 @@ impl<O: Outlet> Machines<O> {
     /// Says goodbye to the peer, if there is one. Nothing is sent after that.
     pub fn leave(&mut self, now: MonoTime) {
         if self.state != State::Ended {
-            self.peer.handle_leave(now);
-            self.drain(now);
+            if self.state != State::Outside {
+                self.peer.handle_leave(now);
+                self.drain(now);
+            }
             self.state = State::Ended;
         }
     }
@@ -389,7 +420,7 @@ impl<O: Outlet> Machines<O> {
             buffer,
             ..
         } = self;
-        to.remote = peer.remote();
+        to.remote = peer.remote().filter(|_| self.state != State::Outside);
         to.format = self.format;
         to.redundancy = self.redundancy;
         to.present = peer.is_present();
@@ -422,7 +453,7 @@ impl<O: Outlet> Machines<O> {
         from: SocketAddr,
         payload: &[u8],
     ) -> Result<(), DatagramError> {
-        if self.state == State::Ended {
+        if matches!(self.state, State::Ended | State::Outside) {
             return Ok(());
         }
         self.stamp = stamp_of(self.header, payload);
@@ -451,6 +482,7 @@ impl<O: Outlet> Machines<O> {
     fn drain(&mut self, now: MonoTime) {
         loop {
             match self.peer.poll_output() {
+                Output::Send { .. } if self.invitations.is_some() && !self.heard => {}
                 Output::Send { to, payload } => _ = self.out.send(to, &payload),
                 Output::Event(event) => self.act_on(event, now),
                 Output::Reception(reception) => {
@@ -480,7 +512,10 @@ impl<O: Outlet> Machines<O> {
             repair.begin();
         }
         match event {
-            Event::Arrived { format, .. } => self.begin(format),
+            Event::Arrived { format, .. } => {
+                self.heard = true;
+                self.begin(format);
+            }
             Event::FormatChanged { to, .. } => self.begin(to),
             Event::Replaced { format, .. } => self.begin(format),
             Event::FellQuiet | Event::Returned => {}
@@ -488,6 +523,10 @@ impl<O: Outlet> Machines<O> {
                 self.buffer.fade_out();
                 if self.once || event == Event::GaveUp {
                     self.state = State::Ended;
+                } else if self.invitations.is_some() {
+                    // No answer: somebody else may have our place, and its address, by now.
+                    self.heard = false;
+                    self.state = State::Outside;
                 } else if self.call.is_some() {
                     self.state = State::Resting { until: now + REST };
                 }
@@ -572,9 +611,9 @@ impl<O: Outlet> Machines<O> {
         self.state == State::Open && self.peer.is_present() && self.playable()
     }
 
-    /// A client that has not been answered.
+    /// A client that has not been answered. Members of a hub are told by their control thread.
     fn is_calling(&self) -> bool {
-        self.call.is_some() && !self.peer.is_present()
+        self.call.is_some() && self.invitations.is_none() && !self.peer.is_present()
     }
 
     fn playable(&self) -> bool {
@@ -585,6 +624,11 @@ impl<O: Outlet> Machines<O> {
     fn tell(&mut self, event: LinkEvent) {
         _ = self.events.push(event);
     }
+}
+
+/// The last of what is in the ring, which holds a few.
+fn newest(ring: &mut Consumer<SocketAddr>) -> Option<SocketAddr> {
+    (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
 }
 
 /// Puts a packet into its place in the buffer.

@@ -140,6 +140,11 @@ impl Sending {
         usize::from(now >= self.call_at)
     }
 
+    /// Somebody else is to be called, without delay.
+    pub fn call_at_once(&mut self) {
+        self.call_at = MonoTime::default();
+    }
+
     /// A call was made.
     pub fn note_called(&mut self, now: MonoTime) {
         self.call_at = now + CALL_EVERY;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
-use farsend_wire::jacktrip::HeaderKind;
+use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
 /// Most channels each way: what a plugin, a JACK client and the meters are sized for.
@@ -14,7 +14,7 @@ pub const MAX_CHANNELS: usize = 64;
 /// JackTrip's port, for both ends.
 pub const DEFAULT_PORT: u16 = 4464;
 
-/// One peer-to-peer session, whoever paces it.
+/// One session with one peer, which may be a hub, whoever paces it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionSettings {
     /// Who calls whom.
@@ -56,6 +56,15 @@ pub enum Role {
         host: String,
         /// The peer's UDP port.
         port: u16,
+    },
+    /// Joins a hub: logs in, and then calls where it is told to.
+    Member {
+        /// A name or an address, as typed.
+        host: String,
+        /// The hub's TCP port.
+        port: u16,
+        /// What we are called there; empty: the hub chooses.
+        name: Name,
     },
 }
 

@@ -150,9 +150,14 @@ fn the_program_called_jacktrip_is_one() {
 }
 
 #[test]
-fn two_roles_at_once_and_hubs_are_refused_with_a_word() {
+fn what_cannot_be_is_refused_with_a_word() {
     on_a_private_machine(&[], |machine| {
-        for arguments in [&["-s", "-c", "127.0.0.1"][..], &[], &["-s", "-b", "12"]] {
+        for arguments in [
+            &["-s", "-c", "127.0.0.1"][..],
+            &[],
+            &["-s", "-b", "12"],
+            &["-C", "127.0.0.1", "-A"],
+        ] {
             let mut running = Running::start(machine, "farsend", &mut jacktrip_command(arguments));
             let code = running.wait_exit_code(SOON);
             assert!(

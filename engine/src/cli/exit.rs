@@ -26,6 +26,10 @@ pub enum Exit {
     File = 8,
     /// `farsend engine`: there is one already.
     AlreadyRunning = 9,
+    /// `farsend join`: no hub answers there.
+    NoHub = 10,
+    /// `farsend join`: the hub is full, or lets in only users with a password.
+    HubRefuses = 11,
 }
 
 impl From<Exit> for ExitCode {
@@ -37,13 +41,15 @@ impl From<Exit> for ExitCode {
 /// The table for `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0  ended as asked: Ctrl-C, SIGTERM, end of the input, the peer's goodbye
-  1  another error
-  2  wrong command line
-  3  the UDP port is taken
-  4  the host's name leads to no address
-  5  no JACK server, or no libjack
-  6  the peer's stream cannot be played (packets longer than 8192 frames, say)
-  7  the peer was silent for longer than --timeout
-  8  a WAV file cannot be read or written
-  9  farsend engine: one is running already";
+  0   ended as asked: Ctrl-C, SIGTERM, end of the input, the peer's goodbye
+  1   another error
+  2   wrong command line
+  3   the UDP port is taken
+  4   the host's name leads to no address
+  5   no JACK server, or no libjack
+  6   the peer's stream cannot be played (packets longer than 8192 frames, say)
+  7   the peer was silent for longer than --timeout
+  8   a WAV file cannot be read or written
+  9   farsend engine: one is running already
+  10  farsend join: no hub answers there
+  11  farsend join: the hub is full, or lets in only users with a password";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser};
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::Channels;
-use farsend_wire::jacktrip::HeaderKind;
+use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
 use super::exit::Exit;
@@ -17,7 +17,7 @@ use crate::control::report::{Reporter, Style};
 use crate::engine::Request;
 use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, SessionSettings};
 
-/// JackTrip's options, peer to peer.
+/// JackTrip's options, peer to peer and as a hub's client.
 #[derive(Debug, Parser)]
 #[command(
     name = "jacktrip",
@@ -36,7 +36,7 @@ struct Options {
     /// Hub server.
     #[arg(short = 'S', long = "jacktripserver")]
     hub_server: bool,
-    /// Hub client.
+    /// Join the hub at HOST.
     #[arg(short = 'C', long = "pingtoserver", value_name = "HOST")]
     hub_client: Option<String>,
     /// Channels each way [default: 2].
@@ -89,6 +89,9 @@ struct Options {
     /// The JACK client's name [default: JackTrip, or the host].
     #[arg(short = 'J', long = "clientname", value_name = "NAME")]
     name: Option<String>,
+    /// What we are called on a hub.
+    #[arg(short = 'K', long = "remotename", value_name = "NAME")]
+    remote_name: Option<String>,
     /// Do not connect to the sound card's ports.
     #[arg(short = 'D', long = "nojackportsconnect")]
     no_connect: bool,
@@ -111,8 +114,6 @@ struct Options {
 /// What JackTrip 1.7.0 knows and has no meaning here.
 #[derive(Debug, clap::Args)]
 struct Ignored {
-    #[arg(short = 'K', long = "remotename", value_name = "NAME", hide = true)]
-    remote_name: Option<String>,
     #[arg(long = "appendthreadid", hide = true, action = ArgAction::SetTrue)]
     append_thread_id: bool,
     #[arg(
@@ -241,6 +242,9 @@ impl Options {
             .filter(|r| (1..=16).contains(r));
         let redundancy = redundancy.ok_or("-r takes a number from 1 to 16")?;
         let mut remarks = self.ignored.remarks();
+        if self.remote_name.is_some() && self.hub_client.is_none() {
+            remarks.push("-K means nothing here: it names a client on a hub".into());
+        }
         let depth = self.depth()?;
         let header = match (self.jamlink, self.empty_header) {
             (true, _) if send != Channels(1) || receive != Channels(1) => {
@@ -260,7 +264,7 @@ impl Options {
             ));
         }
         let name = self.name.clone().unwrap_or_else(|| match &role {
-            Role::Client { host, .. } => host.replace(':', "_"),
+            Role::Client { host, .. } | Role::Member { host, .. } => host.replace(':', "_"),
             Role::Server => "JackTrip".into(),
         });
         let session = SessionSettings {
@@ -297,22 +301,36 @@ impl Options {
             self.hub_client.is_some(),
         ];
         match chosen.iter().filter(|one| **one).count() {
-            0 => return Err("choose one of -s (wait for a peer) and -c HOST (call one)".into()),
+            0 => {
+                return Err(
+                    "choose one of -s (wait for a peer), -c HOST (call one) and -C HOST (join a hub)"
+                        .into(),
+                );
+            }
             1 => {}
             _ => return Err("only one of -s, -c, -S and -C can be chosen".into()),
         }
-        if self.hub_server || self.hub_client.is_some() {
-            return Err(
-                "hub mode (-S, -C) is not there yet; peer to peer is -s and -c HOST".into(),
-            );
+        if self.hub_server {
+            return Err("a hub (-S) is not there yet; peer to peer is -s and -c HOST".into());
         }
-        match &self.client {
-            Some(host) => Ok(Role::Client {
+        let port = || self.port("-P", self.peer_port);
+        Ok(match (&self.client, &self.hub_client) {
+            (Some(host), _) => Role::Client {
                 host: host.clone(),
-                port: self.port("-P", self.peer_port)?,
-            }),
-            None => Ok(Role::Server),
-        }
+                port: port()?,
+            },
+            (None, Some(_)) if self.ignored.auth => {
+                return Err(
+                    "logging in at a hub with user and password (-A) is not there yet".into(),
+                );
+            }
+            (None, Some(host)) => Role::Member {
+                host: host.clone(),
+                port: port()?,
+                name: Name::new(self.remote_name.as_deref().unwrap_or_default()),
+            },
+            (None, None) => Role::Server,
+        })
     }
 
     /// A port of its own is taken as it is; JackTrip adds the offset to its default ports alike.
@@ -354,12 +372,7 @@ impl Options {
 impl Ignored {
     /// A line for each option given.
     fn remarks(&self) -> Vec<String> {
-        let given: [(bool, &str, &str); 27] = [
-            (
-                self.remote_name.is_some(),
-                "-K",
-                "it names a client on a hub",
-            ),
+        let given: [(bool, &str, &str); 26] = [
             (
                 self.append_thread_id,
                 "--appendthreadid",
@@ -461,6 +474,7 @@ const JACKTRIP_TIMEOUT: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use farsend_wire::jacktrip::Name;
 
     use super::Options;
     use crate::engine::Request;
@@ -526,6 +540,31 @@ mod tests {
     }
 
     #[test]
+    fn a_hub_is_joined_under_the_name_of_big_k() {
+        let (made, remarks) = request("jacktrip -C 10.0.0.7 -K alice -o 10 -B 4500").unwrap();
+        assert_eq!(remarks, [""; 0]);
+        let role = Role::Member {
+            host: "10.0.0.7".into(),
+            port: 4474,
+            name: Name::new("alice"),
+        };
+        assert_eq!((made.session.role, made.session.bind_port), (role, 4500));
+        let (made, _) = request("jacktrip -C ::1 -P 5000 -J me").unwrap();
+        let role = Role::Member {
+            host: "::1".into(),
+            port: 5000,
+            name: Name::EMPTY,
+        };
+        let backend = BackendSettings::Jack {
+            name: "me".into(),
+            connect: true,
+        };
+        assert_eq!((made.session.role, made.backend), (role, backend));
+        let (_, remarks) = request("jacktrip -s -K alice").unwrap();
+        assert!(remarks[0].contains("-K"), "{remarks:?}");
+    }
+
+    #[test]
     fn what_has_no_meaning_here_is_taken_with_a_word_about_it() {
         let (_, remarks) =
             request("jacktrip -s --udprt -O io -f 0.5 -q auto --bufstrategy 3").unwrap();
@@ -542,7 +581,8 @@ mod tests {
             ("jacktrip -s -b 17", "-b"),
             ("jacktrip -s -q many", "number"),
             ("jacktrip -s -o 70000", "port"),
-            ("jacktrip -C hub.example", "hub"),
+            ("jacktrip -S", "hub"),
+            ("jacktrip -C hub.example -A", "-A"),
             ("jacktrip -s stray", "stray"),
         ] {
             let error = request(line).unwrap_err();

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
-use self::options::{ClientArgs, ServerArgs, SessionArgs};
+use self::options::{ClientArgs, JoinArgs, ServerArgs, SessionArgs};
 use crate::control::report::Reporter;
 use crate::control::service;
 use crate::engine::{self, Request, RunError};
@@ -34,6 +34,8 @@ enum Command {
     Server(ServerArgs),
     /// Call a peer that waits (JackTrip's `-c`).
     Client(ClientArgs),
+    /// Join a hub (JackTrip's `-C`).
+    Join(JoinArgs),
     /// Take JackTrip's own options: `farsend jacktrip -c HOST -q 4`.
     ///
     /// The same happens when the program is run under the name `jacktrip`.
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
             Ok(request) => run_session(Ok(request), &args.session),
             Err(error) => complain(&error),
         },
+        Command::Join(args) => run_session(args.request(), &args.session),
         Command::Jacktrip { options } => jacktrip::main(options),
         Command::Engine(args) => service::main(&args),
         Command::Bench(args) => bench::main(&args),
@@ -130,6 +133,7 @@ const EXAMPLES: &str = "\
 Examples:
   farsend server                          wait for a JackTrip or Farsend peer, as a JACK client
   farsend client studio.example           call one
+  farsend join hub.example --name alice   join a hub of many
   farsend client 10.0.0.7 -n 8 -b 24      eight channels each way, 24 bit
   farsend client 10.0.0.7 --input take.wav --record back.wav
                                           no JACK: play a file there, keep what comes back

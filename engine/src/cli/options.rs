@@ -1,4 +1,4 @@
-//! The options of `farsend server` and `farsend client`.
+//! The options of `farsend server`, `farsend client` and `farsend join`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
+use farsend_wire::jacktrip::Name;
 use farsend_wire::sample::SampleFormat;
 
 use crate::backend::file::WavInput;
@@ -48,7 +49,31 @@ pub(super) struct ClientArgs {
     pub session: SessionArgs,
 }
 
-/// What both have.
+/// `farsend join`.
+#[derive(Debug, Args)]
+#[command(after_help = JOIN_EXAMPLES, after_long_help = join_long_help())]
+#[command(mut_arg("name", |name| name.help(JOIN_NAME).long_help(JOIN_NAME)))]
+pub(super) struct JoinArgs {
+    /// The hub: a name or an address, with `:PORT` if it is not 4464.
+    #[arg(value_name = "HOST[:PORT]")]
+    host: String,
+    /// The hub's TCP port, where HOST names none.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Our own UDP port; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    bind_port: u16,
+    /// The JACK client's name, where it is to be another than --name.
+    #[arg(long, value_name = "NAME")]
+    jack_name: Option<String>,
+    /// End when the hub ends the session or falls silent, instead of logging in anew.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// What all have.
 #[derive(Debug, Args)]
 pub(super) struct SessionArgs {
     /// Channels each way [default: 2, or those of --input].
@@ -172,6 +197,25 @@ impl ClientArgs {
     }
 }
 
+impl JoinArgs {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// As [`ClientArgs::request`].
+    pub(super) fn request(&self) -> Result<Request, RunError> {
+        let (host, port) = split_host(&self.host, self.port)?;
+        let name = Name::new(self.session.name.as_deref().unwrap_or_default());
+        let role = Role::Member { host, port, name };
+        let mut request = self.session.request(role, self.bind_port, self.once)?;
+        if let (BackendSettings::Jack { name, .. }, Some(own)) =
+            (&mut request.backend, &self.jack_name)
+        {
+            name.clone_from(own);
+        }
+        Ok(request)
+    }
+}
+
 impl SessionArgs {
     /// How to print.
     pub(super) fn style(&self) -> Style {
@@ -256,6 +300,19 @@ impl SessionArgs {
         }
     }
 }
+
+fn join_long_help() -> String {
+    format!("{JOIN_EXAMPLES}\n\n{}", super::exit::HELP)
+}
+
+const JOIN_NAME: &str =
+    "What we are called on the hub, and as a JACK client [default: our address, and farsend]";
+
+const JOIN_EXAMPLES: &str = "\
+Examples:
+  farsend join hub.example --name alice   join a hub (JackTrip's or Farsend's), as a JACK client
+  farsend join 10.0.0.7 --input take.wav --record mix.wav
+                                          no JACK: play a file there, keep what the hub sends";
 
 /// `-q`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

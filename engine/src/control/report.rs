@@ -16,6 +16,7 @@ use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::jack::JackEvent;
 use crate::engine::Desk;
+use crate::membership::Told;
 use crate::peers::LinkEvent;
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
@@ -83,6 +84,12 @@ impl Reporter {
             (Role::Client { host, .. }, Some(remote)) => {
                 format!("calling {host} ({remote}) from UDP port {}", desk.port)
             }
+            (Role::Member { name, .. }, _) if name.is_empty() => {
+                format!("joining a hub from UDP port {}", desk.port)
+            }
+            (Role::Member { name, .. }, _) => {
+                format!("joining a hub as {name} from UDP port {}", desk.port)
+            }
             _ => format!("waiting for a peer on UDP port {}", desk.port),
         };
         let text = format!(
@@ -103,7 +110,11 @@ impl Reporter {
         {
             self.peer = Some(*from);
         }
-        let remote = self.peer.or(desk.remote);
+        let called = match &desk.membership {
+            Some(membership) => membership.remote(),
+            None => desk.remote,
+        };
+        let remote = self.peer.or(called);
         match event {
             LinkEvent::Peer(Event::Arrived { .. } | Event::Returned) => self.waiting_since = None,
             LinkEvent::Peer(Event::Left) => self.wait_anew(),
@@ -120,6 +131,19 @@ impl Reporter {
             _ => json!({ "remote": remote }),
         };
         self.say(words::name(event), &words::sentence(event, remote), facts);
+    }
+
+    /// Something happened to our place at a hub.
+    pub fn membership(&mut self, told: &Told) {
+        match told {
+            Told::Inside(_) => self.wait_anew(),
+            _ => self.waiting_since = None,
+        }
+        let mut facts = json!({ "remote": told.remote() });
+        if let Told::Waiting { pause, .. } = told {
+            facts["pause_s"] = pause.as_secs_f64().into();
+        }
+        self.say(told.name(), &told.to_string(), facts);
     }
 
     /// Something happened to the JACK server.
@@ -227,9 +251,10 @@ impl Reporter {
             return;
         }
         self.next_advice = waiting * 3;
-        let text = match desk.remote {
-            Some(remote) => Some(words::no_answer(remote, waiting, now)),
-            None => words::no_caller(desk.port, waiting, now),
+        let text = match (&desk.membership, desk.remote) {
+            (Some(membership), _) => membership.remote().map(words::no_answer_of_hub),
+            (None, Some(remote)) => Some(words::no_answer(remote, waiting, now)),
+            (None, None) => words::no_caller(desk.port, waiting, now),
         };
         if let Some(text) = text {
             self.say("advice", &text, json!({}));

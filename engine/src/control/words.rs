@@ -103,6 +103,14 @@ pub fn no_answer(remote: SocketAddr, calling: Duration, now: &Statistics) -> Str
     )
 }
 
+/// A hub that has let us in is not heard.
+pub fn no_answer_of_hub(remote: SocketAddr) -> String {
+    format!(
+        "the hub has let us in, but nothing comes from its UDP port {port}: does every firewall between let UDP port {port} through, both ways?",
+        port = remote.port()
+    )
+}
+
 /// Why a server has no peer yet, where the numbers tell.
 pub fn no_caller(port: u16, waiting: Duration, now: &Statistics) -> Option<String> {
     (waiting >= Duration::from_secs(30) && now.peer.malformed == 0).then(|| {

@@ -3,6 +3,7 @@
 pub mod medium;
 mod port_owner;
 pub mod resolve;
+pub mod tcp;
 pub mod udp;
 
 use std::net::SocketAddr;
