@@ -217,7 +217,7 @@ impl Told {
             Self::Inside(_) => "joined",
             Self::Unanswered(_) => "unanswered",
             Self::Lost(_) => "lost",
-            Self::Failed(_) => "refused",
+            Self::Failed(_) => "not_let_in",
         }
     }
 

@@ -81,6 +81,21 @@ fn after_the_hubs_goodbye_it_is_joined_anew_at_another_port() {
 }
 
 #[test]
+fn a_hub_that_lets_us_in_and_is_not_heard_is_called_every_second_and_joined_anew_after_ten() {
+    let hub = Hub::open();
+    let (first, second) = (hub.place(), hub.place());
+    let mut member = Member::join(&hub, SessionSettings::default());
+    member.enter(&hub, &first);
+    let told = member.run_until(|_| true);
+    assert!(matches!(told, Told::Unanswered(_)), "{told}");
+    let calls = first.received();
+    assert!((9..=11).contains(&calls.len()), "{} calls", calls.len());
+    member.enter(&hub, &second);
+    assert_eq!(second.received().len(), 1);
+    assert!(first.received().is_empty(), "no goodbye");
+}
+
+#[test]
 fn a_hub_that_was_not_heard_is_not_said_goodbye_to() {
     let hub = Hub::open();
     let place = hub.place();
@@ -229,7 +244,7 @@ impl Member {
 
     /// Goes on until the control thread is told this; gives it.
     fn run_until(&mut self, enough: impl Fn(&Told) -> bool) -> Told {
-        let limit = Instant::now() + Duration::from_secs(10);
+        let limit = Instant::now() + Duration::from_secs(15);
         while Instant::now() < limit {
             self.period();
             if let Some(told) = self.desk.poll_membership()

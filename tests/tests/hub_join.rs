@@ -10,7 +10,7 @@ use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::probe::{Plan, Probe, Recording};
 use farsend_tests::lab::program;
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
-use farsend_tests::signal::{Depth, Heard, listen};
+use farsend_tests::signal::{Depth, Heard, Tone, listen, listen_to_tone};
 use nix::sys::signal::Signal;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
@@ -33,6 +33,46 @@ fn what_is_played_comes_back_in_a_full_mix_to_the_bit() {
 #[test]
 fn a_hub_of_24_bit_is_sent_24_bit() {
     comes_back("1", &["-b", "24"], Depth::Bits24);
+}
+
+#[test]
+fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
+    on_a_private_machine(NEEDS, |machine| {
+        let clock = JackClock {
+            rate: 44_100,
+            period: 256,
+        };
+        let at_hub = JackServer::start(machine, "a", clock);
+        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let hub = Hub::start(machine, &at_hub, "1", &[]);
+        let mut member = Farsend::start(machine, &at_home, "alice", &join(&[]));
+        member.wait_for_peer();
+        let mut heard = Vec::new();
+        let is_whole = |tone: &Tone| tone.seconds >= 0.5 && (tone.hertz - 1000.0).abs() < 1.0;
+        for attempt in 1..5 {
+            std::thread::sleep(Duration::from_secs(attempt));
+            let recording = play_and_record(machine, &at_home, "alice", 96_000, Some(1000));
+            let tone = listen_to_tone(&recording.channels[0], 1000, 48_000);
+            if is_whole(&tone) {
+                return;
+            }
+            heard.push(tone);
+        }
+        panic!("{heard:?}\n{}", hub.running.output());
+    });
+}
+
+#[test]
+fn a_hub_is_joined_by_ipv6() {
+    on_a_private_machine(NEEDS, |machine| {
+        let at_hub = JackServer::start(machine, "a", JackClock::default());
+        let _hub = Hub::start(machine, &at_hub, "1", &[]);
+        let words = [&["join", "::1", "--bind-port", "4470"], TIMER].concat();
+        let mut member = Farsend::start_without_jack(machine, "alice", &words);
+        member.wait_for_peer();
+        at_hub.wait_for_port("alice:receive_2", SOON);
+        assert_eq!(member.events("joined")[0]["remote"], "[::1]:61002");
+    });
 }
 
 #[test]
@@ -242,13 +282,24 @@ fn is_listening(port: u16) -> bool {
 
 /// Plays to the member and records what it hears, on its own JACK server.
 fn record(machine: &Machine, server: &JackServer, name: &str, frames: u32) -> Recording {
+    play_and_record(machine, server, name, frames, None)
+}
+
+/// The same with a sine of so many hertz in place of the ramp.
+fn play_and_record(
+    machine: &Machine,
+    server: &JackServer,
+    name: &str,
+    frames: u32,
+    sine: Option<u32>,
+) -> Recording {
     let (play, hear) = (format!("{name}:send_"), format!("{name}:receive_"));
     let plan = Plan {
         name: "probe",
         play: Some((&play, 2)),
         record: Some((&hear, 2)),
         frames,
-        sine: None,
+        sine,
     };
     Probe::start(machine, server, &plan).recording()
 }
