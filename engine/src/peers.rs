@@ -434,6 +434,7 @@ impl<O: Outlet> Machines<O> {
         to.target = buffer.target();
         to.reserve = buffer.reserve();
         to.jitter = buffer.jitter();
+        to.hub = self.invitations.is_some();
         (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);
         to.round_trip = peer.round_trip().filter(|_| to.farsend);
         to.drift_ppm = buffer.drift();

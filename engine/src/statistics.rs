@@ -45,6 +45,8 @@ pub struct Statistics {
     pub reserve: Duration,
     /// How late they are.
     pub jitter: Jitter,
+    /// Whether the peer is a hub that we have joined.
+    pub hub: bool,
     /// Whether the peer is a Farsend.
     pub farsend: bool,
     /// Whether it repairs what we lose.
@@ -84,6 +86,7 @@ impl Default for Statistics {
             target: Frames::ZERO,
             reserve: Duration::ZERO,
             jitter: Jitter::default(),
+            hub: false,
             farsend: false,
             repairs: false,
             round_trip: None,

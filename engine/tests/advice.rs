@@ -133,6 +133,10 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("all is well", |_| {}),
         ("a few are lost", |f| lose(f, 20)),
         ("JackTrip's packets are lost", |f| lose(f, 472)),
+        ("a hub's are, which has no option for that", |f| {
+            lose(f, 472);
+            f.hub = true;
+        }),
         ("so are its copies", |f| {
             lose(f, 472);
             f.redundancy = 2;
@@ -229,6 +233,8 @@ a few are lost
     -
 JackTrip's packets are lost
     2.1 % of the packets get lost: have the other end send two copies of each (jacktrip -r 2), or use a cable instead of Wi-Fi
+a hub's are, which has no option for that
+    2.1 % of the packets get lost, and a JackTrip hub sends each of them once: use a cable instead of Wi-Fi, or a hub that is nearer
 so are its copies
     2.1 % of the packets get lost though 2 copies of each are sent: use a cable instead of Wi-Fi, or have the other end send 3
 a Farsend's, told not to repair
@@ -313,6 +319,7 @@ fn well() -> Facts {
         depth: DepthPolicy::AUTO,
         redundancy: 1,
         farsend: false,
+        hub: false,
         repairs: false,
         drift_ppm: Some(12.0),
         own_drift_ppm: Some(0.0),

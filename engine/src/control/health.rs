@@ -65,6 +65,7 @@ impl Health {
             jitter: now.jitter,
             depth: self.depth,
             redundancy: now.redundancy,
+            hub: now.hub,
             farsend: now.farsend,
             repairs: now.repairs,
             drift_ppm: now.drift_ppm,

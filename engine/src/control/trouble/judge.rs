@@ -47,6 +47,7 @@ impl Judge<'_> {
             redundancy,
             farsend,
             repairs,
+            hub,
             ..
         } = *self.facts;
         let percent = minute.percent(minute.buffer.lost);
@@ -59,6 +60,7 @@ impl Judge<'_> {
                 percent: minute.percent(minute.buffer.repaired),
             },
             (true, false) => Cure::RepairIsOff,
+            (false, _) if hub => Cure::NoneOfHub,
             (false, _) => Cure::None,
         };
         Some(Trouble::Loss { percent, cure })

@@ -29,6 +29,8 @@ pub struct Facts {
     pub redundancy: u8,
     /// Whether the peer is a Farsend, and whether it repairs what we lose.
     pub farsend: bool,
+    /// Whether it is a hub that we have joined.
+    pub hub: bool,
     /// See [`Facts::farsend`].
     pub repairs: bool,
     /// The peer's clock against ours, in ppm.
@@ -124,6 +126,8 @@ pub enum Trouble {
 pub enum Cure {
     /// Nothing: each packet is sent once.
     None,
+    /// Nothing, and no hub can be told to do anything: JackTrip's send each packet once.
+    NoneOfHub,
     /// So many copies of each packet are sent, and that is not enough.
     Copies(u8),
     /// The peer could repair, but one of the ends was told not to.

@@ -120,6 +120,9 @@ fn loss(f: &mut fmt::Formatter<'_>, percent: f64, cure: Cure) -> fmt::Result {
         Cure::None => f.write_str(
             ": have the other end send two copies of each (jacktrip -r 2), or use a cable instead of Wi-Fi",
         ),
+        Cure::NoneOfHub => f.write_str(
+            ", and a JackTrip hub sends each of them once: use a cable instead of Wi-Fi, or a hub that is nearer",
+        ),
         Cure::Copies(copies) => write!(
             f,
             " though {copies} copies of each are sent: use a cable instead of Wi-Fi, or have the other end send {}",
