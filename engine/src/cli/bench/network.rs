@@ -1,35 +1,24 @@
-//! `farsend bench`: what Farsend does on bad networks, measured without one.
+//! `farsend bench network`: what Farsend does on bad networks, measured without one.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use farsend_netsim::{Trace, TraceError};
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_units::{Channels, SampleRate};
 use thiserror::Error;
 
-use super::exit::Exit;
 use crate::backend::wav::{self, WavError, WavInput};
 use crate::bench::scenarios::{self, Scenario};
 use crate::bench::take::{Music, Outcome, SETTLE, perform};
 use crate::bench::{piece, table};
-
-/// What can be measured.
-#[derive(Debug, Subcommand)]
-pub(super) enum Bench {
-    /// Play a take between two ends over bad networks, faster than real time, and score what is heard.
-    ///
-    /// Both ends play the take to each other. What runs is what runs in a session, but for clocks, network and ears,
-    /// which are made up; the same command gives the same numbers every time. docs/scoring.md says what they mean.
-    #[command(after_help = EXAMPLES)]
-    Network(NetworkArgs),
-}
+use crate::cli::exit::Exit;
 
 /// `farsend bench network`.
 #[derive(Debug, Args)]
-pub(super) struct NetworkArgs {
+pub(in crate::cli) struct NetworkArgs {
     /// Only this scenario (may be given again); `all` is all of them.
     #[arg(short, long, value_name = "NAME", default_value = "all")]
     scenario: Vec<String>,
@@ -92,8 +81,7 @@ impl BenchError {
 }
 
 /// Runs the command.
-pub(super) fn main(bench: &Bench) -> Exit {
-    let Bench::Network(args) = bench;
+pub(super) fn main(args: &NetworkArgs) -> Exit {
     match run(args) {
         Ok(()) => Exit::Done,
         // Whoever read us has seen enough.
@@ -250,7 +238,8 @@ const PIECE_SECONDS: u32 = 30;
 /// Seconds: whole takes are held in memory.
 const LONGEST_INPUT: u32 = 600;
 
-const EXAMPLES: &str = "\
+/// For `--help`.
+pub(super) const EXAMPLES: &str = "\
 Examples:
   farsend bench network                         a piece of our own over all networks
   farsend bench network --list                  which ones there are
