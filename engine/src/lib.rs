@@ -5,6 +5,7 @@
 //!           └────▶ control (what is said; the plugins' service)
 //!           └────▶ membership (log-ins at a hub) ─▶ net
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
+//!           └─▶ bench::hub (players against a hub)
 //! ```
 //! [`audio`] is what one period does; ARCHITECTURE.md tells of the threads.
 

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use farsend_wire::jacktrip::{Hello, Name, Reply};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
@@ -66,11 +67,13 @@ pub fn log_in(hub: SocketAddr, index: u32) -> Result<Seat, LoginError> {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => LoginError::Silent(PATIENCE),
         _ => LoginError::TurnedAway,
     };
-    door.write_all(&hello(port, &format!("player {index}")))
+    let name = Name::new(&format!("player {index}"));
+    // In one write: a hub counts the name only if it comes with the port.
+    door.write_all(&Hello { port, name }.to_bytes())
         .map_err(lost)?;
-    let mut reply = [0; 4];
+    let mut reply = [0; Reply::LEN];
     door.read_exact(&mut reply).map_err(lost)?;
-    let port = port_of(i32::from_le_bytes(reply))?;
+    let port = port_of(Reply::parse(reply))?;
 
     socket
         .connect((hub.ip(), port))
@@ -90,20 +93,13 @@ fn knock(hub: SocketAddr, own: SocketAddr) -> Result<TcpStream, LoginError> {
     Ok(door.into())
 }
 
-/// 68 bytes, which have to go out in one write: a hub counts the name only if it comes with the port.
-fn hello(port: u16, name: &str) -> [u8; 68] {
-    let mut bytes = [0; 68];
-    bytes[..4].copy_from_slice(&i32::from(port).to_le_bytes());
-    let name = &name.as_bytes()[..name.len().min(63)];
-    bytes[4..4 + name.len()].copy_from_slice(name);
-    bytes
-}
-
-fn port_of(reply: i32) -> Result<u16, LoginError> {
-    match (u16::try_from(reply), reply) {
-        (Ok(port), 1..) => Ok(port),
-        (_, PLEASE_AUTHENTICATE | AUTHENTICATION_REQUIRED) => Err(LoginError::Authentication),
-        (_, other) => Err(LoginError::NoPort(other)),
+fn port_of(reply: Reply) -> Result<u16, LoginError> {
+    match reply {
+        Reply::Port(port @ 1..) => Ok(port),
+        Reply::PleaseAuthenticate | Reply::AuthenticationRequired => {
+            Err(LoginError::Authentication)
+        }
+        _ => Err(LoginError::NoPort(i32::from_le_bytes(reply.to_bytes()))),
     }
 }
 
@@ -130,9 +126,6 @@ fn prepare(socket: &UdpSocket) {
 
 /// For the TCP connection, and for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-const PLEASE_AUTHENTICATE: i32 = 65_536;
-const AUTHENTICATION_REQUIRED: i32 = 131_072;
 
 #[cfg(test)]
 mod tests {
