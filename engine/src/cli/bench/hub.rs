@@ -124,9 +124,11 @@ fn print(args: &HubArgs, report: &Report) -> Exit {
 
 fn exit_for(error: &LoadError) -> Exit {
     match error {
-        LoadError::Login(LoginError::Silent(_)) => Exit::PeerSilent,
+        LoadError::Login(LoginError::NotThere { .. } | LoginError::Silent(_)) => Exit::NoHub,
+        LoadError::Login(LoginError::Socket(_)) => Exit::Other,
+        LoadError::Login(_) => Exit::HubRefuses,
         LoadError::NoProcess { .. } | LoadError::Core { .. } | LoadError::Form(..) => Exit::Usage,
-        LoadError::Login(_) | LoadError::Thread(_) | LoadError::Lost => Exit::Other,
+        LoadError::Thread(_) | LoadError::Lost => Exit::Other,
     }
 }
 
