@@ -19,6 +19,7 @@ use crate::backend::jack::{JackBackend, JackError, JackEvent, OpenClient};
 use crate::backend::timer::{Deaf, Ears, TimerBackend};
 use crate::cli::exit::Exit;
 use crate::control::report::Reporter;
+use crate::hub::DoorError;
 use crate::membership::{Membership, Told};
 use crate::net::resolve::{ResolveError, resolve};
 use crate::net::tcp::LogInError;
@@ -42,6 +43,9 @@ pub enum RunError {
     /// The hub is not there, or does not let us in.
     #[error(transparent)]
     LogIn(#[from] LogInError),
+    /// No port to log in at.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// No JACK.
     #[error(transparent)]
     Jack(#[from] JackError),
@@ -71,13 +75,15 @@ impl RunError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Resolve(_) => Exit::NoSuchHost,
-            Self::Bind(BindError::PortBusy { .. }) => Exit::PortBusy,
             Self::LogIn(error) if error.is_refusal() => Exit::HubRefuses,
             Self::LogIn(_) => Exit::NoHub,
+            Self::Bind(BindError::PortBusy { .. }) | Self::Door(DoorError::PortBusy { .. }) => {
+                Exit::PortBusy
+            }
             Self::Jack(_) => Exit::NoJack,
             Self::Wav(_) => Exit::File,
             Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
-            Self::Bind(_) | Self::System { .. } => Exit::Other,
+            Self::Bind(_) | Self::Door(_) | Self::System { .. } => Exit::Other,
         }
     }
 }

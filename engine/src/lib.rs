@@ -4,6 +4,7 @@
 //! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
 //!           └────▶ control (what is said; the plugins' service)
 //!           └────▶ membership (log-ins at a hub) ─▶ net
+//! cli ─▶ hub (door, roster; floor, players, mixer) ─▶ peers ─▶ net
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
 //!           └─▶ bench::hub (players against a hub)
 //! ```
@@ -15,6 +16,8 @@ pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod engine;
+#[cfg(target_os = "linux")]
+pub mod hub;
 pub mod membership;
 pub mod net;
 pub mod peers;

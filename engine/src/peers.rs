@@ -389,6 +389,11 @@ impl<O: Outlet> Machines<O> {
         self.drain(now);
     }
 
+    /// What datagrams leave through.
+    pub fn out(&mut self) -> &mut O {
+        &mut self.out
+    }
+
     /// The jitter buffer, to play from.
     pub fn buffer(&mut self) -> &mut JitterBuffer {
         &mut self.buffer

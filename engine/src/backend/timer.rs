@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_rt::{clock, promote_current_thread};
-use farsend_units::{Channels, Frames, SampleRate};
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
@@ -97,15 +97,15 @@ impl TimerBackend {
 
 /// The beginnings of periods, without drift: the n-th is `start + n * period / rate`.
 #[derive(Debug)]
-struct Beat {
-    start: farsend_units::MonoTime,
+pub(crate) struct Beat {
+    start: MonoTime,
     rate: SampleRate,
     period: Frames,
     count: u64,
 }
 
 impl Beat {
-    fn new(rate: SampleRate, period: Frames) -> Self {
+    pub(crate) fn new(rate: SampleRate, period: Frames) -> Self {
         Self {
             start: clock::now(),
             rate,
@@ -116,11 +116,9 @@ impl Beat {
 
     /// Sleeps until the next period begins. `true`: that was more than a period ago. A pause of a
     /// second or more (suspend) starts the count anew instead of catching up.
-    fn wait(&mut self) -> bool {
+    pub(crate) fn wait(&mut self) -> bool {
+        let due = self.next_due();
         self.count += 1;
-        let frames = self.count * u64::from(self.period.0);
-        let nanos = u128::from(frames) * 1_000_000_000 / u128::from(self.rate.0);
-        let due = self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         clock::sleep_until(due);
         let behind = clock::now().since(due);
         if behind > Duration::from_secs(1) {
@@ -128,7 +126,14 @@ impl Beat {
         }
         behind > self.period.duration(self.rate)
     }
+
+    /// When the next period begins.
+    pub(crate) fn next_due(&self) -> MonoTime {
+        let frames = (self.count + 1) * u64::from(self.period.0);
+        let nanos = u128::from(frames) * 1_000_000_000 / u128::from(self.rate.0);
+        self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 /// Above everything but the sound card's own threads.
-const AUDIO_PRIORITY: u8 = 70;
+pub(crate) const AUDIO_PRIORITY: u8 = 70;

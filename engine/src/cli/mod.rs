@@ -2,6 +2,8 @@
 
 mod bench;
 pub mod exit;
+#[cfg(target_os = "linux")]
+mod hub;
 pub mod jacktrip;
 mod options;
 
@@ -36,6 +38,9 @@ enum Command {
     Client(ClientArgs),
     /// Join a hub (JackTrip's `-C`).
     Join(JoinArgs),
+    /// Be a hub: players log in, hear each other, and need nothing but JackTrip or Farsend.
+    #[cfg(target_os = "linux")]
+    Hub(hub::HubArgs),
     /// Take JackTrip's own options: `farsend jacktrip -c HOST -q 4`.
     ///
     /// The same happens when the program is run under the name `jacktrip`.
@@ -76,6 +81,8 @@ pub fn main() -> ExitCode {
             Err(error) => complain(&error),
         },
         Command::Join(args) => run_session(args.request(), &args.session),
+        #[cfg(target_os = "linux")]
+        Command::Hub(args) => hub::main(&args),
         Command::Jacktrip { options } => jacktrip::main(options),
         Command::Engine(args) => service::main(&args),
         Command::Bench(args) => bench::main(&args),
@@ -139,6 +146,7 @@ Examples:
                                           no JACK: play a file there, keep what comes back
   farsend server --backend timer --loopback
                                           send everything back, to try a line
+  farsend hub                             a hub for JackTrip and Farsend players
   farsend jacktrip -c 10.0.0.7 -q 4       JackTrip's own options
   farsend bench network --input take.wav --out heard
                                           how a take sounds over bad networks";

@@ -350,7 +350,7 @@ fn channels(text: &str) -> Result<u8, String> {
     }
 }
 
-fn bits(text: &str) -> Result<SampleFormat, String> {
+pub(super) fn bits(text: &str) -> Result<SampleFormat, String> {
     text.parse()
         .ok()
         .and_then(SampleFormat::from_bits)

@@ -116,6 +116,21 @@ impl AudioSocket {
         })
     }
 
+    /// Whether IPv4 addresses are to be given to the system as those of IPv6.
+    pub fn is_mapped(&self) -> bool {
+        self.mapped
+    }
+
+    /// What comes back for datagrams that found nobody is not told any more: for a socket with many peers.
+    pub fn ignore_refusals(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use nix::sys::socket::{setsockopt, sockopt};
+            _ = setsockopt(&self.socket, sockopt::Ipv6RecvErr, &false);
+            _ = setsockopt(&self.socket, sockopt::Ipv4RecvErr, &false);
+        }
+    }
+
     /// The port that we are bound to.
     ///
     /// # Errors
@@ -212,7 +227,13 @@ impl AudioSocket {
     /// was set in between: then `now` is the better guess.
     #[cfg(target_os = "linux")]
     fn stamped(&self, now: MonoTime, stamp: nix::sys::time::TimeSpec) -> MonoTime {
-        let at = u64::try_from(nanos_of(stamp) + self.wall_offset).unwrap_or(0);
+        self.on_our_clock(now, nanos_of(stamp))
+    }
+
+    /// The same of a stamp in nanoseconds since the Unix epoch.
+    #[cfg(target_os = "linux")]
+    pub fn on_our_clock(&self, now: MonoTime, stamp: i128) -> MonoTime {
+        let at = u64::try_from(stamp + self.wall_offset).unwrap_or(0);
         let at = MonoTime::from_nanos(at);
         let plausible = at <= now && now.since(at).as_secs() < 1;
         if plausible { at } else { now }

@@ -5,12 +5,15 @@
 //! - [`latest`]: the audio thread publishes small values, another thread reads the newest.
 //! - [`promote_current_thread`]: real-time scheduling, as far as the system lets us.
 //! - [`clock`]: the machine's monotonic clock, to read and to sleep by.
+//! - `batch` (Linux): many datagrams with one call of the system.
 //!
 //! Halves are made on the control thread. A half has no method that blocks, so owning the audio half
 //! is permission to be on the audio thread.
 
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub mod batch;
 pub mod clock;
 mod latest;
 mod mailbox;

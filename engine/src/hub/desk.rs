@@ -1,0 +1,287 @@
+//! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_protocol::jacktrip::Event;
+use farsend_rt::{LatestReader, clock, latest, promote_current_thread};
+use farsend_stream::Conceal;
+use farsend_units::{Frames, SampleRate};
+use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::HubSettings;
+use super::door::Door;
+use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
+use super::player::Player;
+use super::report::HubReporter;
+use super::roster::{Entry, LogIn, Roster};
+use super::socket::HubSocket;
+use crate::backend::timer::{AUDIO_PRIORITY, Beat};
+use crate::cli::exit::Exit;
+use crate::engine::RunError;
+use crate::peers::LinkEvent;
+
+/// Runs a hub until `quit`.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub fn run(
+    settings: &HubSettings,
+    reporter: &mut HubReporter,
+    quit: &Arc<AtomicBool>,
+) -> Result<Exit, RunError> {
+    let door = Door::open(settings.port)?;
+    let mut desk = Desk::open(settings, door)?;
+    reporter.started(settings, desk.door.port(), desk.udp_port);
+    let mut next_report = Instant::now() + REPORT_EVERY;
+    while !quit.load(Relaxed) {
+        desk.attend(reporter);
+        if Instant::now() >= next_report {
+            next_report += REPORT_EVERY;
+            let late = desk.late.load(Relaxed);
+            reporter.statistics(&mut desk.roster, &desk.numbers.read(), late);
+        }
+    }
+    let (numbers, late) = (desk.numbers.read(), desk.late.load(Relaxed));
+    desk.close();
+    reporter.ended(&numbers, late);
+    Ok(Exit::Done)
+}
+
+struct Desk<'a> {
+    settings: &'a HubSettings,
+    door: Door,
+    roster: Roster,
+    udp_port: u16,
+    orders: Producer<Order>,
+    /// What did not fit into the ring of orders yet, in order.
+    pending: std::collections::VecDeque<Order>,
+    knocks: Consumer<Knock>,
+    returns: Consumer<Box<Player>>,
+    numbers: LatestReader<FloorStatistics>,
+    late: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Floor>>,
+}
+
+impl<'a> Desk<'a> {
+    fn open(settings: &'a HubSettings, door: Door) -> Result<Self, RunError> {
+        let socket = HubSocket::bind(settings.udp_port)?;
+        let udp_port = socket.port();
+        let (orders, obeyed) = RingBuffer::new(ORDERS);
+        let (knocking, knocks) = RingBuffer::new(KNOCKS);
+        let (returning, returns) = RingBuffer::new(settings.players + ORDERS);
+        let (writer, numbers) = latest(FloorStatistics::default());
+        let lines = Lines {
+            orders: obeyed,
+            knocks: knocking,
+            returns: returning,
+            statistics: writer,
+        };
+        let floor = Floor::new(settings, socket, lines);
+        let (stop, late) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let thread =
+            pace(floor, settings.rate, settings.period, &stop, &late).map_err(|source| {
+                RunError::System {
+                    what: "an audio thread",
+                    source,
+                }
+            })?;
+        Ok(Self {
+            settings,
+            door,
+            roster: Roster::new(settings.players),
+            udp_port,
+            orders,
+            pending: std::collections::VecDeque::new(),
+            knocks,
+            returns,
+            numbers,
+            late,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    fn attend(&mut self, reporter: &mut HubReporter) {
+        self.greet(reporter);
+        while let Ok(knock) = self.knocks.pop() {
+            self.admit(&knock, reporter);
+        }
+        self.see_off(reporter);
+        for gone in self.roster.expire(Instant::now()) {
+            self.order(Order::Expect(gone.host, false));
+            reporter.never_heard(gone.name, gone.host, self.udp_port);
+        }
+        while let Ok(player) = self.returns.pop() {
+            drop(player);
+        }
+        self.flush();
+    }
+
+    fn greet(&mut self, reporter: &mut HubReporter) {
+        let Self {
+            door,
+            roster,
+            udp_port,
+            pending,
+            ..
+        } = self;
+        let mut welcome = |host: IpAddr, hello: &Hello| {
+            match roster.log_in(host, hello, Instant::now()) {
+                LogIn::Full => {
+                    reporter.full(hello.name, host);
+                    None
+                }
+                LogIn::Welcome { replaces } => {
+                    if let Some(place) = replaces {
+                        // Without a word: it is the new one who would hear it.
+                        pending.push_back(Order::Dismiss(place));
+                        if let Some(entry) = roster.leave(place) {
+                            reporter.left(&entry, "began again", roster.count());
+                        }
+                    }
+                    pending.push_back(Order::Expect(host, true));
+                    Some(*udp_port)
+                }
+            }
+        };
+        door.attend(LOOK_EVERY, &mut welcome);
+    }
+
+    /// Builds the player whose first datagram has come, and lets it in.
+    fn admit(&mut self, knock: &Knock, reporter: &mut HubReporter) {
+        if self.roster.is_playing(knock.from) {
+            // One more of the same, on its way when the place was taken.
+            return;
+        }
+        let format = match Datagram::parse(knock.payload(), HeaderKind::Default, None) {
+            Ok(datagram) => datagram.format(),
+            // The header says enough.
+            Err(DatagramError::Length { .. }) if knock.is_cut() => {
+                let header = Header::parse(knock.payload());
+                match header.ok().and_then(|header| header.format().ok()) {
+                    Some(format) => format,
+                    None => return,
+                }
+            }
+            Err(error) => return reporter.not_understood(knock.from, &error),
+        };
+        let Some(place) = self.roster.free() else {
+            return;
+        };
+        let Some(expected) = self.roster.knocked(knock.from) else {
+            return;
+        };
+        self.order(Order::Expect(expected.host, false));
+        let conceal = if self.roster.count() < FORETOLD {
+            self.settings.conceal
+        } else {
+            Conceal::Fade
+        };
+        match Player::new(self.settings, conceal, knock.from, format) {
+            Ok((mut player, watch)) => {
+                player.take(knock.at, knock.payload());
+                self.order(Order::Admit(place, player));
+                let entry = Entry {
+                    name: expected.name,
+                    address: knock.from,
+                    watch,
+                };
+                reporter.joined(&entry, &format, self.roster.count() + 1);
+                self.roster.take(place, entry);
+            }
+            Err(error) => reporter.cannot_serve(expected.name, knock.from, &error),
+        }
+    }
+
+    /// Lets those go who said goodbye or were not heard any more.
+    fn see_off(&mut self, reporter: &mut HubReporter) {
+        let mut gone = Vec::new();
+        for (place, entry) in self.roster.iter_mut() {
+            while let Ok(event) = entry.watch.events.pop() {
+                match event {
+                    LinkEvent::Peer(Event::Left) => gone.push((place, "left")),
+                    LinkEvent::Peer(Event::GaveUp) => {
+                        gone.push((place, "was not heard for ten seconds"));
+                    }
+                    other => reporter.event(entry, &other),
+                }
+            }
+        }
+        for (place, why) in gone {
+            if let Some(entry) = self.roster.leave(place) {
+                self.order(Order::Dismiss(place));
+                reporter.left(&entry, why, self.roster.count());
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        self.pending.push_back(order);
+    }
+
+    fn flush(&mut self) {
+        while let Some(order) = self.pending.pop_front() {
+            if let Err(rtrb::PushError::Full(order)) = self.orders.push(order) {
+                self.pending.push_front(order);
+                return;
+            }
+        }
+    }
+
+    /// Says goodbye to all.
+    fn close(mut self) {
+        self.stop.store(true, Relaxed);
+        let floor = self.thread.take().map(JoinHandle::join);
+        if let Some(Ok(mut floor)) = floor {
+            floor.close();
+        }
+    }
+}
+
+/// Starts the audio thread: a period of the mix after the other, and looks into the socket in between.
+fn pace(
+    mut floor: Floor,
+    rate: SampleRate,
+    period: Frames,
+    stop: &Arc<AtomicBool>,
+    late: &Arc<AtomicU64>,
+) -> std::io::Result<JoinHandle<Floor>> {
+    let (stop, late) = (stop.clone(), late.clone());
+    let slice = period.duration(rate) / LOOKS;
+    let run = move || {
+        promote_current_thread(AUDIO_PRIORITY);
+        let mut beat = Beat::new(rate, period);
+        while !stop.load(Relaxed) {
+            let due = beat.next_due();
+            for look in (1..LOOKS).rev() {
+                let at = due.saturating_sub(slice * look);
+                if floor.is_crowded() && clock::now() < at {
+                    clock::sleep_until(at);
+                    floor.receive();
+                }
+            }
+            if beat.wait() {
+                late.fetch_add(1, Relaxed);
+            }
+            floor.period();
+        }
+        floor
+    };
+    std::thread::Builder::new().name("audio".into()).spawn(run)
+}
+
+/// How often the door and the players are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// So many players' gaps are filled with what is foretold: it costs much of a core when packets are lost.
+const FORETOLD: usize = 8;
+const ORDERS: usize = 256;
+const KNOCKS: usize = 64;
+/// Looks into the socket in a period, where many play.
+const LOOKS: u32 = 4;

@@ -1,0 +1,252 @@
+//! What the audio thread of a hub does, period after period. Nothing here allocates, locks, waits or logs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use farsend_rt::{LatestWriter, clock};
+use farsend_units::MonoTime;
+use rtrb::{Consumer, Producer};
+
+use super::HubSettings;
+use super::mixer::Mixer;
+use super::player::Player;
+use super::routes::{Routes, Sender};
+use super::socket::HubSocket;
+
+/// From the control thread.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Somebody at this host has logged in (or, with `false`, is not waited for any more).
+    Expect(IpAddr, bool),
+    /// A player takes a place.
+    Admit(u16, Box<Player>),
+    /// The player in this place goes, without a word.
+    Dismiss(u16),
+}
+
+/// The first datagram of one who is expected.
+#[derive(Debug)]
+pub(super) struct Knock {
+    pub(super) at: MonoTime,
+    pub(super) from: SocketAddr,
+    bytes: [u8; KNOCK],
+    length: usize,
+}
+
+impl Knock {
+    /// All of the datagram, unless it was longer than [`KNOCK`] bytes.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.bytes[..self.length.min(KNOCK)]
+    }
+
+    /// Whether [`payload`](Self::payload) is less than came.
+    pub(super) fn is_cut(&self) -> bool {
+        self.length > KNOCK
+    }
+}
+
+/// The hub's own numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FloorStatistics {
+    pub(super) periods: u64,
+    /// The longest that a period took, and all of them together.
+    pub(super) longest: Duration,
+    pub(super) busy: Duration,
+    /// Datagrams from nobody who has logged in.
+    pub(super) strangers: u64,
+    pub(super) sent: u64,
+    pub(super) unsent: u64,
+}
+
+/// The ends of the rings and cells that the audio thread holds.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) orders: Consumer<Order>,
+    pub(super) knocks: Producer<Knock>,
+    pub(super) returns: Producer<Box<Player>>,
+    pub(super) statistics: LatestWriter<FloorStatistics>,
+}
+
+/// All players, and the mix.
+#[derive(Debug)]
+pub(super) struct Floor {
+    socket: HubSocket,
+    routes: Routes,
+    players: Box<[Option<Box<Player>>]>,
+    /// No place from here on is taken.
+    end: usize,
+    mixer: Mixer,
+    lines: Lines,
+    numbers: FloorStatistics,
+    publish_at: MonoTime,
+}
+
+impl Floor {
+    /// An empty one. Allocates.
+    pub(super) fn new(settings: &HubSettings, socket: HubSocket, lines: Lines) -> Self {
+        let mut players = Vec::new();
+        players.resize_with(settings.players, || None);
+        Self {
+            socket,
+            routes: Routes::new(settings.players),
+            players: players.into(),
+            end: 0,
+            mixer: Mixer::new(settings.period, settings.patch, settings.upmix),
+            lines,
+            numbers: FloorStatistics::default(),
+            publish_at: MonoTime::default(),
+        }
+    }
+
+    /// Takes what has come, in the middle of a period: a socket holds only so much.
+    pub(super) fn receive(&mut self) {
+        let begun = clock::now();
+        self.obey();
+        self.take(begun);
+        self.numbers.busy += clock::now().since(begun);
+    }
+
+    /// Whether one look into the socket a period is too few.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.end > MANY
+    }
+
+    /// One period.
+    pub(super) fn period(&mut self) {
+        let begun = clock::now();
+        self.obey();
+        self.take(begun);
+        let Self {
+            players,
+            end,
+            mixer,
+            socket,
+            ..
+        } = self;
+        let players = players.get_mut(..*end).unwrap_or_default();
+        mixer.clear();
+        for player in players.iter_mut().flatten() {
+            player.play(begun, mixer);
+        }
+        let wall_us = wall_us();
+        for player in players.iter_mut().flatten() {
+            player.send(begun, wall_us, mixer, socket);
+        }
+        socket.flush();
+        self.count(begun);
+    }
+
+    /// Says goodbye to all. For the end, on whichever thread.
+    pub(super) fn close(&mut self) {
+        let now = clock::now();
+        for player in self.players.iter_mut().flatten() {
+            player.leave(now, &mut self.socket);
+        }
+        self.socket.flush();
+    }
+
+    fn take(&mut self, now: MonoTime) {
+        let Self {
+            socket,
+            routes,
+            players,
+            lines,
+            numbers,
+            ..
+        } = self;
+        socket.receive(now, |at, from, payload| match routes.find(from) {
+            Sender::Player(place) => {
+                if let Some(Some(player)) = players.get_mut(usize::from(place)) {
+                    player.take(at, payload);
+                }
+            }
+            Sender::Expected => knock(&mut lines.knocks, at, from, payload),
+            Sender::Stranger => numbers.strangers += 1,
+        });
+    }
+
+    fn obey(&mut self) {
+        for _ in 0..MOST_ORDERS {
+            let Ok(order) = self.lines.orders.pop() else {
+                return;
+            };
+            match order {
+                Order::Expect(host, more) => self.routes.expect(host, more),
+                Order::Admit(place, player) => {
+                    self.dismiss(place);
+                    if let Some(seat) = self.players.get_mut(usize::from(place)) {
+                        self.routes.add(player.address(), place);
+                        *seat = Some(player);
+                        self.end = self.end.max(usize::from(place) + 1);
+                    }
+                }
+                Order::Dismiss(place) => self.dismiss(place),
+            }
+        }
+    }
+
+    fn dismiss(&mut self, place: u16) {
+        let Some(player) = self
+            .players
+            .get_mut(usize::from(place))
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        self.routes.remove(player.address(), place);
+        while self.end > 0 && self.players[self.end - 1].is_none() {
+            self.end -= 1;
+        }
+        // The ring has room for as many as there are places.
+        _ = self.lines.returns.push(player);
+    }
+
+    fn count(&mut self, begun: MonoTime) {
+        let ended = clock::now();
+        let took = ended.since(begun);
+        self.numbers.periods += 1;
+        self.numbers.longest = self.numbers.longest.max(took);
+        self.numbers.busy += took;
+        if ended >= self.publish_at {
+            self.publish_at = ended + PUBLISH_EVERY;
+            let flushed = self.socket.flushed();
+            self.numbers.sent = flushed.sent as u64;
+            self.numbers.unsent = flushed.unsent as u64;
+            self.lines.statistics.write(self.numbers);
+        }
+    }
+}
+
+/// Tells the control thread of one who is expected; with its ring full it will be the next datagram.
+fn knock(knocks: &mut Producer<Knock>, at: MonoTime, from: SocketAddr, payload: &[u8]) {
+    let length = payload.len();
+    if let Ok(chunk) = knocks.write_chunk_uninit(1) {
+        let mut bytes = [0; KNOCK];
+        let kept = length.min(KNOCK);
+        bytes[..kept].copy_from_slice(&payload[..kept]);
+        let knock = Knock {
+            at,
+            from,
+            bytes,
+            length,
+        };
+        chunk.fill_from_iter(std::iter::once(knock));
+    }
+}
+
+/// Microseconds since the Unix epoch, as JackTrip stamps its packets.
+fn wall_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// So many players' datagrams of a period fit into the smallest buffers that sockets have.
+const MANY: usize = 48;
+/// Bytes of a knock that are kept.
+const KNOCK: usize = 4096;
+/// Orders a period.
+const MOST_ORDERS: usize = 16;
+/// How old the published numbers may be.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);

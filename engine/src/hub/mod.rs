@@ -1,0 +1,33 @@
+//! A hub: any number of players, mixed here, each with a JackTrip or a Farsend of their own.
+//!
+//! ```text
+//!  control thread                                        audio thread
+//!  ┌───────────────────────────────────────────┐          ┌──────────────────────────────────────────────┐
+//!  │ Door    TCP: who wants in, and which port  │  orders  │ HubSocket   one UDP port, datagrams in batches│
+//!  │ Roster  who is expected, who plays         ├─────────▶│ Floor       whose datagram, players, mix      │
+//!  │ Desk    builds players, says what happens  │◀─────────┤   Player    machines, jitter buffer           │
+//!  └───────────────────────────────────────────┘  knocks,  │   Mixer     total, less oneself               │
+//!                                                 returns  └──────────────────────────────────────────────┘
+//! ```
+//!
+//! A player logs in over TCP (hello, port) and then sends audio. The first datagram from an expected address
+//! is a *knock*: it says how many channels go each way, so that the control thread can build the
+//! player and hand it over. Everything that allocates happens there; the audio thread only moves boxes.
+
+mod desk;
+mod door;
+mod floor;
+mod mixer;
+mod patch;
+mod player;
+mod report;
+mod roster;
+mod routes;
+mod settings;
+mod socket;
+
+pub use desk::run;
+pub use door::DoorError;
+pub use patch::PatchMode;
+pub use report::HubReporter;
+pub use settings::HubSettings;

@@ -1,0 +1,79 @@
+//! Who hears whom: JackTrip's `-p`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Which players are in a player's mix. A channel is heard in the channel of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PatchMode {
+    /// Only oneself (1).
+    Loopback,
+    /// All but oneself (2).
+    #[default]
+    Others,
+    /// All (4).
+    All,
+    /// Nobody (5).
+    None,
+}
+
+impl PatchMode {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Loopback, Self::Others, Self::All, Self::None];
+
+    /// JackTrip's number for it.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Loopback => 1,
+            Self::Others => 2,
+            Self::All => 4,
+            Self::None => 5,
+        }
+    }
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Others => "others",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for PatchMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "everyone hears themselves",
+            Self::Others => "everyone hears the others",
+            Self::All => "everyone hears all, themselves too",
+            Self::None => "nobody hears anybody",
+        })
+    }
+}
+
+impl FromStr for PatchMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| text == mode.name() || text.parse() == Ok(mode.number()))
+            .ok_or_else(|| "expected others (2), all (4), loopback (1) or none (5)".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_named_or_numbered() {
+        for mode in PatchMode::ALL {
+            assert_eq!(mode.name().parse(), Ok(mode));
+            assert_eq!(mode.number().to_string().parse(), Ok(mode));
+        }
+        assert!("6".parse::<PatchMode>().is_err() && "".parse::<PatchMode>().is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! One player on the audio thread: machines, jitter buffer, what is heard of them and what they hear.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+use farsend_protocol::jacktrip::PacketizerError;
+use farsend_rt::{LatestReader, LatestWriter, latest};
+use farsend_stream::{Conceal, Meter};
+use farsend_units::MonoTime;
+use farsend_wire::jacktrip::Format;
+use rtrb::{Consumer, RingBuffer};
+
+use super::HubSettings;
+use super::mixer::{Lanes, Mixer};
+use super::socket::HubSocket;
+use crate::net::Outlet;
+use crate::peers::{Beat, LinkEvent, Machines};
+use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
+use crate::statistics::Statistics;
+
+/// Built by the control thread, then owned by the audio thread.
+#[derive(Debug)]
+pub(super) struct Player {
+    machines: Machines<Shelf>,
+    address: SocketAddr,
+    heard: Lanes,
+    mix: Lanes,
+    meter: Meter,
+    statistics: LatestWriter<Statistics>,
+    publish_at: MonoTime,
+    /// Datagrams of theirs that could not be understood.
+    malformed: u64,
+}
+
+/// What the control thread keeps of a player.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) events: Consumer<LinkEvent>,
+    pub(super) statistics: LatestReader<Statistics>,
+}
+
+impl Player {
+    /// For one who sends this from there. Allocates megabytes. Control thread.
+    ///
+    /// # Errors
+    /// Their channels make packets that are too large to send.
+    pub(super) fn new(
+        settings: &HubSettings,
+        conceal: Conceal,
+        address: SocketAddr,
+        format: Format,
+    ) -> Result<(Box<Self>, Watch), PacketizerError> {
+        let most = MAX_CHANNELS as u8;
+        let send = format.wants.min(farsend_units::Channels(most));
+        let receive = format.channels.min(farsend_units::Channels(most));
+        let session = SessionSettings {
+            role: Role::Server,
+            send,
+            receive,
+            samples: settings.samples,
+            depth: settings.depth,
+            repair: settings.repair,
+            conceal,
+            give_up: Some(VANISHED_AFTER),
+            once: true,
+            ..SessionSettings::default()
+        };
+        let beat = Beat {
+            rate: settings.rate,
+            period: settings.period,
+            block: settings.period,
+        };
+        let (events, told) = RingBuffer::new(EVENTS);
+        let (writer, reader) = latest(Statistics::default());
+        let machines = Machines::new(&session, Shelf::default(), None, beat, events)?;
+        let player = Box::new(Self {
+            machines,
+            address,
+            heard: Lanes::new(receive, settings.period),
+            mix: Lanes::new(send, settings.period),
+            meter: Meter::new(receive, settings.rate),
+            statistics: writer,
+            publish_at: MonoTime::default(),
+            malformed: 0,
+        });
+        let watch = Watch {
+            events: told,
+            statistics: reader,
+        };
+        Ok((player, watch))
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes one datagram of theirs.
+    pub(super) fn take(&mut self, at: MonoTime, payload: &[u8]) {
+        let taken = self.machines.take(at, self.address, payload);
+        self.malformed += u64::from(taken.is_err());
+    }
+
+    /// What they play this period, into the total.
+    pub(super) fn play(&mut self, now: MonoTime, mixer: &mut Mixer) {
+        self.machines.attend(now);
+        {
+            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
+            _ = self.machines.play(now, &mut lanes);
+        }
+        let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.heard.iter().collect();
+        self.meter.update(&lanes);
+        mixer.add(&self.heard);
+    }
+
+    /// Sends them their mix.
+    pub(super) fn send(
+        &mut self,
+        now: MonoTime,
+        wall_us: u64,
+        mixer: &Mixer,
+        socket: &mut HubSocket,
+    ) {
+        mixer.mix(&self.heard, &mut self.mix);
+        {
+            let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.mix.iter().collect();
+            self.machines.send(now, wall_us, &lanes);
+        }
+        self.machines.out().empty(socket);
+        if now >= self.publish_at {
+            self.publish_at = now + PUBLISH_EVERY;
+            self.publish();
+        }
+    }
+
+    /// Says goodbye, if there is somebody.
+    pub(super) fn leave(&mut self, now: MonoTime, socket: &mut HubSocket) {
+        self.machines.leave(now);
+        self.machines.out().empty(socket);
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let mut now = Statistics::default();
+        self.machines.report(&mut now);
+        now.peer.malformed = now.peer.malformed.max(self.malformed);
+        now.peaks_in
+            .iter_mut()
+            .zip(self.meter.peaks())
+            .for_each(|(to, peak)| *to = *peak);
+        self.statistics.write(now);
+    }
+}
+
+/// Where a player's machines put their datagrams, until the socket takes those of all players.
+#[derive(Debug)]
+struct Shelf(RefCell<Datagrams>);
+
+#[derive(Debug)]
+struct Datagrams {
+    bytes: Box<[u8]>,
+    ends: ArrayVec<(SocketAddr, usize), MOST_DATAGRAMS>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self(RefCell::new(Datagrams {
+            bytes: vec![0; SHELF].into(),
+            ends: ArrayVec::new(),
+        }))
+    }
+}
+
+impl Outlet for Shelf {
+    fn send(&self, to: SocketAddr, payload: &[u8]) -> bool {
+        let Ok(mut shelf) = self.0.try_borrow_mut() else {
+            return false;
+        };
+        let begin = shelf.ends.last().map_or(0, |(_, end)| *end);
+        let end = begin + payload.len();
+        if shelf.ends.is_full() {
+            return false;
+        }
+        let Some(room) = shelf.bytes.get_mut(begin..end) else {
+            return false;
+        };
+        room.copy_from_slice(payload);
+        shelf.ends.push((to, end));
+        true
+    }
+}
+
+impl Shelf {
+    /// Gives the socket what is here.
+    fn empty(&mut self, socket: &mut HubSocket) {
+        let shelf = self.0.get_mut();
+        let mut begin = 0;
+        for (to, end) in shelf.ends.drain(..) {
+            socket.send(to, shelf.bytes.get(begin..end).unwrap_or_default());
+            begin = end;
+        }
+    }
+}
+
+/// One who was not heard for so long has gone, as with JackTrip's hub.
+const VANISHED_AFTER: Duration = Duration::from_secs(10);
+/// How old the published numbers may be.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// Events that the control thread may be behind.
+const EVENTS: usize = 32;
+/// Datagrams and bytes that one player may get in a period: a period of 1024 frames in packets of 16, repair and pings.
+const MOST_DATAGRAMS: usize = 96;
+const SHELF: usize = 128 * 1024;

@@ -1,0 +1,251 @@
+//! What a hub says: who comes and goes, and the numbers, as sentences or JSON lines.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use farsend_protocol::jacktrip::Event;
+use farsend_units::SampleRate;
+use farsend_wire::jacktrip::{Format, Name};
+use serde_json::{Map, Value, json};
+
+use super::HubSettings;
+use super::floor::FloorStatistics;
+use super::roster::{Entry, Roster};
+use crate::control::report::Style;
+use crate::peers::LinkEvent;
+
+/// Prints to standard output. Control thread.
+#[derive(Debug)]
+pub struct HubReporter {
+    style: Style,
+    terminal: bool,
+    line_open: bool,
+    /// Of the hub.
+    rate: SampleRate,
+    before: FloorStatistics,
+}
+
+impl HubReporter {
+    /// A reporter on standard output.
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            terminal: std::io::stdout().is_terminal(),
+            line_open: false,
+            rate: SampleRate::HZ_48000,
+            before: FloorStatistics::default(),
+        }
+    }
+
+    pub(super) fn started(&mut self, settings: &HubSettings, port: u16, udp_port: u16) {
+        self.rate = settings.rate;
+        let ports = if port == udp_port {
+            format!("TCP and UDP port {port}")
+        } else {
+            format!("TCP port {port}, audio to UDP port {udp_port}")
+        };
+        let text = format!(
+            "hub at {ports}: {}, {}, {} at a time; up to {} players",
+            settings.patch, settings.rate, settings.period, settings.players
+        );
+        let facts = json!({
+            "port": port, "udp_port": udp_port, "rate": settings.rate.0, "period": settings.period.0,
+            "patch": settings.patch.name(), "players": settings.players,
+        });
+        self.say("started", &text, facts);
+    }
+
+    pub(super) fn joined(&mut self, entry: &Entry, format: &Format, players: usize) {
+        let text = format!(
+            "{} plays: sends {}, hears {}, {}, {} a packet, {} bit; {}",
+            title(entry.name, entry.address),
+            format.channels,
+            format.wants,
+            format.rate,
+            format.period,
+            format.samples.bits(),
+            count(players)
+        );
+        let mut facts = of(entry.name, entry.address.ip());
+        facts["remote"] = json!(entry.address);
+        facts["channels"] = json!(format.channels.0);
+        facts["wants"] = json!(format.wants.0);
+        facts["rate"] = json!(format.rate.0);
+        facts["period"] = json!(format.period.0);
+        facts["bits"] = json!(format.samples.bits());
+        facts["players"] = json!(players);
+        self.say("joined", &text, facts);
+    }
+
+    pub(super) fn left(&mut self, entry: &Entry, why: &str, players: usize) {
+        let text = format!(
+            "{} {why}; {}",
+            title(entry.name, entry.address),
+            count(players)
+        );
+        let mut facts = of(entry.name, entry.address.ip());
+        facts["remote"] = json!(entry.address);
+        facts["why"] = json!(why);
+        facts["players"] = json!(players);
+        self.say("left", &text, facts);
+    }
+
+    pub(super) fn full(&mut self, name: Name, host: IpAddr) {
+        let text = format!(
+            "{} was turned away: all places are taken (more with --players)",
+            title(name, host)
+        );
+        self.say("full", &text, of(name, host));
+    }
+
+    pub(super) fn never_heard(&mut self, name: Name, host: IpAddr, udp_port: u16) {
+        let text = format!(
+            "{} logged in, but no audio came within ten seconds: a firewall may block UDP port {udp_port} here",
+            title(name, host)
+        );
+        self.say("never_heard", &text, of(name, host));
+    }
+
+    pub(super) fn not_understood(&mut self, from: SocketAddr, why: &dyn Display) {
+        let text = format!("what {from} sends is not understood: {why}");
+        self.say("not_understood", &text, json!({ "remote": from }));
+    }
+
+    pub(super) fn cannot_serve(&mut self, name: Name, from: SocketAddr, why: &dyn Display) {
+        let text = format!("{} cannot be served: {why}", title(name, from));
+        self.say("refused", &text, of(name, from.ip()));
+    }
+
+    /// Something in the life of a player.
+    pub(super) fn event(&mut self, entry: &Entry, event: &LinkEvent) {
+        let (name, what) = match event {
+            LinkEvent::Peer(Event::FellQuiet) => ("quiet", "is not heard any more".to_owned()),
+            LinkEvent::Peer(Event::Returned) => ("returned", "is heard again".to_owned()),
+            LinkEvent::Peer(Event::FormatChanged { to, .. }) => (
+                "format",
+                format!(
+                    "sends {}, {}, {} a packet now",
+                    to.channels, to.rate, to.period
+                ),
+            ),
+            LinkEvent::Unplayable(format) => (
+                "unplayable",
+                format!("sends what cannot be played: {} a packet", format.period),
+            ),
+            LinkEvent::Malformed(error) => (
+                "malformed",
+                format!("sends what is not understood: {error}"),
+            ),
+            _ => return,
+        };
+        let text = format!("{} {what}", title(entry.name, entry.address));
+        let mut facts = of(entry.name, entry.address.ip());
+        facts["remote"] = json!(entry.address);
+        self.say(name, &text, facts);
+    }
+
+    /// The numbers, once a second.
+    pub(super) fn statistics(&mut self, roster: &mut Roster, now: &FloorStatistics, late: u64) {
+        let before = std::mem::replace(&mut self.before, *now);
+        let periods = now.periods.saturating_sub(before.periods);
+        let busy = now.busy.saturating_sub(before.busy);
+        let load = 100.0 * busy.as_secs_f64();
+        match self.style {
+            Style::Json => {
+                let players: Vec<Value> = roster
+                    .iter_mut()
+                    .map(|(place, entry)| player(place, entry))
+                    .collect();
+                let mut line = Map::new();
+                line.insert("event".into(), "statistics".into());
+                line.insert("periods".into(), now.periods.into());
+                line.insert("late_periods".into(), late.into());
+                line.insert("busy_percent".into(), json!((load * 100.0).round() / 100.0));
+                line.insert(
+                    "longest_period_us".into(),
+                    json!(now.longest.as_micros() as u64),
+                );
+                line.insert("sent".into(), now.sent.into());
+                line.insert("unsent".into(), now.unsent.into());
+                line.insert("strangers".into(), now.strangers.into());
+                line.insert("players".into(), players.into());
+                println!("{}", Value::Object(line));
+            }
+            Style::Text if self.terminal => {
+                print!(
+                    "\r\x1b[K{}, {load:.1} % of a core, {periods} periods a second, {late} late",
+                    count(roster.count())
+                );
+                _ = std::io::stdout().flush();
+                self.line_open = true;
+            }
+            Style::Text | Style::Quiet => {}
+        }
+    }
+
+    pub(super) fn ended(&mut self, now: &FloorStatistics, late: u64) {
+        let text = format!(
+            "ended: {} periods, {late} of them late, {} packets sent",
+            now.periods, now.sent
+        );
+        let facts = json!({ "periods": now.periods, "late_periods": late, "sent": now.sent });
+        self.say("ended", &text, facts);
+    }
+
+    fn say(&mut self, name: &str, text: &str, facts: Value) {
+        if self.style == Style::Json {
+            let mut line = Map::new();
+            line.insert("event".into(), name.into());
+            line.insert("text".into(), text.into());
+            if let Value::Object(facts) = facts {
+                line.extend(facts);
+            }
+            println!("{}", Value::Object(line));
+            return;
+        }
+        if std::mem::take(&mut self.line_open) {
+            print!("\r\x1b[K");
+        }
+        println!("farsend: {text}");
+    }
+}
+
+/// A player's numbers, for programs.
+fn player(place: u16, entry: &mut Entry) -> Value {
+    let now = entry.watch.statistics.read();
+    let ms = |duration: Duration| (duration.as_secs_f64() * 1e5).round() / 100.0;
+    let counts = now.buffer;
+    json!({
+        "place": place, "name": entry.name.as_str(), "remote": entry.address, "present": now.present,
+        "channels": now.format.map(|format| format.channels.0),
+        "rate": now.format.map(|format| format.rate.0),
+        "period": now.format.map(|format| format.period.0),
+        "received": counts.received, "lost": counts.lost, "late": counts.late, "dry": counts.dry,
+        "repaired": counts.repaired, "sent": now.sent,
+        "queued_frames": now.queued.0, "jitter_95_ms": ms(now.jitter.most), "drift_ppm": now.drift_ppm,
+        "is_farsend": now.farsend,
+    })
+}
+
+fn of(name: Name, host: IpAddr) -> Value {
+    json!({ "name": name.as_str(), "host": host })
+}
+
+/// A name to show: what they call themselves, else where they are.
+fn title(name: Name, at: impl Display) -> String {
+    if name.is_empty() {
+        at.to_string()
+    } else {
+        format!("{} ({at})", name.as_str().escape_debug())
+    }
+}
+
+fn count(players: usize) -> String {
+    match players {
+        0 => "nobody is left".to_owned(),
+        1 => "1 player".to_owned(),
+        more => format!("{more} players"),
+    }
+}

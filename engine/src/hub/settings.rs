@@ -1,0 +1,52 @@
+//! What a hub is to be.
+
+use farsend_stream::{Conceal, DepthPolicy};
+use farsend_units::{Frames, SampleRate};
+use farsend_wire::sample::SampleFormat;
+
+use super::PatchMode;
+
+/// One hub.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HubSettings {
+    /// Players log in at this TCP port.
+    pub port: u16,
+    /// And send their audio, all of them, to this UDP port.
+    pub udp_port: u16,
+    /// Frames a second of the mix.
+    pub rate: SampleRate,
+    /// Frames that are mixed at a time.
+    pub period: Frames,
+    /// Who hears whom.
+    pub patch: PatchMode,
+    /// Whether a player who sends one channel is heard in both.
+    pub upmix: bool,
+    /// As many players as there may be.
+    pub players: usize,
+    /// How samples go out. `None`: to each player as the player sends them.
+    pub samples: Option<SampleFormat>,
+    /// How much of each player is kept before it is mixed.
+    pub depth: DepthPolicy,
+    /// Whether loss is repaired, with players that are Farsends.
+    pub repair: bool,
+    /// What is heard in place of what is missing.
+    pub conceal: Conceal,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            port: crate::settings::DEFAULT_PORT,
+            udp_port: crate::settings::DEFAULT_PORT,
+            rate: SampleRate::HZ_48000,
+            period: Frames(128),
+            patch: PatchMode::Others,
+            upmix: false,
+            players: 512,
+            samples: None,
+            depth: DepthPolicy::AUTO,
+            repair: true,
+            conceal: Conceal::Predict,
+        }
+    }
+}

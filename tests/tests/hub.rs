@@ -1,0 +1,163 @@
+//! Farsend's hub with JackTrip's clients: they log in, hear each other, leave, vanish and come back.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::jacktrip::Jacktrip;
+use farsend_tests::lab::probe::{Plan, Probe};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::signal::listen_to_tone;
+use nix::sys::signal::Signal;
+
+const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
+const RATE: u32 = 48_000;
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn hub(machine: &Machine, options: &[&str]) -> Farsend {
+    let mut hub = Farsend::start_without_jack(machine, "hub", &[&["hub"], options].concat());
+    hub.wait_for_event("started", 1, LIMIT);
+    hub
+}
+
+/// A real JackTrip as a client of the hub, from a UDP port of its own.
+fn player(machine: &Machine, jack: &JackServer, name: &str, port: u16, more: &[&str]) -> Jacktrip {
+    let port = port.to_string();
+    let options = ["-C", "127.0.0.1", "-B", &port, "-K", name];
+    let player = Jacktrip::start(machine, jack, name, &[&options, more].concat());
+    jack.wait_for_port(&format!("{name}:send_1"), LIMIT);
+    player
+}
+
+/// Plays a sine into `from` while `to` is recorded: hertz, and what is heard beside it in dB; none if there is silence.
+fn heard(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> Option<(f64, f64)> {
+    let (from, to) = (format!("{from}:send_"), format!("{to}:receive_"));
+    let plan = Plan {
+        name: "probe",
+        play: Some((&from, 1)),
+        record: Some((&to, 1)),
+        frames: 3 * RATE,
+        sine: Some(440),
+    };
+    let recording = Probe::start(machine, jack, &plan).recording();
+    let samples = &recording.channels[0];
+    if samples.iter().all(|sample| sample.abs() < 1e-3) {
+        return None;
+    }
+    let tone = listen_to_tone(samples, 440, RATE);
+    assert!(tone.seconds > 1.0, "{tone:?}");
+    Some((tone.hertz, tone.residue))
+}
+
+#[test]
+fn jacktrips_log_in_and_hear_each_other_but_not_themselves() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::default());
+        let mut hub = hub(machine, &[]);
+        let _ann = player(machine, &jack, "ann", 4471, &[]);
+        let _ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
+        let mut carl = player(machine, &jack, "carl", 4473, &["-r", "2", "-b", "24"]);
+        hub.wait_for_event("joined", 3, LIMIT);
+        std::thread::sleep(Duration::from_secs(2));
+        for (from, to) in [("ann", "ben"), ("ben", "carl"), ("carl", "ann")] {
+            let (hertz, residue) = heard(machine, &jack, from, to).expect("somebody is heard");
+            assert!(
+                (hertz - 440.0).abs() < 0.5 && residue < -60.0,
+                "{from} to {to}: {hertz} Hz, {residue} dB"
+            );
+        }
+        assert_eq!(
+            heard(machine, &jack, "ann", "ann"),
+            None,
+            "one is not to hear oneself"
+        );
+        let names: Vec<String> = hub
+            .events("joined")
+            .iter()
+            .map(|event| event["name"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(names, ["ann", "ben", "carl"]);
+
+        carl.running.signal(Signal::SIGINT);
+        hub.wait_for_event("left", 1, LIMIT);
+        assert_eq!(hub.events("left")[0]["name"], "carl");
+        assert!(heard(machine, &jack, "ann", "ben").is_some());
+    });
+}
+
+#[test]
+fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_their_own_place() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::default());
+        let mut hub = hub(machine, &["--players", "2"]);
+        let _ann = player(machine, &jack, "ann", 4471, &[]);
+        let mut ben = player(machine, &jack, "ben", 4472, &[]);
+        hub.wait_for_event("joined", 2, LIMIT);
+        ben.running.signal(Signal::SIGKILL);
+        std::thread::sleep(Duration::from_secs(1));
+        // There is no other place than the one that is taken over.
+        let mut again = player(machine, &jack, "again", 4472, &["-n", "1"]);
+        hub.wait_for_event("joined", 3, LIMIT);
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(heard(machine, &jack, "ann", "again").is_some());
+        assert!(
+            hub.events("left")
+                .iter()
+                .any(|event| event["name"] == "ben")
+        );
+        again.running.signal(Signal::SIGKILL);
+        hub.wait_for_event("left", 2, Duration::from_secs(15));
+        let left = &hub.events("left")[1];
+        assert_eq!(left["name"], "again", "{left}");
+    });
+}
+
+#[test]
+fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::default());
+        let mut hub = hub(machine, &["--players", "3"]);
+        let door = (Ipv4Addr::LOCALHOST, 4464);
+        let connect = || TcpStream::connect(door).expect("the hub listens");
+        let idle: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+        for bytes in [
+            &[0xff; 68][..],
+            &[0; 4],
+            &[7; 300],
+            b"GET / HTTP/1.0\r\n\r\n",
+            &[1, 0],
+        ] {
+            connect().write_all(bytes).expect("loopback takes it");
+        }
+        let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+        for length in [0, 1, 15, 16, 63, 64, 528, 9000] {
+            for byte in [0, 1, 0x30, 0xff] {
+                stranger
+                    .send_to(&vec![byte; length], door)
+                    .expect("loopback takes it");
+            }
+        }
+        drop(idle);
+        // Those who logged in with nonsense never send audio, and are not waited for any more.
+        std::thread::sleep(Duration::from_secs(11));
+        let _ann = player(machine, &jack, "ann", 4471, &[]);
+        let _ben = player(machine, &jack, "ben", 4472, &[]);
+        let _carl = player(machine, &jack, "carl", 4473, &[]);
+        hub.wait_for_event("joined", 3, LIMIT);
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(heard(machine, &jack, "ann", "carl").is_some());
+
+        // All places are taken: the connection is closed, as JackTrip's hub does.
+        let mut hello = [0; 68];
+        hello[..2].copy_from_slice(&4474_u16.to_le_bytes());
+        let mut refused = connect();
+        refused.write_all(&hello).expect("loopback takes it");
+        let mut answer = Vec::new();
+        let closed = refused.read_to_end(&mut answer);
+        assert!(closed.is_ok() && answer.is_empty(), "{closed:?} {answer:?}");
+        hub.wait_for_event("full", 1, LIMIT);
+        assert!(heard(machine, &jack, "carl", "ben").is_some());
+    });
+}
