@@ -2,7 +2,9 @@
 //!
 //! Each player has a socket of its own, as a hub expects of players, and is looked at once a period: its packet is
 //! sent, then what has come for it since is taken in. So a packet costs one call to send and a little more than one to
-//! receive, and nobody has to be woken when a hub answers; kernel stamps say when that was.
+//! receive, and nobody has to be woken when a hub answers; kernel stamps say when that was. Nearly all of it is the
+//! system's: the same datagrams from a bare C program cost 3 % less, and 7 % to 10 % less still with one socket for all,
+//! `sendmmsg`, `recvmmsg` and a source address a datagram, which only loopback would allow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

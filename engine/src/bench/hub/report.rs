@@ -67,6 +67,8 @@ pub struct Report {
     counts: Counts,
     /// Steady players that the hub told to leave.
     put_out: u32,
+    /// Steady players to whom no audio came.
+    deaf: u32,
     /// Packets that could not be sent.
     unsent: u64,
     proven: Proven,
@@ -85,11 +87,14 @@ impl Report {
         let steady = outcome.players.iter();
         let steady: Vec<_> = steady.filter(|one| one.part == Part::Steady).collect();
         steady.iter().for_each(|one| counts.add(one.ear.counts()));
+        let count =
+            |is: &dyn Fn(&Player) -> bool| steady.iter().filter(|one| is(one)).count() as u32;
         Self {
             plan: plan.clone(),
             load,
             counts,
-            put_out: steady.iter().filter(|one| one.put_out).count() as u32,
+            put_out: count(&|one| one.put_out),
+            deaf: count(&|one| !one.ear.heard_anything()),
             unsent: steady.iter().map(|one| one.unsent).sum(),
             proven: outcome.proven,
             markings: outcome.markings,
@@ -204,8 +209,8 @@ impl Report {
         row(
             "players",
             format!(
-                "{} of {} in, {} put out",
-                load.entered, plan.clients, self.put_out
+                "{} of {} in, {} put out, {} heard nothing",
+                load.entered, plan.clients, self.put_out, self.deaf
             ),
         );
         if plan.churn > 0 {
@@ -317,7 +322,7 @@ impl Report {
             "rate": plan.rate.0,
             "period": plan.period.0,
             "channels": plan.channels.0,
-            "players": { "wanted": plan.clients, "in": load.entered, "put_out": self.put_out },
+            "players": { "wanted": plan.clients, "in": load.entered, "put_out": self.put_out, "deaf": self.deaf },
             "passing": {
                 "log_ins": load.passed.tried,
                 "refused": load.passed.refused,
