@@ -30,8 +30,8 @@ pub struct Scene<'a> {
     pub counting: bool,
     /// When the marked player sent its packets; empty while nobody is marked or the listener itself is.
     pub marked: &'a [MonoTime],
-    /// For all ears together.
-    pub times: &'a mut Times,
+    /// For all ears together. None for one whose datagrams are not dated.
+    pub times: Option<&'a mut Times>,
 }
 
 /// Times measured by all ears together.
@@ -205,7 +205,9 @@ impl Ear {
             self.counts.expected += lost_frames * u64::from(scene.others);
             self.counts.unheard += lost_frames * u64::from(scene.others);
             let due = Frames(frames).duration(self.form.rate) * ahead as u32;
-            scene.times.spacing.record(at.since(last_at).abs_diff(due));
+            if let Some(times) = &mut scene.times {
+                times.spacing.record(at.since(last_at).abs_diff(due));
+            }
         }
         true
     }
@@ -251,7 +253,9 @@ impl Ear {
                 return;
             };
             let sent = marked.get(arrival.packet as usize);
-            if let Some(&sent) = sent.filter(|&&sent| sent <= arrival.at) {
+            if let (Some(times), Some(&sent)) = (&mut *times, sent)
+                && sent <= arrival.at
+            {
                 times.delay.record(arrival.at.since(sent));
             }
         })

@@ -78,7 +78,6 @@ pub fn log_in(hub: SocketAddr, index: u32) -> Result<Seat, LoginError> {
     socket
         .connect((hub.ip(), port))
         .map_err(LoginError::Socket)?;
-    prepare(&socket);
     Ok(Seat { socket })
 }
 
@@ -112,16 +111,6 @@ fn own_address(hub: SocketAddr, index: u32) -> IpAddr {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
-}
-
-/// A help, not a need: what the system refuses is left as it is.
-fn prepare(socket: &UdpSocket) {
-    #[cfg(target_os = "linux")]
-    {
-        use nix::sys::socket::{setsockopt, sockopt};
-        _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
-    }
-    let _ = socket;
 }
 
 /// For the TCP connection, and for the answer.

@@ -34,6 +34,8 @@ pub struct Player {
     pub unsent: u64,
     socket: UdpSocket,
     next: SeqNum,
+    is_dated: bool,
+    looks: u32,
 }
 
 /// Both clocks, read together: stamps are of the one, everything else of the other.
@@ -71,8 +73,15 @@ impl Moment {
 }
 
 impl Player {
-    /// A player with a socket that is connected to the hub.
-    pub fn new(index: u32, part: Part, socket: UdpSocket, form: Form) -> Self {
+    /// A player with a socket that is connected to the hub. With `is_dated` the kernel is asked when each datagram came,
+    /// which makes receiving a third dearer.
+    pub fn new(index: u32, part: Part, socket: UdpSocket, form: Form, is_dated: bool) -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            use nix::sys::socket::{setsockopt, sockopt};
+            // Without stamps the time of looking has to do.
+            _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &is_dated);
+        }
         Self {
             index,
             part,
@@ -81,6 +90,8 @@ impl Player {
             unsent: 0,
             socket,
             next: SeqNum(0),
+            is_dated,
+            looks: 0,
         }
     }
 
@@ -95,18 +106,32 @@ impl Player {
         self.unsent += u64::from(self.socket.send(packet).is_err());
     }
 
+    /// Whether it is known when its datagrams came.
+    pub fn is_dated(&self) -> bool {
+        self.is_dated
+    }
+
     /// Takes in what has come, up to [`MOST_AT_ONCE`] datagrams.
+    ///
+    /// A hub sends one a period, so one is taken as a rule; that nothing is left is found out now and then.
     pub fn receive(&mut self, moment: &Moment, desk: &mut Desk, scene: &mut Scene<'_>) {
         let one_period = desk.one_period;
+        self.looks = self.looks.wrapping_add(1);
+        let is_thorough = self.looks.is_multiple_of(THOROUGH);
         for _ in 0..MOST_AT_ONCE {
-            let Some((at, payload)) = desk.take(&self.socket, moment) else {
+            let taken = if self.is_dated {
+                desk.take_dated(&self.socket, moment)
+            } else {
+                desk.take(&self.socket, moment)
+            };
+            let Some((at, payload)) = taken else {
                 return;
             };
             if self.ear.hear(at, payload, scene) == Word::Stop {
                 self.put_out = true;
             }
-            // A hub sends one a period. Whatever came together with this one is found at the next look.
-            if moment.now.since(at) < one_period * 3 / 4 {
+            let is_fresh = moment.now.since(at) < one_period * 3 / 4;
+            if is_fresh && !is_thorough {
                 return;
             }
         }
@@ -142,7 +167,7 @@ impl Desk {
 
     /// The next datagram and when the kernel took it in.
     #[cfg(target_os = "linux")]
-    fn take(&mut self, socket: &UdpSocket, moment: &Moment) -> Option<(MonoTime, &[u8])> {
+    fn take_dated(&mut self, socket: &UdpSocket, moment: &Moment) -> Option<(MonoTime, &[u8])> {
         use std::os::fd::AsRawFd;
 
         use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -160,8 +185,13 @@ impl Desk {
         Some((at.unwrap_or(moment.now), &self.payload[..length]))
     }
 
-    /// The next datagram; the time is that of looking.
+    /// The next datagram; this system does not tell when it came.
     #[cfg(not(target_os = "linux"))]
+    fn take_dated(&mut self, socket: &UdpSocket, moment: &Moment) -> Option<(MonoTime, &[u8])> {
+        self.take(socket, moment)
+    }
+
+    /// The next datagram; the time is that of looking.
     fn take(&mut self, socket: &UdpSocket, moment: &Moment) -> Option<(MonoTime, &[u8])> {
         let length = socket.recv(&mut self.payload).ok()?;
         Some((moment.now, &self.payload[..length]))
@@ -187,6 +217,9 @@ pub fn packet(form: Form, level: i16) -> Option<Box<[u8]>> {
         .repeat(form.period.get() * form.channels.get());
     Some([&header.to_bytes()[..], &samples].concat().into())
 }
+
+/// Looks of which one goes on until nothing is left.
+const THOROUGH: u32 = 8;
 
 /// Bounds what one look does: enough to catch up after a stall of any length that matters.
 const MOST_AT_ONCE: u32 = 64;

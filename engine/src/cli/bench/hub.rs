@@ -163,6 +163,6 @@ Examples:
 
 contributions  one player's part of one packet that another one hears; missing ones are silent, or their packet is lost
 proven         of the marked player's packets: not heard as sent are those repeated, left out or invented by the hub
-spacing off    how far datagrams are from coming one period apart
-delay          from a packet leaving its player until it comes back to another one
+spacing off    how far datagrams are from coming one period apart, to 64 of the players at most
+delay          from a packet leaving its player until it comes back to another one, of those 64
 DISTURBED      the load test itself was late: give it more of the machine before blaming the hub";

@@ -120,7 +120,7 @@ impl Room {
             others: OTHERS,
             counting: true,
             marked: self.marker.sent_to(LISTENER),
-            times: &mut self.times,
+            times: Some(&mut self.times),
         };
         assert_eq!(self.ear.hear(at, &bytes, &mut scene), Word::Audio);
     }
@@ -214,7 +214,7 @@ fn only_audio_of_the_right_kind_is_listened_to_and_nothing_panics() {
         others: 1,
         counting: true,
         marked: &[],
-        times: &mut times,
+        times: Some(&mut times),
     };
     let mut hear = |bytes: &[u8]| ear.hear(MonoTime::default(), bytes, &mut scene);
     let whole = packet(form, 100).unwrap();
