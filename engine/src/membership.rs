@@ -34,6 +34,10 @@ pub struct Membership {
     state: State,
     /// The hub's address for us, by the newest log-in.
     remote: Option<SocketAddr>,
+    /// When that was.
+    entered: Instant,
+    /// How long to stay away after the next goodbye, if it comes soon.
+    rest: Duration,
 }
 
 /// What a musician should know of it.
@@ -102,6 +106,8 @@ impl Membership {
             invitations,
             state,
             remote: None,
+            entered: Instant::now(),
+            rest: REST,
         };
         (membership, received)
     }
@@ -136,9 +142,13 @@ impl Membership {
                 };
             }
             (Event::Left, _) => {
+                if self.entered.elapsed() >= HUB_PATIENCE {
+                    self.rest = REST;
+                }
                 self.state = State::Outside {
-                    knock_at: Instant::now() + REST,
+                    knock_at: Instant::now() + self.rest,
                 };
+                self.rest = (2 * self.rest).min(LONGEST_REST);
             }
             _ => {}
         }
@@ -201,8 +211,9 @@ impl Membership {
         // Room for all that an audio thread can leave there within the time of as many log-ins.
         _ = self.invitations.push(remote);
         self.remote = Some(remote);
+        self.entered = Instant::now();
         self.state = State::Called {
-            since: Instant::now(),
+            since: self.entered,
         };
         Told::Inside(remote)
     }
@@ -358,8 +369,9 @@ const HUB_PATIENCE: Duration = Duration::from_secs(10);
 /// The same where the machine says that nothing listens any more, or that there is no way there.
 const CLOSED_PATIENCE: Duration = Duration::from_secs(2);
 
-/// After a hub's goodbye, before it is knocked again.
+/// After a hub's goodbye, before it is knocked again. One that sends us away again and again has a reason.
 const REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -376,6 +388,32 @@ const INVITATIONS: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_sent_away_again_and_again_comes_back_ever_more_rarely() {
+        let hello = Hello {
+            port: 4464,
+            name: farsend_wire::jacktrip::Name::EMPTY,
+        };
+        let hub = ([127, 0, 0, 1], 4464).into();
+        let (mut membership, _invitations) = Membership::new(hub, hello, None);
+        let send_away = |membership: &mut Membership| {
+            membership.note(&LinkEvent::Peer(Event::Left));
+            match membership.state {
+                State::Outside { knock_at } => knock_at
+                    .saturating_duration_since(Instant::now())
+                    .as_secs_f64()
+                    .round(),
+                _ => panic!("{membership:?}"),
+            }
+        };
+        for rest in [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+            membership.enter(61_002);
+            assert_eq!(send_away(&mut membership), rest);
+        }
+        membership.entered = Instant::now() - HUB_PATIENCE;
+        assert_eq!(send_away(&mut membership), 1.0);
+    }
 
     #[test]
     fn pauses_grow_from_half_a_second_to_ten() {

@@ -7,7 +7,7 @@
 //!   blocks ──▶ resampler (if the rates differ) ──▶ Packetizer
 //! ```
 //!
-//! A JackTrip that waits for a call drops the very first datagram, whatever it is, and then sends. So a client
+//! A JackTrip that waits for a call, or a hub for its client's, drops the very first datagram, whatever it is, and then sends. So a client
 //! makes its *call* with one datagram, and waits with all others until it knows what comes from there: after
 //! a second datagram of another rate the other would be gone.
 
