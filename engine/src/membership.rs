@@ -6,7 +6,8 @@
 //!      │                               └──10 s────────┐  └──goodbye──┐    └─10 s, or nothing listens there
 //!      └──────────────────────────────────────────────┴──────────────┴───────────────┘
 //! ```
-//! The audio thread goes on all the while: what a log-in yields, an address to call, reaches it through a ring.
+//! The audio thread goes on all the while: what a log-in yields, an address to call, reaches it through a ring, and so does
+//! the word to be silent.
 //! JackTrip's hubs free the place of whoever is silent for ten seconds, so after as long it is logged in anew.
 
 use std::fmt;
@@ -21,7 +22,7 @@ use farsend_wire::jacktrip::Hello;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::net::tcp::{LogInError, log_in};
-use crate::peers::LinkEvent;
+use crate::peers::{Invitation, LinkEvent};
 
 /// One session's membership. To be [polled](Self::poll) some times a second.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct Membership {
     hello: Hello,
     /// How long to go on where nobody answers; the first time [`FIRST_PATIENCE`] without it, later for ever.
     patience: Option<Duration>,
-    invitations: Producer<SocketAddr>,
+    invitations: Producer<Invitation>,
     state: State,
     /// The hub's address for us, by the newest log-in.
     remote: Option<SocketAddr>,
@@ -89,12 +90,12 @@ enum State {
 
 impl Membership {
     /// Will knock at `hub` with the first [`poll`](Self::poll). `patience`: how long to go on where nobody answers.
-    /// The other half is for the audio thread: addresses of the hub to call.
+    /// The other half is for the audio thread.
     pub fn new(
         hub: SocketAddr,
         hello: Hello,
         patience: Option<Duration>,
-    ) -> (Self, Consumer<SocketAddr>) {
+    ) -> (Self, Consumer<Invitation>) {
         let (invitations, received) = RingBuffer::new(INVITATIONS);
         let state = State::Outside {
             knock_at: Instant::now(),
@@ -130,11 +131,9 @@ impl Membership {
             return;
         };
         match (event, &self.state) {
-            (Event::Arrived { .. }, _) => self.state = State::Heard,
-            // Also while it is knocked again: whoever was on the way back in is in.
-            (Event::Returned, State::Quiet { .. } | State::Outside { .. } | State::Knocking(_)) => {
-                self.state = State::Heard;
-            }
+            // Not what comes after an invitation was withdrawn.
+            (Event::Arrived { .. }, State::Called { .. })
+            | (Event::Returned, State::Quiet { .. }) => self.state = State::Heard,
             (Event::FellQuiet, State::Heard) => {
                 self.state = State::Quiet {
                     since: Instant::now(),
@@ -184,7 +183,7 @@ impl Membership {
                 }
             },
             State::Called { since } if now >= *since + HUB_PATIENCE => {
-                self.state = State::Outside { knock_at: now };
+                self.withdraw();
                 Some(Told::Unanswered(remote))
             }
             State::Quiet { since, refused } => {
@@ -198,7 +197,7 @@ impl Membership {
                 if now < *since + patience {
                     return None;
                 }
-                self.state = State::Outside { knock_at: now };
+                self.withdraw();
                 Some(Told::Lost(remote))
             }
             _ => None,
@@ -208,14 +207,21 @@ impl Membership {
     fn enter(&mut self, port: u16) -> Told {
         let mut remote = self.hub;
         remote.set_port(port);
-        // Room for all that an audio thread can leave there within the time of as many log-ins.
-        _ = self.invitations.push(remote);
+        // With no room nobody takes what is there (JACK's server has gone, say), and it is logged in again later.
+        _ = self.invitations.push(Invitation::To(remote));
         self.remote = Some(remote);
         self.entered = Instant::now();
         self.state = State::Called {
             since: self.entered,
         };
         Told::Inside(remote)
+    }
+
+    fn withdraw(&mut self) {
+        _ = self.invitations.push(Invitation::Withdrawn);
+        self.state = State::Outside {
+            knock_at: Instant::now(),
+        };
     }
 }
 
@@ -382,7 +388,7 @@ const MOST_GROWTHS: u32 = 8;
 /// How soon a thread that pauses notices that it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Addresses on their way to the audio thread.
+/// Words on their way to the audio thread.
 const INVITATIONS: usize = 8;
 
 #[cfg(test)]

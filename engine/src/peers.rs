@@ -38,6 +38,15 @@ pub enum LinkEvent {
     Malformed(DatagramError),
 }
 
+/// What a member of a hub is to do from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invitation {
+    /// Call this address: the hub expects us there.
+    To(SocketAddr),
+    /// Be silent: the place may be another's by now, whose hub would take our audio for that one's.
+    Withdrawn,
+}
+
 /// The remote end of a session: its machines, and the socket that they hear through.
 #[derive(Debug)]
 pub struct PeerLink {
@@ -66,8 +75,8 @@ pub struct Machines<O> {
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
     call: Option<(PeerConfig, SocketAddr)>,
-    /// A hub's addresses for us, one from each log-in.
-    invitations: Option<Consumer<SocketAddr>>,
+    /// What the control thread hears from the hub that we join.
+    invitations: Option<Consumer<Invitation>>,
     /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
     /// if that is the first that it hears.
     heard: bool,
@@ -141,7 +150,7 @@ impl PeerLink {
 
     /// Calls nobody but a hub's addresses that come through here, each from its coming on. Control thread, before
     /// the first period.
-    pub fn await_invitations(&mut self, invitations: Consumer<SocketAddr>) {
+    pub fn await_invitations(&mut self, invitations: Consumer<Invitation>) {
         self.machines.invitations = Some(invitations);
         self.machines.state = State::Outside;
     }
@@ -362,18 +371,22 @@ impl<O: Outlet> Machines<O> {
 
     /// Calls once more, or another, where that is due.
     fn call_anew(&mut self, now: MonoTime) {
-        let invited = self.invitations.as_mut().and_then(newest);
-        let callee = match (self.state, self.call) {
-            (State::Ended, _) | (_, None) => return,
-            (State::Resting { until }, Some((_, remote))) if now >= until => Some(remote),
-            _ => invited,
+        let Some((config, remote)) = self.call.filter(|_| self.state != State::Ended) else {
+            return;
         };
-        if let (Some(callee), Some((config, _))) = (callee, self.call) {
-            self.peer = Peer::client(config, callee);
-            self.sending.call_at_once();
-            self.heard = false;
-            self.state = State::Open;
-        }
+        let callee = match (self.invitations.as_mut().and_then(newest), self.state) {
+            (Some(Invitation::To(callee)), _) => callee,
+            (Some(Invitation::Withdrawn), _) => {
+                self.state = State::Outside;
+                return;
+            }
+            (None, State::Resting { until }) if now >= until => remote,
+            (None, _) => return,
+        };
+        self.peer = Peer::client(config, callee);
+        self.sending.call_at_once();
+        self.heard = false;
+        self.state = State::Open;
     }
 
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
@@ -633,7 +646,7 @@ impl<O: Outlet> Machines<O> {
 }
 
 /// The last of what is in the ring, which holds a few.
-fn newest(ring: &mut Consumer<SocketAddr>) -> Option<SocketAddr> {
+fn newest(ring: &mut Consumer<Invitation>) -> Option<Invitation> {
     (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
 }
 

@@ -96,6 +96,31 @@ fn a_hub_that_lets_us_in_and_is_not_heard_is_called_every_second_and_joined_anew
 }
 
 #[test]
+fn a_hub_that_has_gone_hears_nothing_until_it_lets_us_in_again() {
+    let hub = Hub::open();
+    let place = hub.place();
+    let address = place.0.local_addr().unwrap();
+    let mut member = Member::join(&hub, SessionSettings::default());
+    member.enter(&hub, &place);
+    let [(from, _)] = place.received()[..] else {
+        panic!("one call");
+    };
+    place.answer(from, 0);
+    member.run_for(Duration::from_millis(50));
+    drop(place);
+    let told = member.run_until(|_| true);
+    assert!(matches!(told, Told::Lost(_)), "{told}");
+    let place = Place::at(address);
+    member.run_until(|told| matches!(told, Told::Knocking { again: true, .. }));
+    member.run_for(Duration::from_millis(100));
+    assert!(place.received().is_empty());
+    hub.let_in(&place);
+    member.run_until(|told| matches!(told, Told::Inside(_)));
+    member.run_for(Duration::from_millis(50));
+    assert_eq!(place.received().len(), 1, "a call");
+}
+
+#[test]
 fn a_hub_that_was_not_heard_is_not_said_goodbye_to() {
     let hub = Hub::open();
     let place = hub.place();
@@ -160,9 +185,7 @@ impl Hub {
     }
 
     fn place(&self) -> Place {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Place(socket)
+        Place::at(([127, 0, 0, 1], 0).into())
     }
 
     /// Answers whoever knocks next with this place's port.
@@ -183,6 +206,12 @@ impl Hub {
 struct Place(UdpSocket);
 
 impl Place {
+    fn at(address: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self(socket)
+    }
+
     /// All that has come.
     fn received(&self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut buffer = [0; 2000];
