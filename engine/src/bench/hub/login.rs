@@ -13,7 +13,7 @@ use thiserror::Error;
 pub enum LoginError {
     /// Nobody listens there, or nobody answers.
     #[error(
-        "no hub answers at {hub} (TCP): {source}. Start one with `jacktrip -S -p 2`, and name its port with --port"
+        "no hub answers at {hub} (TCP): {source}. Start one with `farsend hub` or `jacktrip -S -p 2`, and name its port with --port"
     )]
     NotThere {
         /// Where.

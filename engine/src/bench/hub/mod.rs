@@ -6,7 +6,7 @@
 //!       ◀──────────────────ring──── players that left ───   Player × N: socket, Ear ─▶ Counts
 //!       ◀────────────────── Outcome at the end ──────────   Marker: whose packets are told apart
 //! ```
-//! Any hub of JackTrip's protocol will do, as long as everyone hears everyone but himself (`jacktrip -S -p 2`).
+//! Any hub of JackTrip's protocol will do, as long as everyone hears everyone but himself (`farsend hub`, `jacktrip -S -p 2`).
 //!
 //! **Contributions.** All players play the same constant level ([`levels`]), so what one hears is a number of players.
 //! Fewer than the others there are: that many contributions are missing, to the sample. This sees silence. It does

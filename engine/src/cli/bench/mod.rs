@@ -18,7 +18,7 @@ pub(super) enum Bench {
     Network(network::NetworkArgs),
     /// Play many players against a hub, and count what is missing from what each of them hears.
     ///
-    /// Any hub of JackTrip's protocol in which everyone hears everyone but himself: `jacktrip -S -p 2`, say. All players
+    /// Any hub of JackTrip's protocol in which everyone hears everyone but himself: `farsend hub`, or `jacktrip -S -p 2`. All players
     /// send a constant level in 16 bit, so that a mix is a number of players; one at a time is marked packet by packet, which
     /// shows what was repeated or invented, and how long it took.
     #[command(after_help = hub::EXAMPLES)]
