@@ -102,6 +102,8 @@ pub(crate) struct Beat {
     rate: SampleRate,
     period: Frames,
     count: u64,
+    /// Behind by more than this it begins anew rather than catch up.
+    most_behind: Duration,
 }
 
 impl Beat {
@@ -111,18 +113,28 @@ impl Beat {
             rate,
             period,
             count: 0,
+            most_behind: Duration::from_secs(1),
+        }
+    }
+
+    /// For one who can hardly be faster than the clock: catches up with no more than this.
+    pub(crate) fn catching_up_with(self, most_behind: Duration) -> Self {
+        Self {
+            most_behind,
+            ..self
         }
     }
 
     /// Sleeps until the next period begins. `true`: that was more than a period ago. A pause of a
-    /// second or more (suspend) starts the count anew instead of catching up.
+    /// second or more (suspend), unless it was [made otherwise](Self::catching_up_with), starts the count anew instead of
+    /// catching up.
     pub(crate) fn wait(&mut self) -> bool {
         let due = self.next_due();
         self.count += 1;
         clock::sleep_until(due);
         let behind = clock::now().since(due);
-        if behind > Duration::from_secs(1) {
-            *self = Self::new(self.rate, self.period);
+        if behind > self.most_behind {
+            (self.start, self.count) = (clock::now(), 0);
         }
         behind > self.period.duration(self.rate)
     }

@@ -256,7 +256,7 @@ fn pace(
     let slice = period.duration(rate) / LOOKS;
     let run = move || {
         promote_current_thread(AUDIO_PRIORITY);
-        let mut beat = Beat::new(rate, period);
+        let mut beat = Beat::new(rate, period).catching_up_with(MOST_BEHIND);
         while !stop.load(Relaxed) {
             let due = beat.next_due();
             for look in (1..LOOKS).rev() {
@@ -283,5 +283,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const FORETOLD: usize = 8;
 const ORDERS: usize = 256;
 const KNOCKS: usize = 64;
+/// A hub that stood for longer goes on from there: what it would send at once nobody could use.
+const MOST_BEHIND: Duration = Duration::from_millis(20);
 /// Looks into the socket in a period, where many play.
 const LOOKS: u32 = 4;

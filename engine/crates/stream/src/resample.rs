@@ -21,6 +21,7 @@ mod held;
 mod kernel;
 
 use farsend_units::SampleRate;
+use pulp::Arch;
 
 use held::Held;
 use kernel::{Kernel, MOST_HALF, dot};
@@ -53,6 +54,8 @@ pub struct Resampler {
     reach: usize,
     cross: usize,
     nominal_step: f64,
+    /// What the processor's vectors can do.
+    arch: Arch,
 }
 
 /// A jump that is being faded over.
@@ -94,6 +97,7 @@ impl Resampler {
             reach: 0,
             cross: 1,
             nominal_step: 1.0,
+            arch: Arch::new(),
         };
         resampler.set_times(from, to);
         resampler
@@ -359,20 +363,35 @@ impl Resampler {
     fn play(&mut self, run: Run, out: &mut [&mut [f32]]) -> usize {
         let lacking = self.lacks(&run);
         let missing = self.push(lacking, silent);
-        let taps = self.kernel.taps();
+        self.arch.dispatch(
+            #[inline(always)]
+            || match self.kernel.taps() {
+                // Of a known length the weights stay in the processor.
+                32 => self.interpolate(run, out, &mut [0.0; 32]),
+                48 => self.interpolate(run, out, &mut [0.0; 48]),
+                taps => self.interpolate(run, out, &mut [0.0; 2 * MOST_HALF][..taps]),
+            },
+        );
+        missing
+    }
+
+    /// The work of it, compiled for each kind of processor. The same to the bit on all of them. `weights` is
+    /// room for those of one instant.
+    #[inline(always)]
+    fn interpolate(&mut self, run: Run, out: &mut [&mut [f32]], weights: &mut [f32]) {
+        let taps = weights.len();
         let first = self.at + 1 - taps / 2;
         let channels = out.len().min(self.held.channels());
         for k in 0..run.frames {
             let position = self.fraction + run.position(k);
             let whole = position as usize;
-            let weights = self.kernel.weigh(position - whole as f64);
+            self.kernel.weigh(position - whole as f64, weights);
             for (channel, out) in out.iter_mut().enumerate().take(channels) {
                 let frames = &self.held.channel(channel)[first + whole..][..taps];
                 out[run.begin + k] = dot(weights, frames);
             }
             if let Some(splice) = self.splice {
                 let rise = self.rise(splice.done);
-                let weights = self.kernel.weigh(position - whole as f64);
                 let first = (first + whole).saturating_add_signed(splice.old as isize);
                 for (channel, out) in out.iter_mut().enumerate().take(channels) {
                     let old = dot(weights, &self.held.channel(channel)[first..][..taps]);
@@ -382,7 +401,6 @@ impl Resampler {
                 self.faded(splice, 1);
             }
         }
-        missing
     }
 
     /// Moves the position on. Whole frames and the fraction are kept apart, so that hours later it is as exact

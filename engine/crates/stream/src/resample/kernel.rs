@@ -16,8 +16,6 @@ pub(crate) struct Kernel {
     rows: Box<[f32]>,
     taps: usize,
     phases: usize,
-    /// The weights of the instant in hand.
-    weights: Box<[f32]>,
 }
 
 impl Kernel {
@@ -27,7 +25,6 @@ impl Kernel {
             rows: vec![0.0; MOST_WEIGHTS].into(),
             taps: 0,
             phases: 1,
-            weights: vec![0.0; MOST_TAPS].into(),
         };
         kernel.set_rates(from, to);
         kernel
@@ -67,22 +64,23 @@ impl Kernel {
         self.taps
     }
 
-    /// The weights for an instant `fraction` (0 to 1) behind a frame. The first is for `taps() / 2 - 1`
-    /// frames before that one.
-    pub(crate) fn weigh(&mut self, fraction: f64) -> &[f32] {
+    /// Writes the weights for an instant `fraction` (0 to 1) behind a frame: [`taps`](Self::taps) of them. The first is
+    /// for `taps() / 2 - 1` frames before that one.
+    #[inline(always)]
+    pub(crate) fn weigh(&self, fraction: f64, weights: &mut [f32]) {
+        let taps = weights.len();
         let phase = fraction * self.phases as f64;
         let row = (phase as usize).min(self.phases - 1);
         let part = (phase - row as f64) as f32;
-        let (here, next) = self.rows[row * self.taps..][..2 * self.taps].split_at(self.taps);
-        let weights = &mut self.weights[..self.taps];
+        let (here, next) = self.rows[row * taps..][..2 * taps].split_at(taps);
         for ((weight, here), next) in weights.iter_mut().zip(here).zip(next) {
             *weight = here + (next - here) * part;
         }
-        weights
     }
 }
 
 /// The sum of products; both have the length of a kernel, a multiple of [`LANES`].
+#[inline(always)]
 pub(crate) fn dot(weights: &[f32], frames: &[f32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     for (weights, frames) in weights.chunks_exact(LANES).zip(frames.chunks_exact(LANES)) {
@@ -175,10 +173,11 @@ mod tests {
     #[test]
     fn on_a_frame_the_weights_are_that_frame_alone() {
         for (from, to) in [(48_000, 48_000), (44_100, 192_000)] {
-            let mut kernel = Kernel::new(SampleRate(from), SampleRate(to));
+            let kernel = Kernel::new(SampleRate(from), SampleRate(to));
             let half = kernel.taps() / 2;
+            let mut weights = vec![0.0; 2 * half];
             for (fraction, frame) in [(0.0, half - 1), (1.0, half)] {
-                let weights = kernel.weigh(fraction);
+                kernel.weigh(fraction, &mut weights);
                 for (tap, weight) in weights.iter().enumerate() {
                     assert_eq!(*weight, f32::from(u8::from(tap == frame)), "{tap}");
                 }
@@ -190,8 +189,10 @@ mod tests {
     fn all_ratios_of_rates_fit() {
         for from in (1..100).step_by(3) {
             for to in (1..100).step_by(7) {
-                let mut kernel = Kernel::new(SampleRate(from * 1999), SampleRate(to * 1999));
-                let sum: f32 = kernel.weigh(0.999_999_999_999).iter().sum();
+                let kernel = Kernel::new(SampleRate(from * 1999), SampleRate(to * 1999));
+                let mut weights = vec![0.0; kernel.taps()];
+                kernel.weigh(0.999_999_999_999, &mut weights);
+                let sum: f32 = weights.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-5, "{from} to {to}: {sum}");
             }
         }
