@@ -185,7 +185,7 @@ impl<'a> Desk<'a> {
         };
         match Player::new(self.settings, conceal, knock.from, format) {
             Ok((mut player, watch)) => {
-                player.take(knock.at, knock.payload());
+                player.take_knock(knock.at, knock.payload());
                 self.order(Order::Admit(place, player));
                 let entry = Entry {
                     name: expected.name,
@@ -280,7 +280,7 @@ fn pace(
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// So many players' gaps are filled with what is foretold: it costs much of a core when packets are lost.
-const FORETOLD: usize = 8;
+const FORETOLD: usize = 4;
 const ORDERS: usize = 256;
 const KNOCKS: usize = 64;
 /// A hub that stood for longer goes on from there: what it would send at once nobody could use.

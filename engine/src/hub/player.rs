@@ -102,6 +102,13 @@ impl Player {
         self.malformed += u64::from(taken.is_err());
     }
 
+    /// Takes the first datagram of theirs, from which all else follows but what is heard: others have come since, and were
+    /// not lost. Control thread.
+    pub(super) fn take_knock(&mut self, at: MonoTime, payload: &[u8]) {
+        self.take(at, payload);
+        self.machines.buffer().reset();
+    }
+
     /// What they play this period, into the total.
     pub(super) fn play(&mut self, now: MonoTime, mixer: &mut Mixer) {
         self.machines.attend(now);

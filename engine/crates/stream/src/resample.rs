@@ -21,7 +21,7 @@ mod held;
 mod kernel;
 
 use farsend_units::SampleRate;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use held::Held;
 use kernel::{Kernel, MOST_HALF, dot};
@@ -363,38 +363,43 @@ impl Resampler {
     fn play(&mut self, run: Run, out: &mut [&mut [f32]]) -> usize {
         let lacking = self.lacks(&run);
         let missing = self.push(lacking, silent);
-        self.arch.dispatch(
-            #[inline(always)]
-            || match self.kernel.taps() {
-                // Of a known length the weights stay in the processor.
-                32 => self.interpolate(run, out, &mut [0.0; 32]),
-                48 => self.interpolate(run, out, &mut [0.0; 48]),
-                taps => self.interpolate(run, out, &mut [0.0; 2 * MOST_HALF][..taps]),
-            },
-        );
+        let arch = self.arch;
+        arch.dispatch(Interpolation {
+            resampler: self,
+            run,
+            out,
+        });
         missing
     }
 
-    /// The work of it, compiled for each kind of processor. The same to the bit on all of them. `weights` is
-    /// room for those of one instant.
+    /// The work of it, compiled for each kind of processor. `weights` is room for those of one instant.
     #[inline(always)]
-    fn interpolate(&mut self, run: Run, out: &mut [&mut [f32]], weights: &mut [f32]) {
+    fn interpolate<S: Simd>(
+        &mut self,
+        simd: S,
+        run: Run,
+        out: &mut [&mut [f32]],
+        weights: &mut [f32],
+    ) {
         let taps = weights.len();
         let first = self.at + 1 - taps / 2;
         let channels = out.len().min(self.held.channels());
         for k in 0..run.frames {
             let position = self.fraction + run.position(k);
-            let whole = position as usize;
-            self.kernel.weigh(position - whole as f64, weights);
+            // Less than a few thousand, and cheaper to convert than a larger number.
+            let whole = position as i32;
+            let fraction = position - f64::from(whole);
+            let whole = whole as usize;
+            self.kernel.weigh(simd, fraction, weights);
             for (channel, out) in out.iter_mut().enumerate().take(channels) {
                 let frames = &self.held.channel(channel)[first + whole..][..taps];
-                out[run.begin + k] = dot(weights, frames);
+                out[run.begin + k] = dot(simd, weights, frames);
             }
             if let Some(splice) = self.splice {
                 let rise = self.rise(splice.done);
                 let first = (first + whole).saturating_add_signed(splice.old as isize);
                 for (channel, out) in out.iter_mut().enumerate().take(channels) {
-                    let old = dot(weights, &self.held.channel(channel)[first..][..taps]);
+                    let old = dot(simd, weights, &self.held.channel(channel)[first..][..taps]);
                     let out = &mut out[run.begin + k];
                     *out = old + (*out - old) * rise;
                 }
@@ -423,6 +428,32 @@ impl Resampler {
     fn faded(&mut self, splice: Splice, frames: usize) {
         let done = splice.done + frames;
         self.splice = (done < self.cross).then_some(Splice { done, ..splice });
+    }
+}
+
+/// A run that is to be played, for whichever vectors the processor has.
+struct Interpolation<'a, 'b, 'c> {
+    resampler: &'a mut Resampler,
+    run: Run,
+    out: &'b mut [&'c mut [f32]],
+}
+
+impl WithSimd for Interpolation<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            resampler,
+            run,
+            out,
+        } = self;
+        match resampler.kernel.taps() {
+            // Of a known length the weights stay in the processor.
+            32 => resampler.interpolate(simd, run, out, &mut [0.0; 32]),
+            48 => resampler.interpolate(simd, run, out, &mut [0.0; 48]),
+            taps => resampler.interpolate(simd, run, out, &mut [0.0; 2 * MOST_HALF][..taps]),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! between frames), and those in between are interpolated linearly, once for all channels.
 
 use farsend_units::SampleRate;
+use pulp::Simd;
 
 /// Weights for any instant between two frames.
 #[derive(Debug)]
@@ -67,30 +68,37 @@ impl Kernel {
     /// Writes the weights for an instant `fraction` (0 to 1) behind a frame: [`taps`](Self::taps) of them. The first is
     /// for `taps() / 2 - 1` frames before that one.
     #[inline(always)]
-    pub(crate) fn weigh(&self, fraction: f64, weights: &mut [f32]) {
+    pub(crate) fn weigh<S: Simd>(&self, simd: S, fraction: f64, weights: &mut [f32]) {
         let taps = weights.len();
         let phase = fraction * self.phases as f64;
-        let row = (phase as usize).min(self.phases - 1);
-        let part = (phase - row as f64) as f32;
-        let (here, next) = self.rows[row * taps..][..2 * taps].split_at(taps);
-        for ((weight, here), next) in weights.iter_mut().zip(here).zip(next) {
+        // Some hundreds at most.
+        let row = (phase as i32).min(self.phases as i32 - 1);
+        let part = (phase - f64::from(row)) as f32;
+        let (here, next) = self.rows[row as usize * taps..][..2 * taps].split_at(taps);
+        let (heads, tail) = S::as_mut_simd_f32s(weights);
+        let (here, here_tail) = S::as_simd_f32s(here);
+        let (next, next_tail) = S::as_simd_f32s(next);
+        let parts = simd.splat_f32s(part);
+        for ((weight, here), next) in heads.iter_mut().zip(here).zip(next) {
+            *weight = simd.mul_add_f32s(simd.sub_f32s(*next, *here), parts, *here);
+        }
+        for ((weight, here), next) in tail.iter_mut().zip(here_tail).zip(next_tail) {
             *weight = here + (next - here) * part;
         }
     }
 }
 
-/// The sum of products; both have the length of a kernel, a multiple of [`LANES`].
+/// The sum of products; both have the length of a kernel.
 #[inline(always)]
-pub(crate) fn dot(weights: &[f32], frames: &[f32]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    for (weights, frames) in weights.chunks_exact(LANES).zip(frames.chunks_exact(LANES)) {
-        for ((sum, weight), frame) in sums.iter_mut().zip(weights).zip(frames) {
-            *sum += weight * frame;
-        }
+pub(crate) fn dot<S: Simd>(simd: S, weights: &[f32], frames: &[f32]) -> f32 {
+    let (weights, weights_tail) = S::as_simd_f32s(weights);
+    let (frames, frames_tail) = S::as_simd_f32s(frames);
+    let mut sum = simd.splat_f32s(0.0);
+    for (weight, frame) in weights.iter().zip(frames) {
+        sum = simd.mul_add_f32s(*weight, *frame, sum);
     }
-    let (a, b) = sums.split_at(LANES / 2);
-    let folded = [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
-    (folded[0] + folded[2]) + (folded[1] + folded[3])
+    let tail = weights_tail.iter().zip(frames_tail);
+    simd.reduce_sum_f32s(sum) + tail.map(|(weight, frame)| weight * frame).sum::<f32>()
 }
 
 fn sinc(x: f64) -> f64 {
@@ -177,7 +185,7 @@ mod tests {
             let half = kernel.taps() / 2;
             let mut weights = vec![0.0; 2 * half];
             for (fraction, frame) in [(0.0, half - 1), (1.0, half)] {
-                kernel.weigh(fraction, &mut weights);
+                kernel.weigh(pulp::Scalar::new(), fraction, &mut weights);
                 for (tap, weight) in weights.iter().enumerate() {
                     assert_eq!(*weight, f32::from(u8::from(tap == frame)), "{tap}");
                 }
@@ -191,7 +199,7 @@ mod tests {
             for to in (1..100).step_by(7) {
                 let kernel = Kernel::new(SampleRate(from * 1999), SampleRate(to * 1999));
                 let mut weights = vec![0.0; kernel.taps()];
-                kernel.weigh(0.999_999_999_999, &mut weights);
+                kernel.weigh(pulp::Scalar::new(), 0.999_999_999_999, &mut weights);
                 let sum: f32 = weights.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-5, "{from} to {to}: {sum}");
             }
