@@ -12,7 +12,7 @@ use crate::{bundle, lab, packages, workspace};
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these measurements (round-trip, drift, hop, process, processor, quality); all unless given.
+    /// Only these measurements (round-trip, drift, hop, process, processor, hub, quality); all unless given.
     only: Vec<String>,
     /// Write the result to docs/benchmarks.md.
     #[arg(long, conflicts_with = "only")]

@@ -1,5 +1,6 @@
 //! Measures Farsend beside JackTrip on one machine, in one run: `cargo xtask bench`. Prints Markdown.
 
+mod hubs;
 mod loops;
 
 use std::fmt::Write as _;
@@ -47,15 +48,17 @@ enum Measurement {
     Hop,
     Process,
     Processor,
+    Hub,
     Quality,
 }
 
-const ALL: [Measurement; 6] = [
+const ALL: [Measurement; 7] = [
     Measurement::RoundTrip,
     Measurement::Drift,
     Measurement::Hop,
     Measurement::Process,
     Measurement::Processor,
+    Measurement::Hub,
     Measurement::Quality,
 ];
 
@@ -150,6 +153,7 @@ fn measure_inside(args: &Args) -> Result<String> {
         Some(Measurement::Hop) => hop(&machine, args),
         Some(Measurement::Process) => process(args),
         Some(Measurement::Processor) => processor(&machine),
+        Some(Measurement::Hub) => hubs::hubs(&machine),
         Some(Measurement::Quality) => quality(&machine),
         None => bail!("nothing to measure"),
     }

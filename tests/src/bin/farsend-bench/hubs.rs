@@ -1,0 +1,86 @@
+//! Both hubs under the same load: `farsend bench hub` plays the players.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use farsend_tests::lab::Machine;
+use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::program::{self, Running};
+use serde_json::Value;
+
+/// The table.
+pub(super) fn hubs(machine: &Machine) -> Result<String> {
+    let mut text = format!(
+        "## hub: what a player costs\n\n\
+         `farsend bench hub` plays stereo players of 16 bit and 128 frames at 48 kHz against either hub, everyone hears the \
+         others, {SECONDS} s\neach, one after the other on the same cores as the load. *Missing* is the share of all \
+         contributions that were not in a\nmix; *late* the share of packets that the load itself sent too late. The aim is a \
+         fifth of JackTrip's time at 16 players and\n2.5 ms at 200.\n\n\
+         | hub | players | ms per second and player | user | system | missing | delay, median | 99 % | late |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    );
+    for players in [16, 100, 200] {
+        let hub = start_ours(machine);
+        let report = load(&hub.running, players)?;
+        writeln!(text, "{}", row("Farsend", players, &report))?;
+    }
+    let (_jack, hub) = start_theirs(machine);
+    let report = load(&hub, 16)?;
+    writeln!(text, "{}", row("JackTrip `-S -p 2`", 16, &report))?;
+    Ok(text)
+}
+
+fn start_ours(machine: &Machine) -> Farsend {
+    let mut hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
+    hub.wait_for_event("started", 1, Duration::from_secs(10));
+    hub
+}
+
+fn start_theirs(machine: &Machine) -> (JackServer, Running) {
+    let jack = JackServer::start(machine, "hub", JackClock::default());
+    let mut jacktrip = program::command("jacktrip", &["-S", "-p", "2"]);
+    jacktrip.env("QT_LOGGING_RULES", "*=false");
+    let hub = Running::start(machine, "jacktrip-hub", jack.used_by(&mut jacktrip));
+    std::thread::sleep(Duration::from_secs(2));
+    (jack, hub)
+}
+
+fn load(hub: &Running, players: u32) -> Result<Value> {
+    let (pid, players) = (hub.pid().to_string(), players.to_string());
+    let seconds = SECONDS.to_string();
+    let mut load: Command = command(&["bench", "hub", "--clients", &players]);
+    load.args(["--seconds", &seconds, "--pid", &pid, "--json"]);
+    let output = load.output().context("cannot run farsend bench hub")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|line| line["event"] == "hub");
+    report.with_context(|| {
+        format!(
+            "the load test says nothing: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn row(hub: &str, players: u32, report: &Value) -> String {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let cpu = &report["server"][0]["processor"];
+    let late = number(&report["load_test"]["late"]) / number(&report["load_test"]["sent"]);
+    format!(
+        "| {hub} | {players} | {:.2} | {:.2} | {:.2} | {:.1e} | {:.1} ms | {:.1} ms | {:.1e} |",
+        number(&cpu["ms_per_second_and_player"]),
+        number(&cpu["user_ms_per_second_and_player"]),
+        number(&cpu["system_ms_per_second_and_player"]),
+        number(&report["contributions"]["missing_share"]),
+        number(&report["delay_ms"]["median"]),
+        number(&report["delay_ms"]["p99"]),
+        late
+    )
+}
+
+const SECONDS: u64 = 20;
