@@ -193,6 +193,11 @@ impl Clock {
         self.jumps
     }
 
+    /// Whether all comes later or earlier than the line says, and the line may have to be moved.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.late_for > 0.0 || self.early_for > 0.0
+    }
+
     /// Seconds by which the line was moved last: more than 0, if all comes later than it did.
     pub(crate) fn last_move(&self) -> f64 {
         self.shifted.1
@@ -215,12 +220,18 @@ impl Clock {
         let usual = 4.0 * self.noise + 10e-6;
         let error = error.clamp(-usual, usual);
         self.noise += (error.abs() - self.noise) * NOISE_GAIN;
-        let bandwidth = (0.5 / self.age.max(0.1)).clamp(NARROWEST, WIDEST);
+        // Right after a move only the new delay is looked for: the clock goes on as fast as before.
+        let (at, by) = self.shifted;
+        let found = by == 0.0 || self.at - at > FOUND_WITHIN;
+        let bandwidth = if found {
+            (0.5 / self.age.max(0.1)).clamp(NARROWEST, WIDEST)
+        } else {
+            WIDEST
+        };
         let omega = (std::f64::consts::TAU * bandwidth * passed).min(0.6);
         self.delay += std::f64::consts::SQRT_2 * omega * error;
         // What is far off for a while is a move, and tells nothing of the slope.
-        let moved = self.late_for > 0.0 || self.early_for > 0.0;
-        if passed > 0.0 && self.age > 0.3 && !moved {
+        if passed > 0.0 && self.age > 0.3 && found && !self.is_in_doubt() {
             self.slope += omega * omega * error / passed;
         }
         self.slope = self.slope.clamp(-STEEPEST, STEEPEST);
@@ -303,9 +314,11 @@ const LONGEST: f64 = 30.0;
 const LATE_FOR: f64 = 1.5;
 const EARLY_FOR: f64 = 0.2;
 const BLOCKS_LATE_FOR: f64 = 0.12;
-/// Seconds between two shifts that have one reason; and the age whose wide bandwidth a shift brings back.
-const ONE_AFTER_THE_OTHER: f64 = 5.0;
-const WIDE_AGAIN: f64 = 3.0;
+/// Seconds between two shifts that have one reason; the age whose wide bandwidth a shift brings back; and seconds in which
+/// the new delay is found.
+const ONE_AFTER_THE_OTHER: f64 = 0.6;
+const WIDE_AGAIN: f64 = 6.0;
+const FOUND_WITHIN: f64 = 0.4;
 /// Until it has seen so many seconds the line is moved up as quickly as down.
 const YOUNG: f64 = 1.0;
 /// After so many seconds the slope outlives a restart.

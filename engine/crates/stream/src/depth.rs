@@ -101,6 +101,8 @@ pub(crate) struct Depth {
     anchored_for: i64,
     jumps: u64,
     since: Arrivals,
+    /// The end of the newest packet.
+    newest: i64,
     /// A packet came too late to be heard.
     missed: bool,
     /// Our own blocks stopped and went on later: what came meanwhile is too much.
@@ -149,6 +151,7 @@ impl Depth {
             anchored_for: 0,
             jumps: 0,
             since: Arrivals::default(),
+            newest: 0,
             missed: false,
             fell_behind: false,
             strikes: 0,
@@ -204,10 +207,11 @@ impl Depth {
             let jumps = self.peer.jumps();
             self.peer.observe(end, at);
             if jumps != self.peer.jumps() {
-                self.reserve.go_back();
+                self.reserve.go_back(self.peer.last_move());
                 self.spare = Spare::default();
             }
             self.quiet = 0;
+            self.newest = end;
             self.since.came += 1;
             self.since.late += u32::from(late_by > 0);
         }
@@ -262,7 +266,7 @@ impl Depth {
         if self.strikes >= STRIKES {
             // A server had an xrun, or the path is another one: what was seen of late tells nothing of it.
             self.peer.give_way();
-            self.reserve.go_back();
+            self.reserve.go_back(self.peer.last_move());
             return self.anchor();
         }
         self.renew_reserve();

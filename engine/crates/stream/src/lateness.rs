@@ -41,8 +41,14 @@ impl Lateness {
 
     /// A packet came this many seconds later than the earliest ones do.
     pub(crate) fn note(&mut self, seconds: f64) {
-        self.bins[bin_of(seconds)] += self.weight;
-        self.total += self.weight;
+        self.note_part(seconds, 1.0);
+    }
+
+    /// The same, but it counts only for a part of a packet.
+    pub(crate) fn note_part(&mut self, seconds: f64, part: f32) {
+        let weight = self.weight * part;
+        self.bins[bin_of(seconds)] += weight;
+        self.total += weight;
         self.weight *= self.growth;
         if self.weight > HEAVY {
             self.bins.iter_mut().for_each(|bin| *bin /= HEAVY);

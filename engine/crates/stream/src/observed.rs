@@ -7,6 +7,7 @@ pub(crate) struct Spare {
     frames: i64,
     keep: i64,
     less: i64,
+    there: i64,
 }
 
 impl Default for Spare {
@@ -16,17 +17,19 @@ impl Default for Spare {
             frames: 0,
             keep: i64::MAX,
             less: i64::MAX,
+            there: i64::MAX,
         }
     }
 }
 
 impl Spare {
-    /// A block of `frames` had this to spare: with the wanted reserve, and with more than that.
-    pub(crate) fn note(&mut self, [keep, less]: [i64; 2], frames: i64) {
+    /// A block of `frames` had this to spare: with the wanted reserve, with more than that, and of what had really come.
+    pub(crate) fn note(&mut self, [keep, less, there]: [i64; 3], frames: i64) {
         self.blocks += 1;
         self.frames += frames;
         self.keep = self.keep.min(keep);
         self.less = self.less.min(less);
+        self.there = self.there.min(there);
     }
 
     pub(crate) fn keep(&self) -> i64 {
@@ -35,6 +38,10 @@ impl Spare {
 
     pub(crate) fn less(&self) -> i64 {
         if self.blocks == 0 { 0 } else { self.less }
+    }
+
+    pub(crate) fn there(&self) -> i64 {
+        if self.blocks == 0 { 0 } else { self.there }
     }
 
     pub(crate) fn blocks(&self) -> i64 {

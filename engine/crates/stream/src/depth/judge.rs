@@ -27,8 +27,10 @@ impl Depth {
             }
             ((frames + 1e-3) / self.period as f64).floor() * self.period as f64
         };
-        let spare = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
-        self.spare.note(spare, i64::from(place.block.0));
+        let [keep, less] = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
+        let there = (self.newest as f64 - play - block).floor() as i64;
+        self.spare
+            .note([keep, less, there], i64::from(place.block.0));
         true
     }
 
@@ -60,9 +62,13 @@ impl Depth {
             };
             return self.jump(by);
         }
-        if std::mem::take(&mut self.fell_behind) && less >= LEAST_MOVE {
-            // There was a break of our own making.
-            return self.jump(less);
+        if self.fell_behind && !self.peer.is_in_doubt() {
+            // There was a break of our own making. Only what has come can be passed over: the peer may have stood, too.
+            self.fell_behind = false;
+            let less = less.min(self.spare.there());
+            if less >= LEAST_MOVE {
+                return self.jump(less);
+            }
         }
         if (self.spare.frames() as f64) < self.ours / 2.0 {
             return Step::Stay;
@@ -91,7 +97,9 @@ impl Depth {
     fn judge_bent(&mut self) -> Step {
         let far = self.period as f64 + self.block_in_theirs() as f64;
         let spare = self.smooth;
-        let fell_behind = std::mem::take(&mut self.fell_behind);
+        let settled = self.fell_behind && !self.peer.is_in_doubt();
+        self.fell_behind &= !settled;
+        let fell_behind = settled && self.spare.there() as f64 >= self.smooth;
         let jump = if self.state == State::Steady {
             // A gap was heard, or it would take for ever.
             self.missed && spare < -far / 4.0

@@ -55,12 +55,16 @@ impl Reserve {
         }
     }
 
-    /// What was late in the last moments was so by an old line, which tells nothing of the new one.
-    pub(super) fn go_back(&mut self) {
+    /// What was late in the last moments was so by an old line, which was moved by so many seconds: it counts as a
+    /// part of a late packet, as there was a break anyway. Once in a while that is not worth any delay; again and again it is.
+    pub(super) fn go_back(&mut self, moved: f64) {
         let [_, before] = &self.before;
         self.lateness.become_like(&before.lateness);
         self.seconds = before.seconds;
         self.peaks = [before.seconds; 2];
+        if moved > 0.0 {
+            self.lateness.note_part(moved, A_MOVE_COUNTS);
+        }
     }
 
     /// A packet came so many seconds later than the earliest ones do.
@@ -211,6 +215,8 @@ impl Loss {
 }
 
 const RENEWED_S: f64 = 0.1;
+/// What a move of the line counts for, in late packets.
+const A_MOVE_COUNTS: f32 = 0.3;
 /// Seconds after which what is known is noted: longer than it takes to see that a line has moved.
 const NOTED_S: f64 = 0.4;
 /// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
