@@ -66,7 +66,7 @@ impl Depth {
             // There was a break of our own making. Only what has come can be passed over: the peer may have stood, too.
             self.fell_behind = false;
             let less = less.min(self.spare.there());
-            if less >= LEAST_MOVE {
+            if less > self.bearable() {
                 return self.jump(less);
             }
         }
@@ -79,19 +79,23 @@ impl Depth {
         if less > (FAR_TOO_DEEP_S * self.theirs) as i64 {
             return self.jump(less);
         }
-        // A queue that was asked for is not polished: packets that came in bunches may look like too many.
-        let bearable = if self.reserve.is_fixed() {
-            2 * self.period + LEAST_MOVE
-        } else {
-            (self.period / 8).max(LEAST_MOVE)
-        };
-        if less > bearable && self.spare.frames() as f64 > self.ours * CALM_S {
+        if less > self.bearable() && self.spare.frames() as f64 > self.ours * CALM_S {
             return self.start_move(less);
         }
         if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
             self.spare = Spare::default();
         }
         Step::Stay
+    }
+
+    /// Frames too many that are left as they are. A queue that was asked for is not polished: packets that came in
+    /// bunches may look like too many.
+    fn bearable(&self) -> i64 {
+        if self.reserve.is_fixed() {
+            2 * self.period + LEAST_MOVE
+        } else {
+            (self.period / 8).max(LEAST_MOVE)
+        }
     }
 
     fn judge_bent(&mut self) -> Step {
