@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arrayvec::ArrayVec;
 use farsend_rt::{LatestWriter, clock};
 use farsend_stream::Meter;
-use farsend_units::{Channels, MonoTime, SampleRate};
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
+use crate::filler::Filler;
 use crate::net::udp::AudioSocket;
 use crate::peers::PeerLink;
 use crate::settings::MAX_CHANNELS;
@@ -18,6 +19,8 @@ use crate::statistics::Statistics;
 pub struct AudioPath {
     link: PeerLink,
     loopback: bool,
+    filler: Filler,
+    missed: Frames,
     meter_out: Meter,
     meter_in: Meter,
     statistics: LatestWriter<Statistics>,
@@ -39,6 +42,8 @@ impl AudioPath {
         Self {
             link,
             loopback,
+            filler: Filler::new(send),
+            missed: Frames::ZERO,
             meter_out: Meter::new(send, rate),
             meter_in: Meter::new(receive, rate),
             statistics,
@@ -48,22 +53,46 @@ impl AudioPath {
         }
     }
 
+    /// Right before the next period so many frames (no more than [`MOST_MISSED`]) were neither captured nor played: the
+    /// sound server missed cycles. Both time lines go on: the peer gets something for them, and what came for them
+    /// is passed over, so that no delay stays.
+    pub fn miss(&mut self, frames: Frames) {
+        self.missed = Frames(frames.0.min(MOST_MISSED.0));
+    }
+
     /// One period of a backend that plays as it captures: `inputs` goes out, `outputs` is filled. Planar, all of
     /// one length. The input leaves before anything else is done, since others wait for it.
     pub fn period(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
         let begun = clock::now();
+        let missed = std::mem::take(&mut self.missed);
         if !self.loopback {
+            self.fill(begun, missed, inputs);
             self.send(begun, inputs);
         }
         self.link.receive(begun);
+        if missed > Frames::ZERO {
+            self.link.buffer().pass_over(missed);
+        }
         _ = self.link.play(begun, outputs);
         if self.loopback {
             let back: ArrayVec<&[f32], MAX_CHANNELS> =
                 outputs.iter().map(|channel| &**channel).collect();
+            self.fill(begun, missed, &back);
             self.send(begun, &back);
         }
         self.note_played(outputs);
         self.finish_period(begun);
+    }
+
+    /// Sends something for `missed` frames between the last block and `next`, which is to be sent after it.
+    fn fill(&mut self, now: MonoTime, missed: Frames, next: &[&[f32]]) {
+        if missed > Frames::ZERO {
+            let wall_us = wall_us();
+            self.filler.fill(missed, next, &mut |block| {
+                self.link.send_filler(now, wall_us, block);
+            });
+        }
+        self.filler.note(next);
     }
 
     /// Sends one block, for a backend with halves of its own.
@@ -102,8 +131,8 @@ impl AudioPath {
             ..Statistics::default()
         };
         self.link.report(&mut now);
-        fill(&mut now.peaks_out, self.meter_out.peaks());
-        fill(&mut now.peaks_in, self.meter_in.peaks());
+        copy_peaks(&mut now.peaks_out, self.meter_out.peaks());
+        copy_peaks(&mut now.peaks_in, self.meter_in.peaks());
         self.statistics.write(now);
     }
 
@@ -129,7 +158,7 @@ impl AudioPath {
     }
 }
 
-fn fill(to: &mut [f32; MAX_CHANNELS], peaks: &[f32]) {
+fn copy_peaks(to: &mut [f32; MAX_CHANNELS], peaks: &[f32]) {
     to.iter_mut().zip(peaks).for_each(|(to, peak)| *to = *peak);
 }
 
@@ -141,6 +170,9 @@ fn wall_us() -> u64 {
             u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
         })
 }
+
+/// The most that is made up for: a tenth of a second at 48 kHz.
+pub const MOST_MISSED: Frames = Frames(4800);
 
 /// How old the published numbers may be.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);

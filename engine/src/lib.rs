@@ -16,6 +16,7 @@ pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod engine;
+pub mod filler;
 #[cfg(target_os = "linux")]
 pub mod hub;
 pub mod membership;

@@ -161,6 +161,11 @@ impl PeerLink {
         self.machines.send(now, wall_us, block);
     }
 
+    /// The same for a block that nobody captured: a Farsend at the other end hides it, as it does what is lost.
+    pub fn send_filler(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
+        self.machines.send_block(now, wall_us, block, true);
+    }
+
     /// Takes what has come since the last call, [`MOST_DATAGRAMS`] at most, and lets the machines act.
     pub fn receive(&mut self, now: MonoTime) {
         self.socket.begin(now);
@@ -317,6 +322,10 @@ impl<O: Outlet> Machines<O> {
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
     /// the block is gone. Where nobody has answered yet, a packet now and then is the call.
     pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
+        self.send_block(now, wall_us, block, false);
+    }
+
+    fn send_block(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]], filler: bool) {
         self.call_anew(now);
         let Machines {
             state,
@@ -340,6 +349,7 @@ impl<O: Outlet> Machines<O> {
             micros: wall_us,
             farsend: true,
             call,
+            filler: filler && sending.is_whole(packetizer, block),
         };
         let due = sending.calls_due(now);
         let mut allowed = if call { due } else { usize::MAX };
@@ -588,7 +598,11 @@ impl<O: Outlet> Machines<O> {
             buffer,
             ..
         } = self;
+        let farsend = self.stamp.farsend;
         let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
+            if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
+                return;
+            }
             let origin = if arrival.redundant {
                 Origin::Copy
             } else {

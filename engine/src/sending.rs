@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use farsend_protocol::jacktrip::Packetizer;
 use farsend_stream::Resampler;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
@@ -98,6 +99,14 @@ impl Sending {
     /// What the peer gets.
     pub fn wire(&self) -> Wire {
         self.wire
+    }
+
+    /// Whether this block becomes whole packets, with nothing of what came before it in them.
+    pub fn is_whole(&self, packetizer: &Packetizer, block: &[&[f32]]) -> bool {
+        let frames = block.first().map_or(0, |channel| channel.len());
+        self.wire.rate == self.own.rate
+            && packetizer.pending() == Frames::ZERO
+            && frames.is_multiple_of(packetizer.config().period.get().max(1))
     }
 
     /// Hands a block (planar) on as the frames that it makes on the wire, in one or more blocks.

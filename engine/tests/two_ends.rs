@@ -157,6 +157,56 @@ fn delay(heard: &[f32]) -> usize {
 }
 
 #[test]
+fn periods_that_our_server_missed_leave_the_delay_as_it_was_both_ways() {
+    // A machine that hesitates misses some of its own.
+    let mut tries = (0..5).map(|_| exact_after_missed_periods());
+    let good = |exact: [usize; 2]| exact[0] > 150 * PERIOD && exact[1] > 340 * PERIOD;
+    assert!(
+        tries.any(good),
+        "too little of what is played comes back with the delay of before"
+    );
+}
+
+/// Twice an end misses two periods; gives how much of 160, and of 360 periods from a while after that on comes back
+/// with the delay of before.
+fn exact_after_missed_periods() -> [usize; 2] {
+    let exactly = SessionSettings {
+        samples: Some(SampleFormat::F32),
+        ..settings(1)
+    };
+    let (mut far, far_desk) = server(SessionSettings {
+        loopback: true,
+        ..exactly.clone()
+    });
+    let (mut near, _near_desk) = client(exactly, &far_desk);
+    let mut heard = Vec::new();
+    let mut pace = Pace(Instant::now());
+    let mut n = 0;
+    while n < 1200 {
+        if matches!(n, 600 | 800) {
+            // Nobody calls us meanwhile.
+            near.miss(Frames(2 * PERIOD as u32));
+            for _ in 0..2 {
+                heard.extend([f32::NAN; PERIOD]);
+                period(&mut far, 1, |_, _| 0.0);
+                pace.wait();
+            }
+            n += 2;
+        }
+        heard.extend(&period(&mut near, 1, |c, i| ramp(c, n * PERIOD + i))[0]);
+        period(&mut far, 1, |_, _| 0.0);
+        pace.wait();
+        n += 1;
+    }
+    let before = delay(&heard[..590 * PERIOD]);
+    [(640, 800), (840, 1200)].map(|(from, to)| {
+        (from * PERIOD..to * PERIOD)
+            .filter(|at| heard[*at] == ramp(0, at - before))
+            .count()
+    })
+}
+
+#[test]
 fn a_server_answers_in_the_bits_of_its_caller() {
     let (mut far, mut far_desk) = server(SessionSettings {
         loopback: true,

@@ -16,7 +16,7 @@ use jack::{
 };
 use thiserror::Error;
 
-use crate::audio::AudioPath;
+use crate::audio::{AudioPath, MOST_MISSED};
 use crate::settings::MAX_CHANNELS;
 
 /// Why there is no JACK client.
@@ -244,6 +244,7 @@ impl JackBackend {
             outputs,
             path: self.path.clone(),
             shared: self.shared.clone(),
+            next: None,
         };
         let running = client
             .activate_async(notifications, process)
@@ -276,10 +277,24 @@ struct Process {
     outputs: Vec<Port<AudioOut>>,
     path: Cell,
     shared: Arc<Shared>,
+    /// The frame, in JACK's count of cycles, that the next cycle begins with.
+    next: Option<jack::Frames>,
+}
+
+impl Process {
+    /// Frames of the cycles since the last that we were not called for, or came too late for.
+    fn missed(&mut self, scope: &ProcessScope) -> Frames {
+        let begins = scope.last_frame_time();
+        let next = self.next.replace(begins.wrapping_add(scope.n_frames()));
+        let missed = begins.wrapping_sub(next.unwrap_or(begins));
+        // Beyond that the server stood, or counts anew.
+        Frames(if missed <= MOST_MISSED.0 { missed } else { 0 })
+    }
 }
 
 impl jack::ProcessHandler for Process {
     fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        let missed = self.missed(scope);
         let mut outputs: ArrayVec<&mut [f32], MAX_CHANNELS> = self
             .outputs
             .iter_mut()
@@ -294,6 +309,7 @@ impl jack::ProcessHandler for Process {
             .iter()
             .map(|port| port.as_slice(scope))
             .collect();
+        path.miss(missed);
         path.period(&inputs, &mut outputs);
         self.path.store(Some(path));
         Control::Continue

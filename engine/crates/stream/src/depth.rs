@@ -231,6 +231,16 @@ impl Depth {
         self.played = self.played.wrapping_add(i64::from(frames.0));
     }
 
+    /// So many of our frames were never played, and so many of the peer's were passed over for them: what is still too
+    /// much is passed over as soon as that is known.
+    pub(crate) fn pass_over(&mut self, frames: Frames, passed: i64) {
+        self.pass(frames);
+        if self.state == State::Steady {
+            _ = self.jump(passed);
+            self.fell_behind = true;
+        }
+    }
+
     /// A block is about to be played. Bounded, whatever the numbers are.
     pub(crate) fn settle(&mut self, place: Place) -> Step {
         let block = i64::from(place.block.0.max(1));
@@ -479,7 +489,7 @@ impl Depth {
         let drift = (self.drift_ratio() - 1.0).abs();
         let unsure = self.drift_uncertainty();
         if self.bent {
-            self.even_for = if drift < unsure.min(1.5e-6) {
+            self.even_for = if drift < unsure.min(EVEN) {
                 self.even_for + block
             } else {
                 0
@@ -509,8 +519,10 @@ const SETTLING_S: f64 = 0.5;
 const SETTLES_AGAIN_S: f64 = 3.0;
 /// Seconds with a drift until rates are converted, if they are nominally equal.
 const UNEVEN_S: f64 = 0.5;
-/// Seconds without a drift until rates are not converted any more.
-const EVEN_S: f64 = 20.0;
+/// Seconds without more drift than this, as a ratio, until rates are not converted any more. What little there is makes
+/// a move of some frames each few minutes.
+const EVEN_S: f64 = 8.0;
+const EVEN: f64 = 3e-6;
 /// While rates are converted: seconds in which an error of the depth shrinks to a third, and how much faster
 /// and slower than it should the stream may be played for that.
 const FOLLOW_S: f64 = 1.5;

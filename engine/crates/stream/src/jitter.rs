@@ -252,6 +252,25 @@ impl JitterBuffer {
         self.depth.pass(frames);
     }
 
+    /// So many frames were never asked for and never heard, as where a sound server misses a cycle: what came for
+    /// them is passed over, and the delay stays. To be called before the next [`settle`](Self::settle).
+    pub fn pass_over(&mut self, frames: Frames) {
+        let theirs = in_theirs(frames.get(), self.config.rate, self.rate) as i64;
+        let block = in_theirs(self.config.block.get(), self.config.rate, self.rate) as i64;
+        // Not beyond what there is: the peer's server may have missed as much.
+        let there = if self.anchored {
+            self.end() - self.next + self.hold + self.resampler.lag() as i64 - block
+        } else {
+            0
+        };
+        let passed = theirs.clamp(0, there.max(0));
+        self.depth.pass_over(frames, passed);
+        if passed > 0 {
+            self.skip(passed);
+        }
+        self.judge();
+    }
+
     /// Frames that [`pull`](Self::pull) can hand out now without inventing any, the silence before
     /// a stream begins included; 0 while there is none.
     pub fn ready(&self) -> Frames {

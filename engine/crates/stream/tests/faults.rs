@@ -416,6 +416,37 @@ fn what_cannot_be_played_is_refused_with_a_reason_and_a_good_format_is_taken_aft
     );
 }
 
+#[test]
+fn a_missed_cycle_costs_what_it_lasted_and_no_delay() {
+    for queue in [0, 2, 4] {
+        let scene = Scene {
+            queue,
+            seconds: 6.0,
+            miss: |block| matches!(block, 700 | 701 | 900 | 1500),
+            path: PathConfig {
+                jitter: Jitter::Uniform(Duration::from_micros(300)),
+                ..PathConfig::default()
+            },
+            ..Scene::default()
+        };
+        let trace = scene.run();
+        let delay = |block: usize| {
+            let at = block * 128;
+            at as i64 - frame_of(trace.out[0][at])
+        };
+        let before = delay(699);
+        // One packet may be missing: the queue was not deep enough to pass over two.
+        for after in [720, 899, 910, 1499, 1510, 2200] {
+            assert_eq!(delay(after), before, "queue {queue}, block {after}");
+        }
+        let exact = (600 * 128..2200 * 128)
+            .filter(|at| trace.out[0][*at] == ramp(0, *at as i64 - before))
+            .count();
+        assert!(exact > 1580 * 128, "queue {queue}: {exact}");
+        assert!(trace.counts.dry <= 2, "queue {queue}: {:?}", trace.counts);
+    }
+}
+
 /// All that is not concealed comes with the same delay.
 fn assert_one_delay(trace: &Trace, seconds: f64) {
     let from = (seconds * f64::from(RATE.0)) as usize;

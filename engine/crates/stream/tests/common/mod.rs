@@ -45,6 +45,8 @@ pub struct Scene {
     pub signal: fn(usize, i64) -> f32,
     /// Packets (from 0) that are not sent at all.
     pub drop: fn(i64) -> bool,
+    /// Local blocks (from 0) that the sound server misses.
+    pub miss: fn(usize) -> bool,
 }
 
 impl Default for Scene {
@@ -65,6 +67,7 @@ impl Default for Scene {
             seconds: 2.0,
             signal: ramp,
             drop: |_| false,
+            miss: |_| false,
         }
     }
 }
@@ -139,7 +142,7 @@ impl Scene {
     ) -> Trace {
         LazyLock::force(&NOTES);
         let mut buffer = self.buffer();
-        let (mut came, mut frames) = (0, 0usize);
+        let (mut came, mut frames, mut missed) = (0, 0usize, 0);
         let total = (self.seconds * f64::from(RATE.0)) as usize;
         let mut trace = Trace {
             out: vec![Vec::with_capacity(total + 8192); usize::from(self.channels)],
@@ -157,9 +160,17 @@ impl Scene {
                 .max()
                 .unwrap_or(0)
         ];
-        for block in self.blocks.iter().cycle() {
+        for (index, block) in self.blocks.iter().cycle().enumerate() {
             if frames >= total {
                 break;
+            }
+            if (self.miss)(index) {
+                missed += *block;
+                frames += *block as usize;
+                for out in &mut trace.out {
+                    out.resize(frames, f32::NAN);
+                }
+                continue;
             }
             let now =
                 START + Duration::from_nanos(frames as u64 * 1_000_000_000 / u64::from(RATE.0));
@@ -177,6 +188,10 @@ impl Scene {
                 came += 1;
             }
             meddle(frames, &mut buffer);
+            let missed = std::mem::take(&mut missed);
+            if missed > 0 {
+                assert_no_alloc(|| buffer.pass_over(Frames(missed)));
+            }
             let block = *block as usize;
             assert_no_alloc(|| buffer.settle(now, Frames::ZERO, Frames(block as u32)));
             let queued = buffer.queued().0;
