@@ -4,23 +4,20 @@
 //! what the machines want done is done at once. Nothing here allocates, locks, waits or logs: what the control
 //! thread should know goes out through a ring of events.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+mod machines;
 
-use farsend_protocol::jacktrip::{
-    Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
-    PeerConfig, Taken, Verdict,
-};
-use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
+use std::net::SocketAddr;
+
+use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_stream::{JitterBuffer, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, STOP, Stamp};
+use farsend_wire::jacktrip::{DatagramError, Format, STOP};
 use rtrb::{Consumer, Producer};
 
-use crate::net::Outlet;
+pub use self::machines::Machines;
+use crate::net::Outlet as _;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
-use crate::repair::LinkRepair;
-use crate::sending::{Sending, Wire, stamp_of};
-use crate::settings::{Role, SessionSettings};
+use crate::settings::SessionSettings;
 use crate::statistics::Statistics;
 
 /// What the control thread is told.
@@ -56,39 +53,6 @@ pub struct PeerLink {
     malformed: u64,
 }
 
-/// Everything of a [`PeerLink`] but the receiving socket, which lends out the datagram in hand. Knows no
-/// clock: the bench runs two of them against each other in virtual time.
-#[derive(Debug)]
-pub struct Machines<O> {
-    out: O,
-    peer: Peer,
-    depacketizer: Depacketizer,
-    packetizer: Packetizer,
-    sending: Sending,
-    header: HeaderKind,
-    /// What the time stamp of the datagram in hand says.
-    stamp: Stamp,
-    buffer: JitterBuffer,
-    repair: Option<LinkRepair>,
-    repairs: bool,
-    playable: bool,
-    adopts_samples: bool,
-    /// A client's way to call again after a goodbye.
-    call: Option<(PeerConfig, SocketAddr)>,
-    /// What the control thread hears from the hub that we join.
-    invitations: Option<Consumer<Invitation>>,
-    /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
-    /// if that is the first that it hears.
-    heard: bool,
-    once: bool,
-    state: State,
-    events: Producer<LinkEvent>,
-    sent: u64,
-    unsent: u64,
-    format: Option<Format>,
-    redundancy: u8,
-}
-
 /// What a link sends and receives through.
 #[derive(Debug)]
 pub struct Line {
@@ -109,19 +73,6 @@ pub struct Beat {
     pub period: Frames,
     /// The largest block that is played at a time.
     pub block: Frames,
-}
-
-/// Where the audio of the session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Audio flows as far as there is a peer.
-    Open,
-    /// The peer said goodbye; a client calls again then.
-    Resting { until: MonoTime },
-    /// There is nobody to call before the next log-in.
-    Outside,
-    /// Over: nothing is sent or taken any more.
-    Ended,
 }
 
 impl PeerLink {
@@ -151,8 +102,7 @@ impl PeerLink {
     /// Calls nobody but a hub's addresses that come through here, each from its coming on. Control thread, before
     /// the first period.
     pub fn await_invitations(&mut self, invitations: Consumer<Invitation>) {
-        self.machines.invitations = Some(invitations);
-        self.machines.state = State::Outside;
+        self.machines.await_invitations(invitations);
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
@@ -163,7 +113,7 @@ impl PeerLink {
 
     /// The same for a block that nobody captured: a Farsend at the other end hides it, as it does what is lost.
     pub fn send_filler(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
-        self.machines.send_block(now, wall_us, block, true);
+        self.machines.send_filler(now, wall_us, block);
     }
 
     /// Takes what has come since the last call, [`MOST_DATAGRAMS`] at most, and lets the machines act.
@@ -174,7 +124,7 @@ impl PeerLink {
                 Received::Nothing => break,
                 Received::Refused => {
                     self.refused += 1;
-                    self.machines.sending.note_refused(now);
+                    self.machines.note_refused(now);
                     // To a server it only says that a peer has gone, which its goodbye told.
                     if self.refused == 1 && self.machines.is_calling() {
                         self.machines.tell(LinkEvent::Refused);
@@ -210,12 +160,12 @@ impl PeerLink {
 
     /// Whether the session is over.
     pub fn is_ended(&self) -> bool {
-        self.machines.state == State::Ended
+        self.machines.is_ended()
     }
 
     /// The audio clock stood still for a while: what is queued is old.
     pub fn resume(&mut self) {
-        self.machines.buffer.reset();
+        self.machines.buffer().reset();
     }
 
     /// Says goodbye to the peer, if there is one. Nothing is sent after that.
@@ -235,445 +185,6 @@ impl PeerLink {
     }
 }
 
-impl<O: Outlet> Machines<O> {
-    /// Machines that send through `out`, and call `remote` unless they wait for a call. Control thread.
-    ///
-    /// # Errors
-    /// As [`PeerLink::new`].
-    pub fn new(
-        settings: &SessionSettings,
-        out: O,
-        remote: Option<SocketAddr>,
-        beat: Beat,
-        events: Producer<LinkEvent>,
-    ) -> Result<Self, PacketizerError> {
-        let Beat {
-            rate,
-            period,
-            block,
-        } = beat;
-        let packetizer = Packetizer::new(PacketizerConfig {
-            header: settings.header,
-            rate,
-            period,
-            send: settings.send,
-            receive: settings.receive,
-            samples: settings.first_samples(),
-            redundancy: settings.redundancy,
-        })?;
-        let own = Wire {
-            rate,
-            period,
-            samples: settings.first_samples(),
-        };
-        // JamLink's and the empty header announce nothing: the peer is taken to send as we do.
-        let fallback = Some(Format {
-            rate,
-            period,
-            channels: settings.receive,
-            wants: settings.send,
-            samples: settings.first_samples(),
-        });
-        let config = PeerConfig {
-            header: settings.header,
-            fallback,
-            give_up: settings.give_up,
-            repair: settings.repair,
-            ..PeerConfig::default()
-        };
-        let peer = match remote {
-            Some(remote) => Peer::client(config, remote),
-            None => Peer::server(config),
-        };
-        let buffer = JitterBuffer::new(BufferConfig {
-            channels: settings.receive,
-            rate,
-            depth: settings.depth,
-            block,
-            conceal: settings.conceal,
-        });
-        Ok(Self {
-            out,
-            peer,
-            depacketizer: Depacketizer::new(settings.header, fallback),
-            packetizer,
-            sending: Sending::new(own, settings.send),
-            header: settings.header,
-            stamp: Stamp::default(),
-            buffer,
-            repair: (settings.repair && settings.header == HeaderKind::Default)
-                .then(|| LinkRepair::new(settings.redundancy)),
-            repairs: false,
-            playable: false,
-            adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
-            call: remote.map(|remote| (config, remote)),
-            invitations: None,
-            heard: false,
-            once: settings.once,
-            state: State::Open,
-            events,
-            sent: 0,
-            unsent: 0,
-            format: None,
-            redundancy: 1,
-        })
-    }
-
-    /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
-    /// the block is gone. Where nobody has answered yet, a packet now and then is the call.
-    pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
-        self.send_block(now, wall_us, block, false);
-    }
-
-    fn send_block(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]], filler: bool) {
-        self.call_anew(now);
-        let Machines {
-            state,
-            peer,
-            packetizer,
-            repair,
-            sending,
-            header,
-            out,
-            sent,
-            unsent,
-            ..
-        } = self;
-        let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
-            return;
-        };
-        let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
-        // Headers that announce nothing have nobody to wait for.
-        let call = peer.format().is_none() && *header == HeaderKind::Default;
-        let stamp = Stamp {
-            micros: wall_us,
-            farsend: true,
-            call,
-            filler: filler && sending.is_whole(packetizer, block),
-        };
-        let due = sending.calls_due(now);
-        let mut allowed = if call { due } else { usize::MAX };
-        let mut emit = |datagram: &[u8]| {
-            if allowed == 0 {
-                return;
-            }
-            allowed -= 1;
-            let counter = if out.send(remote, datagram) {
-                &mut *sent
-            } else {
-                &mut *unsent
-            };
-            *counter += 1;
-            let parity = repair
-                .as_mut()
-                .and_then(|repair| repair.handle_sent(datagram));
-            if let Some(parity) = parity {
-                out.send(remote, parity);
-            }
-        };
-        sending.pass(block, &mut |block| {
-            packetizer.push(stamp.to_u64(), block, &mut emit);
-        });
-        if call && allowed < due {
-            sending.note_called(now);
-        }
-    }
-
-    /// Calls once more, or another, where that is due.
-    fn call_anew(&mut self, now: MonoTime) {
-        let Some((config, remote)) = self.call.filter(|_| self.state != State::Ended) else {
-            return;
-        };
-        let callee = match (self.invitations.as_mut().and_then(newest), self.state) {
-            (Some(Invitation::To(callee)), _) => callee,
-            (Some(Invitation::Withdrawn), _) => {
-                self.state = State::Outside;
-                return;
-            }
-            (None, State::Resting { until }) if now >= until => remote,
-            (None, _) => return,
-        };
-        self.peer = Peer::client(config, callee);
-        self.sending.call_at_once();
-        self.heard = false;
-        self.state = State::Open;
-    }
-
-    /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
-    pub fn attend(&mut self, now: MonoTime) {
-        if self.state == State::Outside {
-            return;
-        }
-        if let Some(repair) = &mut self.repair {
-            repair.attend(now, &mut self.peer, &self.buffer, self.format);
-            self.repairs = self.peer.understands_repair(now);
-        }
-        self.peer.handle_timeout(now);
-        self.drain(now);
-    }
-
-    /// What datagrams leave through.
-    pub fn out(&mut self) -> &mut O {
-        &mut self.out
-    }
-
-    /// The jitter buffer, to play from.
-    pub fn buffer(&mut self) -> &mut JitterBuffer {
-        &mut self.buffer
-    }
-
-    /// Plays the next block (planar). For backends that play at once: one call a period.
-    pub fn play(&mut self, now: MonoTime, out: &mut [&mut [f32]]) -> Pulled {
-        let block = Frames(out.first().map_or(0, |channel| channel.len()) as u32);
-        self.buffer.settle(now, Frames::ZERO, block);
-        self.buffer.pull(out)
-    }
-
-    /// Says goodbye to the peer, if there is one. Nothing is sent after that.
-    pub fn leave(&mut self, now: MonoTime) {
-        if self.state != State::Ended {
-            if self.state != State::Outside {
-                self.peer.handle_leave(now);
-                self.drain(now);
-            }
-            self.state = State::Ended;
-        }
-    }
-
-    /// Fills in what the machines know.
-    pub fn report(&self, to: &mut Statistics) {
-        let Machines {
-            peer,
-            depacketizer,
-            buffer,
-            ..
-        } = self;
-        to.remote = peer.remote().filter(|_| self.state != State::Outside);
-        to.format = self.format;
-        to.redundancy = self.redundancy;
-        to.present = peer.is_present();
-        to.broken_floats = depacketizer.has_32_bit_bug();
-        to.sent = self.sent;
-        to.unsent = self.unsent;
-        to.buffer = buffer.counts();
-        to.peer = peer.counts();
-        to.irregular = buffer.irregular();
-        to.queued = buffer.depth();
-        to.target = buffer.target();
-        to.reserve = buffer.reserve();
-        to.jitter = buffer.jitter();
-        to.hub = self.invitations.is_some();
-        (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);
-        to.round_trip = peer.round_trip().filter(|_| to.farsend);
-        to.drift_ppm = buffer.drift();
-        to.own_drift_ppm = buffer.own_drift();
-        if let Some(repair) = &self.repair {
-            to.repair = repair.report();
-        }
-    }
-
-    /// Takes one datagram, from anybody, that came at `at`.
-    ///
-    /// # Errors
-    /// It could not be understood.
-    pub fn take(
-        &mut self,
-        at: MonoTime,
-        from: SocketAddr,
-        payload: &[u8],
-    ) -> Result<(), DatagramError> {
-        if matches!(self.state, State::Ended | State::Outside) {
-            return Ok(());
-        }
-        self.stamp = stamp_of(self.header, payload);
-        let verdict = self.peer.handle_datagram(at, from, payload);
-        self.drain(at);
-        match verdict {
-            Verdict::Audio(continuity) => {
-                self.depacketizer.note(continuity);
-                if !self.stamp.call {
-                    self.take_audio(at, payload);
-                }
-            }
-            Verdict::Repair => {
-                if let Some(repair) = &mut self.repair {
-                    repair.handle_repair(payload);
-                }
-                self.take_recovered(at);
-            }
-            Verdict::Malformed(error) => return Err(error),
-            Verdict::Consumed | Verdict::Stranger | Verdict::Ignored => {}
-        }
-        Ok(())
-    }
-
-    /// Does what the peer machine wants done, until it waits.
-    fn drain(&mut self, now: MonoTime) {
-        loop {
-            match self.peer.poll_output() {
-                Output::Send { .. } if self.invitations.is_some() && !self.heard => {}
-                Output::Send { to, payload } => _ = self.out.send(to, &payload),
-                Output::Event(event) => self.act_on(event, now),
-                Output::Reception(reception) => {
-                    if let Some(repair) = &mut self.repair {
-                        let packet = self.packetizer.config().period;
-                        let rate = self.packetizer.config().rate;
-                        repair.handle_reception(now, reception, &self.peer, packet, rate);
-                    }
-                }
-                Output::Wanted(wanted) => {
-                    if let (Some(repair), Some(remote)) = (&mut self.repair, self.peer.remote()) {
-                        repair.handle_wanted(wanted, &mut |answer| {
-                            self.out.send(remote, answer);
-                        });
-                    }
-                }
-                Output::Wait(_) => return,
-            }
-        }
-    }
-
-    fn act_on(&mut self, event: Event, now: MonoTime) {
-        self.tell(LinkEvent::Peer(event));
-        if let (Event::Arrived { .. } | Event::Replaced { .. }, Some(repair)) =
-            (event, &mut self.repair)
-        {
-            repair.begin();
-        }
-        match event {
-            Event::Arrived { format, .. } => {
-                self.heard = true;
-                self.begin(format);
-            }
-            Event::FormatChanged { to, .. } => self.begin(to),
-            Event::Replaced { format, .. } => self.begin(format),
-            Event::FellQuiet | Event::Returned => {}
-            Event::Left | Event::GaveUp => {
-                self.buffer.fade_out();
-                if self.once || event == Event::GaveUp {
-                    self.state = State::Ended;
-                } else if self.invitations.is_some() {
-                    // No answer: somebody else may have our place, and its address, by now.
-                    self.heard = false;
-                    self.state = State::Outside;
-                } else if self.call.is_some() {
-                    self.state = State::Resting { until: now + REST };
-                }
-            }
-        }
-    }
-
-    /// A stream of this format begins.
-    fn begin(&mut self, format: Format) {
-        self.format = Some(format);
-        let Format {
-            rate,
-            period,
-            channels,
-            ..
-        } = format;
-        self.playable = self.buffer.set_format(rate, period, channels).is_ok();
-        if !self.playable {
-            self.tell(LinkEvent::Unplayable(format));
-        }
-        let wire = self
-            .sending
-            .choose(format, self.stamp.farsend, self.adopts_samples);
-        // Refused only where packets that large would not fit into a datagram: then ours stay.
-        let set = self
-            .packetizer
-            .set_stream(wire.rate, wire.period, wire.samples);
-        if set.is_ok() {
-            self.sending.begin(wire);
-        }
-    }
-
-    /// Takes one datagram of the peer's into the buffer.
-    fn take_audio(&mut self, at: MonoTime, payload: &[u8]) {
-        if !self.playable() {
-            return;
-        }
-        let Self {
-            depacketizer,
-            buffer,
-            ..
-        } = self;
-        let farsend = self.stamp.farsend;
-        let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
-            if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
-                return;
-            }
-            let origin = if arrival.redundant {
-                Origin::Copy
-            } else {
-                Origin::Direct
-            };
-            insert(buffer, &arrival, at, origin);
-        });
-        if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
-            repair.handle_audio(payload, taken);
-            self.take_recovered(at);
-        }
-        match taken {
-            Taken::Audio { redundancy, .. } => self.redundancy = redundancy,
-            Taken::Restarted { .. } => self.tell(LinkEvent::Restarted),
-            _ => {}
-        }
-    }
-
-    /// Puts what was lost and is calculated now into the buffer, the ordinary way.
-    fn take_recovered(&mut self, at: MonoTime) {
-        let Self {
-            repair: Some(repair),
-            depacketizer,
-            buffer,
-            ..
-        } = self
-        else {
-            return;
-        };
-        while let Some(datagram) = repair.next_recovered() {
-            depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
-                insert(buffer, &arrival, at, Origin::Repaired);
-            });
-        }
-    }
-
-    /// Whether the peer is there and its audio can be played.
-    pub fn has_peer(&self) -> bool {
-        self.state == State::Open && self.peer.is_present() && self.playable()
-    }
-
-    /// A client that has not been answered. Members of a hub are told by their control thread.
-    fn is_calling(&self) -> bool {
-        self.call.is_some() && self.invitations.is_none() && !self.peer.is_present()
-    }
-
-    fn playable(&self) -> bool {
-        self.playable
-    }
-
-    /// To the control thread. With its ring full (nobody looks) the event is gone; the statistics remain.
-    fn tell(&mut self, event: LinkEvent) {
-        _ = self.events.push(event);
-    }
-}
-
-/// The last of what is in the ring, which holds a few.
-fn newest(ring: &mut Consumer<Invitation>) -> Option<Invitation> {
-    (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
-}
-
-/// Puts a packet into its place in the buffer.
-fn insert(buffer: &mut JitterBuffer, arrival: &Arrival<'_>, at: MonoTime, origin: Origin) {
-    if arrival.anew {
-        buffer.reset();
-    }
-    _ = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
-        arrival.packet.decode_channel(channel, out);
-    });
-}
-
 /// The goodbye, for a control thread whose audio thread is gone: twice, as every JackTrip does.
 pub fn say_goodbye(out: &SendHandle, remote: SocketAddr) {
     for _ in 0..2 {
@@ -683,6 +194,3 @@ pub fn say_goodbye(out: &SendHandle, remote: SocketAddr) {
 
 /// A bound on one period's reading. A socket buffer of 1 MiB holds fewer than this of JackTrip's.
 const MOST_DATAGRAMS: usize = 512;
-
-/// How long a client is silent after the peer's goodbye before it calls again.
-const REST: Duration = Duration::from_secs(1);
