@@ -7,6 +7,7 @@ use farsend_rt::{LatestWriter, clock};
 use farsend_stream::Meter;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
+use crate::backend::{MOST_MISSED, Paced};
 use crate::filler::Filler;
 use crate::net::udp::AudioSocket;
 use crate::peers::PeerLink;
@@ -14,7 +15,7 @@ use crate::settings::MAX_CHANNELS;
 use crate::statistics::Statistics;
 
 /// The audio of one session. Built on the control thread, then owned by whoever paces it; nothing in
-/// [`AudioPath::period`] allocates, locks, waits or logs.
+/// [`Paced::period`] allocates, locks, waits or logs.
 #[derive(Debug)]
 pub struct AudioPath {
     link: PeerLink,
@@ -51,37 +52,6 @@ impl AudioPath {
             longest: Duration::ZERO,
             publish_at: MonoTime::default(),
         }
-    }
-
-    /// Right before the next period so many frames (no more than [`MOST_MISSED`]) were neither captured nor played: the
-    /// sound server missed cycles. Both time lines go on: the peer gets something for them, and what came for them
-    /// is passed over, so that no delay stays.
-    pub fn miss(&mut self, frames: Frames) {
-        self.missed = Frames(frames.0.min(MOST_MISSED.0));
-    }
-
-    /// One period of a backend that plays as it captures: `inputs` goes out, `outputs` is filled. Planar, all of
-    /// one length. The input leaves before anything else is done, since others wait for it.
-    pub fn period(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
-        let begun = clock::now();
-        let missed = std::mem::take(&mut self.missed);
-        if !self.loopback {
-            self.fill(begun, missed, inputs);
-            self.send(begun, inputs);
-        }
-        self.link.receive(begun);
-        if missed > Frames::ZERO {
-            self.link.buffer().pass_over(missed);
-        }
-        _ = self.link.play(begun, outputs);
-        if self.loopback {
-            let back: ArrayVec<&[f32], MAX_CHANNELS> =
-                outputs.iter().map(|channel| &**channel).collect();
-            self.fill(begun, missed, &back);
-            self.send(begun, &back);
-        }
-        self.note_played(outputs);
-        self.finish_period(begun);
     }
 
     /// Sends something for `missed` frames between the last block and `next`, which is to be sent after it.
@@ -151,9 +121,39 @@ impl AudioPath {
         self.link.leave(clock::now());
         self.publish();
     }
+}
 
-    /// The audio clock stood still (a JACK server went and came back).
-    pub fn resume(&mut self) {
+impl Paced for AudioPath {
+    /// Both time lines go on: the peer gets something for what was missed, and what came for it is passed over, so that
+    /// no delay stays. No more than [`MOST_MISSED`].
+    fn miss(&mut self, frames: Frames) {
+        self.missed = frames.min(MOST_MISSED);
+    }
+
+    /// The input leaves before anything else is done, since others wait for it.
+    fn period(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
+        let begun = clock::now();
+        let missed = std::mem::take(&mut self.missed);
+        if !self.loopback {
+            self.fill(begun, missed, inputs);
+            self.send(begun, inputs);
+        }
+        self.link.receive(begun);
+        if missed > Frames::ZERO {
+            self.link.buffer().pass_over(missed);
+        }
+        _ = self.link.play(begun, outputs);
+        if self.loopback {
+            let back: ArrayVec<&[f32], MAX_CHANNELS> =
+                outputs.iter().map(|channel| &**channel).collect();
+            self.fill(begun, missed, &back);
+            self.send(begun, &back);
+        }
+        self.note_played(outputs);
+        self.finish_period(begun);
+    }
+
+    fn resume(&mut self) {
         self.link.resume();
     }
 }
@@ -170,9 +170,6 @@ fn wall_us() -> u64 {
             u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
         })
 }
-
-/// The most that is made up for: a tenth of a second at 48 kHz.
-pub const MOST_MISSED: Frames = Frames(4800);
 
 /// How old the published numbers may be.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);

@@ -57,6 +57,14 @@ pub enum RunError {
         "JackTrip's header cannot say {0}: use 22050, 32000, 44100, 48000, 88200, 96000 or 192000 Hz"
     )]
     Rate(SampleRate),
+    /// The hub's sound server came back otherwise.
+    #[error("the JACK server is back at {to}, and the hub's mix is at {from}: start the hub again")]
+    HubRate {
+        /// The mix's.
+        from: SampleRate,
+        /// JACK's now.
+        to: SampleRate,
+    },
     /// Options that do not go together.
     #[error("{0}")]
     Options(&'static str),
@@ -80,7 +88,7 @@ impl RunError {
             Self::Bind(BindError::PortBusy { .. }) | Self::Door(DoorError::PortBusy { .. }) => {
                 Exit::PortBusy
             }
-            Self::Jack(_) => Exit::NoJack,
+            Self::Jack(_) | Self::HubRate { .. } => Exit::NoJack,
             Self::Wav(_) => Exit::File,
             Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
             Self::Bind(_) | Self::Door(_) | Self::System { .. } => Exit::Other,
@@ -245,7 +253,7 @@ struct Running {
 
 /// Who paces it, running.
 enum Pacer {
-    Jack(JackBackend),
+    Jack(JackBackend<AudioPath>),
     Timer(TimerBackend),
     File {
         timer: TimerBackend,

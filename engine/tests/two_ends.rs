@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend::audio::AudioPath;
+use farsend::backend::Paced as _;
 use farsend::engine::{Desk, Session};
 use farsend::peers::LinkEvent;
 use farsend::settings::{Role, SessionSettings};

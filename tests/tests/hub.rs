@@ -5,15 +5,12 @@ use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::hub::player;
 use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::jacktrip::Jacktrip;
-use farsend_tests::lab::probe::{Plan, Probe};
-use farsend_tests::lab::{Machine, Need, on_a_private_machine};
-use farsend_tests::signal::listen_to_tone;
+use farsend_tests::lab::{self, Machine, Need, on_a_private_machine};
 use nix::sys::signal::Signal;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
-const RATE: u32 = 48_000;
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn hub(machine: &Machine, options: &[&str]) -> Farsend {
@@ -22,41 +19,9 @@ fn hub(machine: &Machine, options: &[&str]) -> Farsend {
     hub
 }
 
-/// A real JackTrip as a client of the hub, from a UDP port of its own.
-fn player(machine: &Machine, jack: &JackServer, name: &str, port: u16, more: &[&str]) -> Jacktrip {
-    let port = port.to_string();
-    let options = ["-C", "127.0.0.1", "-B", &port, "-K", name];
-    let player = Jacktrip::start(machine, jack, name, &[&options, more].concat());
-    jack.wait_for_port(&format!("{name}:send_1"), LIMIT);
-    player
-}
-
-/// Plays a sine into `from` while `to` is recorded, a few times if the machine is busy: whether it is heard.
-///
-/// JackTrip's own buffer drops packets where the machine hesitates, so that a stretch of it has to do; and the hub
-/// plays a player slower for a while whose packets come late.
+/// Whether one is heard by another, both on this JACK server.
 fn hears(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> bool {
-    let (from, to) = (format!("{from}:send_"), format!("{to}:receive_"));
-    let plan = Plan {
-        name: "probe",
-        play: Some((&from, 1)),
-        record: Some((&to, 1)),
-        frames: 3 * RATE,
-        sine: Some(440),
-    };
-    for _ in 0..5 {
-        let recording = Probe::start(machine, jack, &plan).recording();
-        let samples = &recording.channels[0];
-        if samples.iter().all(|sample| sample.abs() < 1e-3) {
-            return false;
-        }
-        let tone = listen_to_tone(samples, 440, RATE);
-        println!("{from} to {to}: {tone:?}");
-        if tone.seconds >= 0.5 && (tone.hertz - 440.0).abs() < 3.0 && tone.residue < -35.0 {
-            return true;
-        }
-    }
-    false
+    lab::hub::hears(machine, (jack, from), (jack, to))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A JACK client: ports `send_N` and `receive_N`, paced by the server's cycle.
 //!
-//! The audio path sits in a cell that the process callback empties for the time of one cycle. When the server
+//! What is paced (a session's audio path, say) sits in a cell that the process callback empties for the time of one cycle. When the server
 //! goes away the path stays in its cell, and a new client is made as soon as a server is back.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use jack::{
 };
 use thiserror::Error;
 
-use crate::audio::{AudioPath, MOST_MISSED};
+use super::{MOST_MISSED, Paced};
 use crate::settings::MAX_CHANNELS;
 
 /// Why there is no JACK client.
@@ -68,21 +68,21 @@ pub enum JackEvent {
     },
 }
 
-/// The JACK end of a session. Used by the control thread; the process callback belongs to libjack.
-pub struct JackBackend {
+/// The JACK end of what is paced. Used by the control thread; the process callback belongs to libjack.
+pub struct JackBackend<P: Paced + 'static> {
     name: String,
     connect: bool,
     send: Channels,
     receive: Channels,
     rate: SampleRate,
     period: Frames,
-    path: Cell,
+    path: Cell<P>,
     shared: Arc<Shared>,
-    running: Option<AsyncClient<Notifications, Process>>,
+    running: Option<AsyncClient<Notifications, Process<P>>>,
     retry_at: Instant,
 }
 
-type Cell = Arc<AtomicCell<Option<Box<AudioPath>>>>;
+type Cell<P> = Arc<AtomicCell<Option<Box<P>>>>;
 
 /// What the callbacks tell the control thread.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ struct Shared {
     xruns: AtomicU64,
 }
 
-impl std::fmt::Debug for JackBackend {
+impl<P: Paced> std::fmt::Debug for JackBackend<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JackBackend")
             .field("name", &self.name)
@@ -140,13 +140,13 @@ impl OpenClient {
     ///
     /// # Errors
     /// [`JackError::Refused`], such as for too many ports.
-    pub fn start(
+    pub fn start<P: Paced>(
         self,
-        path: Box<AudioPath>,
+        path: Box<P>,
         send: Channels,
         receive: Channels,
         connect: bool,
-    ) -> Result<JackBackend, JackError> {
+    ) -> Result<JackBackend<P>, JackError> {
         let mut backend = JackBackend {
             name: self.name().to_owned(),
             connect,
@@ -164,7 +164,7 @@ impl OpenClient {
     }
 }
 
-impl JackBackend {
+impl<P: Paced> JackBackend<P> {
     /// Looks after the server; to be called some times a second.
     pub fn poll(&mut self) -> Option<JackEvent> {
         if self.running.is_some() && self.shared.gone.load(Relaxed) {
@@ -190,7 +190,7 @@ impl JackBackend {
     }
 
     /// Stops the callback and gives the path back. `None` when a dying server holds on to it.
-    pub fn stop(mut self) -> Option<Box<AudioPath>> {
+    pub fn stop(mut self) -> Option<Box<P>> {
         let running = self.running.take();
         // A cycle has the path for less than a period; wait for it, but not for a hung server.
         for _ in 0..200 {
@@ -272,16 +272,16 @@ impl JackBackend {
     }
 }
 
-struct Process {
+struct Process<P> {
     inputs: Vec<Port<AudioIn>>,
     outputs: Vec<Port<AudioOut>>,
-    path: Cell,
+    path: Cell<P>,
     shared: Arc<Shared>,
     /// The frame, in JACK's count of cycles, that the next cycle begins with.
     next: Option<jack::Frames>,
 }
 
-impl Process {
+impl<P> Process<P> {
     /// Frames of the cycles since the last that we were not called for, or came too late for.
     fn missed(&mut self, scope: &ProcessScope) -> Frames {
         let begins = scope.last_frame_time();
@@ -292,7 +292,7 @@ impl Process {
     }
 }
 
-impl jack::ProcessHandler for Process {
+impl<P: Paced + 'static> jack::ProcessHandler for Process<P> {
     fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
         let missed = self.missed(scope);
         let mut outputs: ArrayVec<&mut [f32], MAX_CHANNELS> = self

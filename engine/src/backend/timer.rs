@@ -9,6 +9,7 @@ use arrayvec::ArrayVec;
 use farsend_rt::{clock, promote_current_thread};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
+use super::Paced as _;
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
 

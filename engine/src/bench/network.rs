@@ -5,7 +5,7 @@
 //!                   ◀── path 1 ◀── datagrams ──
 //! ```
 //! Whichever end's clock is due next has its turn: it sends its block, takes what has arrived by then and plays, as
-//! [`AudioPath::period`](crate::audio::AudioPath::period) does.
+//! [`Paced::period`](crate::backend::Paced::period) does.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;

@@ -2,14 +2,14 @@
 
 use clap::Args;
 use farsend_stream::{Conceal, DepthPolicy};
-use farsend_units::{Frames, SampleRate};
+use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
 use super::exit::{self, Exit};
 use super::{complain, options};
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
-use crate::hub::{self, HubReporter, HubSettings, PatchMode};
+use crate::hub::{self, HubReporter, HubSettings, LocalSettings, PatchMode};
 use crate::settings::DEFAULT_PORT;
 
 /// The options.
@@ -22,21 +22,33 @@ pub(super) struct HubArgs {
     /// The UDP port of everyone's audio [default: that of --port, so that a firewall has one number to open].
     #[arg(long, value_name = "PORT")]
     udp_port: Option<u16>,
-    /// Who hears whom: others, all, loopback or none; or JackTrip's 2, 4, 1, 5.
+    /// Who hears whom: others, all, loopback, server (what is played at the hub, in JACK) or none; or JackTrip's 2, 4, 1, 0, 5.
     #[arg(short = 'p', long, value_name = "MODE", default_value = "others")]
     patch: PatchMode,
     /// A player who sends one channel is heard in both.
     #[arg(short = 'u', long)]
     upmix: bool,
+    /// The hub takes part, as a JACK client: players hear what is played into it, and are heard there. With others and all.
+    #[arg(short = 'i', long)]
+    include_server: bool,
+    /// Channels of that JACK client, each way.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    channels: u8,
+    /// Its name.
+    #[arg(long, value_name = "NAME", default_value = "farsend-hub")]
+    name: String,
+    /// Do not connect it to the sound card's ports.
+    #[arg(short = 'D', long)]
+    no_connect: bool,
     /// As many players as there may be.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..=4096))]
     players: u16,
-    /// Frames a second of the mix. Players may have any other.
-    #[arg(long, value_name = "HZ", default_value_t = 48_000, value_parser = clap::value_parser!(u32).range(8000..=192_000))]
-    rate: u32,
-    /// Frames that are mixed, and sent, at a time. Players may have any other.
-    #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(16..=2048))]
-    period: u32,
+    /// Frames a second of the mix. Players may have any other [default: 48000, or JACK's where the hub takes part].
+    #[arg(long, value_name = "HZ", conflicts_with = "include_server", value_parser = clap::value_parser!(u32).range(8000..=192_000))]
+    rate: Option<u32>,
+    /// Frames that are mixed, and sent, at a time. Players may have any other [default: 128, or JACK's where the hub takes part].
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(16..=2048))]
+    period: Option<u32>,
     /// Bits of the samples that are sent: 8, 16, 24 or 32 [default: as each player sends them].
     #[arg(short = 'b', long, value_name = "BITS", value_parser = options::bits)]
     bits: Option<SampleFormat>,
@@ -61,19 +73,41 @@ pub(super) fn main(args: &HubArgs) -> Exit {
         (_, true) => Style::Quiet,
         _ => Style::Text,
     };
+    let local = args.include_server || args.patch == PatchMode::Server;
+    if args.include_server && !matches!(args.patch, PatchMode::Others | PatchMode::All) {
+        return complain(&RunError::Options(
+            "-i adds the hub to the mixes of -p others and -p all; with -p server it is all that is heard anyway",
+        ));
+    }
+    if local && args.rate.is_some() {
+        return complain(&RunError::Options(
+            "where the hub takes part through JACK the rate is JACK's: leave --rate out",
+        ));
+    }
     let settings = HubSettings {
         port: args.port,
         udp_port: args.udp_port.unwrap_or(args.port),
-        rate: SampleRate(args.rate),
-        period: Frames(args.period),
+        rate: SampleRate(args.rate.unwrap_or(48_000)),
+        period: Frames(args.period.unwrap_or(0)),
         patch: args.patch,
         upmix: args.upmix,
+        local: local.then(|| LocalSettings {
+            name: args.name.clone(),
+            channels: Channels(args.channels),
+            connect: !args.no_connect,
+        }),
+        include_local: args.include_server,
         players: usize::from(args.players),
         samples: args.bits,
         depth: args.queue,
         repair: !args.no_repair,
         conceal: Conceal::Predict,
     };
+    run(&settings, &mut HubReporter::new(style))
+}
+
+/// Runs this hub until a signal.
+pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
     let quit = match engine::quit_on_signals() {
         Ok(quit) => quit,
         Err(source) => {
@@ -83,8 +117,7 @@ pub(super) fn main(args: &HubArgs) -> Exit {
             });
         }
     };
-    hub::run(&settings, &mut HubReporter::new(style), &quit)
-        .unwrap_or_else(|error| complain(&error))
+    hub::run(settings, reporter, &quit).unwrap_or_else(|error| complain(&error))
 }
 
 fn queue(text: &str) -> Result<DepthPolicy, String> {
@@ -103,4 +136,5 @@ const EXAMPLES: &str = "\
 Examples:
   farsend hub                    at TCP and UDP port 4464; players: `jacktrip -C HOST`, or `farsend join HOST`
   farsend hub -p all -u          everyone hears themselves, too; mono players in both ears
+  farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
   farsend hub --port 5000 --json for a script";

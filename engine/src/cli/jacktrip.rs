@@ -3,6 +3,8 @@
 //! Source: the option table of JackTrip 1.7.0 (`jacktrip --help`), whose defaults are kept: two channels, 16 bit, a
 //! queue of 4, the session ends with its peer. Numbers are read as leniently as C's `atoi` does.
 
+mod hub;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ struct Options {
     /// Call the peer that waits at HOST.
     #[arg(short = 'c', long, value_name = "HOST")]
     client: Option<String>,
-    /// Hub server.
+    /// Be a hub, for any number of players.
     #[arg(short = 'S', long = "jacktripserver")]
     hub_server: bool,
     /// Join the hub at HOST.
@@ -108,6 +110,8 @@ struct Options {
     #[arg(short = 'V', long)]
     verbose: bool,
     #[command(flatten)]
+    hub: hub::HubOptions,
+    #[command(flatten)]
     ignored: Ignored,
 }
 
@@ -123,18 +127,10 @@ struct Ignored {
         hide = true
     )]
     local_address: Option<String>,
-    #[arg(short = 'U', long = "udpbaseport", value_name = "PORT", hide = true)]
-    udp_base_port: Option<String>,
     #[arg(long, value_name = "QUEUE", hide = true)]
     broadcast: Option<String>,
     #[arg(long, hide = true)]
     udprt: bool,
-    #[arg(short = 'p', long = "hubpatch", value_name = "MODE", hide = true)]
-    hub_patch: Option<String>,
-    #[arg(short = 'i', long = "includeserver", hide = true)]
-    include_server: bool,
-    #[arg(short = 'u', long = "upmix", hide = true)]
-    upmix: bool,
     #[arg(short = 'f', long, value_name = "SPEC", hide = true)]
     effects: Option<String>,
     #[arg(
@@ -201,6 +197,9 @@ pub fn main(options: Vec<OsString>) -> Exit {
         );
         return Exit::Done;
     }
+    if options.hub_server {
+        return hub::main(&options);
+    }
     let (request, remarks) = match options.request() {
         Ok(request) => request,
         Err(why) => {
@@ -242,6 +241,7 @@ impl Options {
             .filter(|r| (1..=16).contains(r));
         let redundancy = redundancy.ok_or("-r takes a number from 1 to 16")?;
         let mut remarks = self.ignored.remarks();
+        remarks.extend(self.hub.remarks());
         if self.remote_name.is_some() && self.hub_client.is_none() {
             remarks.push("-K means nothing here: it names a client on a hub".into());
         }
@@ -303,15 +303,12 @@ impl Options {
         match chosen.iter().filter(|one| **one).count() {
             0 => {
                 return Err(
-                    "choose one of -s (wait for a peer), -c HOST (call one) and -C HOST (join a hub)"
+                    "choose one of -s (wait for a peer), -c HOST (call one), -S (be a hub) and -C HOST (join a hub)"
                         .into(),
                 );
             }
             1 => {}
             _ => return Err("only one of -s, -c, -S and -C can be chosen".into()),
-        }
-        if self.hub_server {
-            return Err("a hub (-S) is not there yet; peer to peer is -s and -c HOST".into());
         }
         let port = || self.port("-P", self.peer_port);
         Ok(match (&self.client, &self.hub_client) {
@@ -372,7 +369,7 @@ impl Options {
 impl Ignored {
     /// A line for each option given.
     fn remarks(&self) -> Vec<String> {
-        let given: [(bool, &str, &str); 26] = [
+        let given: [(bool, &str, &str); 22] = [
             (
                 self.append_thread_id,
                 "--appendthreadid",
@@ -383,7 +380,6 @@ impl Ignored {
                 "-L",
                 "JackTrip does not use it either",
             ),
-            (self.udp_base_port.is_some(), "-U", "it is for hubs"),
             (
                 self.broadcast.is_some(),
                 "--broadcast",
@@ -394,9 +390,6 @@ impl Ignored {
                 "--udprt",
                 "audio is sent and taken by the audio thread itself",
             ),
-            (self.hub_patch.is_some(), "-p", "it is for hubs"),
-            (self.include_server, "-i", "it is for hubs"),
-            (self.upmix, "-u", "it is for hubs"),
             (
                 self.effects.is_some(),
                 "-f",
@@ -581,7 +574,7 @@ mod tests {
             ("jacktrip -s -b 17", "-b"),
             ("jacktrip -s -q many", "number"),
             ("jacktrip -s -o 70000", "port"),
-            ("jacktrip -S", "hub"),
+            ("jacktrip -S -s", "only one"),
             ("jacktrip -C hub.example -A", "-A"),
             ("jacktrip -s stray", "stray"),
         ] {

@@ -2,25 +2,25 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
-use farsend_rt::{LatestReader, clock, latest, promote_current_thread};
+use farsend_rt::{LatestReader, latest};
 use farsend_stream::Conceal;
-use farsend_units::{Frames, SampleRate};
+use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::HubSettings;
 use super::door::Door;
 use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
+use super::pace::{Pacer, Paused};
 use super::player::Player;
 use super::report::HubReporter;
 use super::roster::{Entry, LogIn, Roster};
 use super::socket::HubSocket;
-use crate::backend::timer::{AUDIO_PRIORITY, Beat};
+use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
 use crate::engine::RunError;
 use crate::peers::LinkEvent;
@@ -34,22 +34,54 @@ pub fn run(
     reporter: &mut HubReporter,
     quit: &Arc<AtomicBool>,
 ) -> Result<Exit, RunError> {
+    let sound = match &settings.local {
+        Some(local) => Some(OpenClient::open(&local.name)?),
+        None => None,
+    };
+    let paced = paced_by(settings, sound.as_ref());
+    let settings = &paced;
     let door = Door::open(settings.port)?;
-    let mut desk = Desk::open(settings, door)?;
+    let mut desk = Desk::open(settings, door, sound)?;
     reporter.started(settings, desk.door.port(), desk.udp_port);
     let mut next_report = Instant::now() + REPORT_EVERY;
     while !quit.load(Relaxed) {
         desk.attend(reporter);
+        match desk.pacer.poll() {
+            Some(Paused::RateChanged { to }) => {
+                desk.close();
+                return Err(RunError::HubRate {
+                    from: settings.rate,
+                    to,
+                });
+            }
+            Some(other) => reporter.sound(&other),
+            None => {}
+        }
         if Instant::now() >= next_report {
             next_report += REPORT_EVERY;
-            let late = desk.late.load(Relaxed);
+            let late = desk.pacer.late();
             reporter.statistics(&mut desk.roster, &desk.numbers.read(), late);
         }
     }
-    let (numbers, late) = (desk.numbers.read(), desk.late.load(Relaxed));
+    let (numbers, late) = (desk.numbers.read(), desk.pacer.late());
     desk.close();
     reporter.ended(&numbers, late);
     Ok(Exit::Done)
+}
+
+/// The same, at the rate of the sound server if there is one, and unless told otherwise with its period.
+fn paced_by(settings: &HubSettings, sound: Option<&OpenClient>) -> HubSettings {
+    let mut paced = settings.clone();
+    if let Some(sound) = sound {
+        paced.rate = sound.rate();
+        if settings.period == Frames::ZERO {
+            paced.period = sound.period();
+        }
+    }
+    if paced.period == Frames::ZERO {
+        paced.period = PERIOD;
+    }
+    paced
 }
 
 struct Desk<'a> {
@@ -63,13 +95,15 @@ struct Desk<'a> {
     knocks: Consumer<Knock>,
     returns: Consumer<Box<Player>>,
     numbers: LatestReader<FloorStatistics>,
-    late: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Floor>>,
+    pacer: Pacer,
 }
 
 impl<'a> Desk<'a> {
-    fn open(settings: &'a HubSettings, door: Door) -> Result<Self, RunError> {
+    fn open(
+        settings: &'a HubSettings,
+        door: Door,
+        sound: Option<OpenClient>,
+    ) -> Result<Self, RunError> {
         let socket = HubSocket::bind(settings.udp_port)?;
         let udp_port = socket.port();
         let (orders, obeyed) = RingBuffer::new(ORDERS);
@@ -83,14 +117,7 @@ impl<'a> Desk<'a> {
             statistics: writer,
         };
         let floor = Floor::new(settings, socket, lines);
-        let (stop, late) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let thread =
-            pace(floor, settings.rate, settings.period, &stop, &late).map_err(|source| {
-                RunError::System {
-                    what: "an audio thread",
-                    source,
-                }
-            })?;
+        let pacer = Pacer::start(floor, settings, sound)?;
         Ok(Self {
             settings,
             door,
@@ -101,9 +128,7 @@ impl<'a> Desk<'a> {
             knocks,
             returns,
             numbers,
-            late,
-            stop,
-            thread: Some(thread),
+            pacer,
         })
     }
 
@@ -159,13 +184,14 @@ impl<'a> Desk<'a> {
             // One more of the same, on its way when the place was taken.
             return;
         }
-        let format = match Datagram::parse(knock.payload(), HeaderKind::Default, None) {
-            Ok(datagram) => datagram.format(),
+        let (format, redundancy) = match Datagram::parse(knock.payload(), HeaderKind::Default, None)
+        {
+            Ok(datagram) => (datagram.format(), datagram.redundancy()),
             // The header says enough.
             Err(DatagramError::Length { .. }) if knock.is_cut() => {
                 let header = Header::parse(knock.payload());
                 match header.ok().and_then(|header| header.format().ok()) {
-                    Some(format) => format,
+                    Some(format) => (format, 1),
                     None => return,
                 }
             }
@@ -183,7 +209,7 @@ impl<'a> Desk<'a> {
         } else {
             Conceal::Fade
         };
-        match Player::new(self.settings, conceal, knock.from, format) {
+        match Player::new(self.settings, conceal, knock.from, format, redundancy) {
             Ok((mut player, watch)) => {
                 player.take_knock(knock.at, knock.payload());
                 self.order(Order::Admit(place, player));
@@ -235,47 +261,15 @@ impl<'a> Desk<'a> {
     }
 
     /// Says goodbye to all.
-    fn close(mut self) {
-        self.stop.store(true, Relaxed);
-        let floor = self.thread.take().map(JoinHandle::join);
-        if let Some(Ok(mut floor)) = floor {
+    fn close(self) {
+        if let Some(mut floor) = self.pacer.stop() {
             floor.close();
         }
     }
 }
 
-/// Starts the audio thread: a period of the mix after the other, and looks into the socket in between.
-fn pace(
-    mut floor: Floor,
-    rate: SampleRate,
-    period: Frames,
-    stop: &Arc<AtomicBool>,
-    late: &Arc<AtomicU64>,
-) -> std::io::Result<JoinHandle<Floor>> {
-    let (stop, late) = (stop.clone(), late.clone());
-    let slice = period.duration(rate) / LOOKS;
-    let run = move || {
-        promote_current_thread(AUDIO_PRIORITY);
-        let mut beat = Beat::new(rate, period).catching_up_with(MOST_BEHIND);
-        while !stop.load(Relaxed) {
-            let due = beat.next_due();
-            for look in (1..LOOKS).rev() {
-                let at = due.saturating_sub(slice * look);
-                if floor.is_crowded() && clock::now() < at {
-                    clock::sleep_until(at);
-                    floor.receive();
-                }
-            }
-            if beat.wait() {
-                late.fetch_add(1, Relaxed);
-            }
-            floor.period();
-        }
-        floor
-    };
-    std::thread::Builder::new().name("audio".into()).spawn(run)
-}
-
+/// Of the mix, unless told.
+const PERIOD: Frames = Frames(128);
 /// How often the door and the players are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -283,7 +277,3 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const FORETOLD: usize = 4;
 const ORDERS: usize = 256;
 const KNOCKS: usize = 64;
-/// A hub that stood for longer goes on from there: what it would send at once nobody could use.
-const MOST_BEHIND: Duration = Duration::from_millis(20);
-/// Looks into the socket in a period, where many play.
-const LOOKS: u32 = 4;

@@ -8,7 +8,7 @@ use farsend_units::MonoTime;
 use rtrb::{Consumer, Producer};
 
 use super::HubSettings;
-use super::mixer::Mixer;
+use super::mixer::{Lanes, Mixer};
 use super::player::Player;
 use super::routes::{Routes, Sender};
 use super::socket::HubSocket;
@@ -91,7 +91,7 @@ impl Floor {
             routes: Routes::new(settings.players),
             players: players.into(),
             end: 0,
-            mixer: Mixer::new(settings.period, settings.patch, settings.upmix),
+            mixer: Mixer::new(settings),
             lines,
             numbers: FloorStatistics::default(),
             publish_at: MonoTime::default(),
@@ -111,8 +111,8 @@ impl Floor {
         self.end > MANY
     }
 
-    /// One period.
-    pub(super) fn period(&mut self) {
+    /// One period. `local`: what is captured at the hub, and what is to be heard there.
+    pub(super) fn period(&mut self, local: Option<(&Lanes, &mut Lanes)>) {
         let begun = clock::now();
         self.obey();
         self.take(begun);
@@ -127,6 +127,10 @@ impl Floor {
         mixer.clear();
         for player in players.iter_mut().flatten() {
             player.play(begun, mixer);
+        }
+        if let Some((input, output)) = local {
+            mixer.mix_local(output);
+            mixer.add_local(input);
         }
         let wall_us = wall_us();
         for player in players.iter_mut().flatten() {

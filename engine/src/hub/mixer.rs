@@ -5,7 +5,7 @@
 
 use farsend_units::{Channels, Frames};
 
-use super::PatchMode;
+use super::{HubSettings, PatchMode};
 use crate::settings::MAX_CHANNELS;
 
 /// Planar audio of one player for a period: `channels` lanes of `period` frames.
@@ -56,18 +56,27 @@ pub(super) struct Mixer {
     channels: usize,
     patch: PatchMode,
     upmix: bool,
+    /// What is captured at the hub, and whether the players' mixes have it in them.
+    local: Lanes,
+    include_local: bool,
 }
 
 impl Mixer {
     /// Allocates.
-    pub(super) fn new(period: Frames, patch: PatchMode, upmix: bool) -> Self {
-        let period = period.get().max(1);
+    pub(super) fn new(settings: &HubSettings) -> Self {
+        let period = settings.period.get().max(1);
+        let local = settings.local.as_ref();
         Self {
             total: vec![0.0; MAX_CHANNELS * period].into(),
             period,
             channels: 0,
-            patch,
-            upmix,
+            patch: settings.patch,
+            upmix: settings.upmix,
+            local: Lanes::new(
+                local.map_or(Channels(0), |local| local.channels),
+                settings.period,
+            ),
+            include_local: settings.include_local,
         }
     }
 
@@ -91,14 +100,34 @@ impl Mixer {
         self.channels = self.channels.max(self.spread(heard));
     }
 
+    /// Writes what is to be heard at the hub: all players. Before [`add_local`](Self::add_local).
+    pub(super) fn mix_local(&self, mix: &mut Lanes) {
+        for (channel, out) in mix.iter_mut().enumerate() {
+            match self.total(channel) {
+                Some(total) => {
+                    for (out, total) in out.iter_mut().zip(total) {
+                        *out = *total as f32;
+                    }
+                }
+                None => out.fill(0.0),
+            }
+        }
+    }
+
+    /// Adds what is captured at the hub, which all players hear or none does.
+    pub(super) fn add_local(&mut self, input: &Lanes) {
+        for (local, input) in self.local.iter_mut().zip(input.iter()) {
+            local.copy_from_slice(input);
+        }
+        if self.include_local {
+            self.add(input);
+        }
+    }
+
     /// Writes what the player who sends `heard` is to hear, if that was added, too.
     pub(super) fn mix(&self, heard: &Lanes, mix: &mut Lanes) {
         for (channel, out) in mix.iter_mut().enumerate() {
-            let total = self
-                .total
-                .get(channel * self.period..)
-                .and_then(|total| total.get(..self.period))
-                .filter(|_| channel < self.channels);
+            let total = self.total(channel);
             let own = self.of(heard, channel);
             match (self.patch, total, own) {
                 (PatchMode::Others, Some(total), Some(own)) => {
@@ -112,9 +141,21 @@ impl Mixer {
                     }
                 }
                 (PatchMode::Loopback, _, Some(own)) => out.copy_from_slice(own),
+                (PatchMode::Server, ..) => match self.local.get(channel) {
+                    Some(local) => out.copy_from_slice(local),
+                    None => out.fill(0.0),
+                },
                 _ => out.fill(0.0),
             }
         }
+    }
+
+    /// The total of a channel, if anything is in it.
+    fn total(&self, channel: usize) -> Option<&[f64]> {
+        self.total
+            .get(channel * self.period..)?
+            .get(..self.period)
+            .filter(|_| channel < self.channels)
     }
 
     /// Channels that a player is heard in.
@@ -137,6 +178,7 @@ impl Mixer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LocalSettings;
     use super::*;
 
     const PERIOD: Frames = Frames(4);
@@ -152,7 +194,12 @@ mod tests {
 
     /// What the first of them hears in so many channels.
     fn heard(patch: PatchMode, upmix: bool, players: &[Lanes], channels: u8) -> Vec<f32> {
-        let mut mixer = Mixer::new(PERIOD, patch, upmix);
+        let mut mixer = Mixer::new(&HubSettings {
+            period: PERIOD,
+            patch,
+            upmix,
+            ..HubSettings::default()
+        });
         // A period before this one leaves nothing behind.
         mixer.add(&player(&[9.0; 5]));
         mixer.clear();
@@ -209,5 +256,37 @@ mod tests {
             heard(PatchMode::Others, false, &players, 1),
             [all_but_one as f32]
         );
+    }
+
+    #[test]
+    fn the_hub_takes_part_as_each_mode_has_it_and_never_hears_itself() {
+        let (players, ours) = ([player(&[0.5]), player(&[0.25])], player(&[0.125, 0.0625]));
+        for (patch, include_local, expected) in [
+            (PatchMode::Server, false, [0.125, 0.0625]),
+            (PatchMode::Others, true, [0.375, 0.0625]),
+            (PatchMode::All, true, [0.875, 0.0625]),
+            (PatchMode::Others, false, [0.25, 0.0]),
+        ] {
+            let mut mixer = Mixer::new(&HubSettings {
+                period: PERIOD,
+                patch,
+                local: Some(LocalSettings {
+                    name: String::new(),
+                    channels: Channels(2),
+                    connect: false,
+                }),
+                include_local,
+                ..HubSettings::default()
+            });
+            players.iter().for_each(|player| mixer.add(player));
+            let mut here = player(&[9.0, 9.0]);
+            mixer.mix_local(&mut here);
+            mixer.add_local(&ours);
+            let mut mix = player(&[9.0, 9.0]);
+            mixer.mix(&players[0], &mut mix);
+            let first = |lanes: &Lanes| lanes.iter().map(|lane| lane[0]).collect::<Vec<_>>();
+            assert_eq!(first(&here), [0.75, 0.0], "{patch:?}");
+            assert_eq!(first(&mix), expected, "{patch:?}");
+        }
     }
 }

@@ -17,7 +17,9 @@
 mod desk;
 mod door;
 mod floor;
+mod local;
 mod mixer;
+mod pace;
 mod patch;
 mod player;
 mod report;
@@ -30,4 +32,4 @@ pub use desk::run;
 pub use door::DoorError;
 pub use patch::PatchMode;
 pub use report::HubReporter;
-pub use settings::HubSettings;
+pub use settings::{HubSettings, LocalSettings};

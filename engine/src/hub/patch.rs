@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// Which players are in a player's mix. A channel is heard in the channel of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PatchMode {
+    /// Each hears what is captured at the hub, and is heard there (0).
+    Server,
     /// Only oneself (1).
     Loopback,
     /// All but oneself (2).
@@ -19,11 +21,18 @@ pub enum PatchMode {
 
 impl PatchMode {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Loopback, Self::Others, Self::All, Self::None];
+    pub const ALL: [Self; 5] = [
+        Self::Server,
+        Self::Loopback,
+        Self::Others,
+        Self::All,
+        Self::None,
+    ];
 
     /// JackTrip's number for it.
     pub const fn number(self) -> u8 {
         match self {
+            Self::Server => 0,
             Self::Loopback => 1,
             Self::Others => 2,
             Self::All => 4,
@@ -34,6 +43,7 @@ impl PatchMode {
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Server => "server",
             Self::Loopback => "loopback",
             Self::Others => "others",
             Self::All => "all",
@@ -45,6 +55,7 @@ impl PatchMode {
 impl fmt::Display for PatchMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Server => "everyone hears what is played at the hub, and is heard there",
             Self::Loopback => "everyone hears themselves",
             Self::Others => "everyone hears the others",
             Self::All => "everyone hears all, themselves too",
@@ -60,7 +71,9 @@ impl FromStr for PatchMode {
         Self::ALL
             .into_iter()
             .find(|mode| text == mode.name() || text.parse() == Ok(mode.number()))
-            .ok_or_else(|| "expected others (2), all (4), loopback (1) or none (5)".to_owned())
+            .ok_or_else(|| {
+                "expected others (2), all (4), loopback (1), server (0) or none (5)".to_owned()
+            })
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) struct Watch {
 }
 
 impl Player {
-    /// For one who sends this from there. Allocates megabytes. Control thread.
+    /// For one who sends this from there, in so many copies: they get theirs in as many, if that fits into a datagram.
+    /// Allocates megabytes. Control thread.
     ///
     /// # Errors
     /// Their channels make packets that are too large to send.
@@ -51,6 +52,7 @@ impl Player {
         conceal: Conceal,
         address: SocketAddr,
         format: Format,
+        redundancy: u8,
     ) -> Result<(Box<Self>, Watch), PacketizerError> {
         let most = MAX_CHANNELS as u8;
         let send = format.wants.min(farsend_units::Channels(most));
@@ -72,9 +74,16 @@ impl Player {
             period: settings.period,
             block: settings.period,
         };
-        let (events, told) = RingBuffer::new(EVENTS);
         let (writer, reader) = latest(Statistics::default());
-        let machines = Machines::new(&session, Shelf::default(), None, beat, events)?;
+        let build = |redundancy| {
+            let (events, told) = RingBuffer::new(EVENTS);
+            let session = SessionSettings {
+                redundancy,
+                ..session.clone()
+            };
+            Machines::new(&session, Shelf::default(), None, beat, events).map(|made| (made, told))
+        };
+        let (machines, told) = build(redundancy.clamp(1, MOST_COPIES)).or_else(|_| build(1))?;
         let player = Box::new(Self {
             machines,
             address,
@@ -214,6 +223,8 @@ impl Shelf {
 const VANISHED_AFTER: Duration = Duration::from_secs(10);
 /// How old the published numbers may be.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// Copies that anybody gets, however many they send.
+const MOST_COPIES: u8 = 4;
 /// Events that the control thread may be behind.
 const EVENTS: usize = 32;
 /// Datagrams and bytes that one player may get in a period: a period of 1024 frames in packets of 16, repair and pings.

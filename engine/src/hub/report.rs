@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::HubSettings;
 use super::floor::FloorStatistics;
+use super::pace::Paused;
 use super::roster::{Entry, Roster};
 use crate::control::report::Style;
 use crate::peers::LinkEvent;
@@ -50,6 +51,13 @@ impl HubReporter {
             "hub at {ports}: {}, {}, {} at a time; up to {} players",
             settings.patch, settings.rate, settings.period, settings.players
         );
+        let text = match &settings.local {
+            Some(local) => format!(
+                "{text}; heard and spoken to through JACK ({} each way)",
+                local.channels
+            ),
+            None => text,
+        };
         let facts = json!({
             "port": port, "udp_port": udp_port, "rate": settings.rate.0, "period": settings.period.0,
             "patch": settings.patch.name(), "players": settings.players,
@@ -77,6 +85,33 @@ impl HubReporter {
         facts["bits"] = json!(format.samples.bits());
         facts["players"] = json!(players);
         self.say("joined", &text, facts);
+    }
+
+    /// A remark on how the hub was asked for.
+    pub fn note(&mut self, text: &str) {
+        self.say("note", text, json!({}));
+    }
+
+    pub(super) fn sound(&mut self, what: &Paused) {
+        let (event, text, facts) = match what {
+            Paused::Gone => (
+                "jack_gone",
+                "the JACK server ended: the hub stands until it is back".to_owned(),
+                json!({}),
+            ),
+            Paused::Back => ("jack_back", "the JACK server is back".to_owned(), json!({})),
+            Paused::Period { to } => (
+                "jack_period",
+                format!("JACK's period is {to} now; the mix keeps its own"),
+                json!({ "period": to.0 }),
+            ),
+            Paused::RateChanged { to } => (
+                "jack_rate",
+                format!("the JACK server is back at {to}"),
+                json!({ "rate": to.0 }),
+            ),
+        };
+        self.say(event, &text, facts);
     }
 
     pub(super) fn left(&mut self, entry: &Entry, why: &str, players: usize) {

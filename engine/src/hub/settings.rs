@@ -1,7 +1,7 @@
 //! What a hub is to be.
 
 use farsend_stream::{Conceal, DepthPolicy};
-use farsend_units::{Frames, SampleRate};
+use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
 use super::PatchMode;
@@ -15,12 +15,16 @@ pub struct HubSettings {
     pub udp_port: u16,
     /// Frames a second of the mix.
     pub rate: SampleRate,
-    /// Frames that are mixed at a time.
+    /// Frames that are mixed at a time; 0: as the sound server has them, or 128.
     pub period: Frames,
     /// Who hears whom.
     pub patch: PatchMode,
     /// Whether a player who sends one channel is heard in both.
     pub upmix: bool,
+    /// The hub's own input and output, in JACK, which paces the hub then.
+    pub local: Option<LocalSettings>,
+    /// Whether what is captured there is in the players' mixes, beside what `patch` says.
+    pub include_local: bool,
     /// As many players as there may be.
     pub players: usize,
     /// How samples go out. `None`: to each player as the player sends them.
@@ -42,6 +46,8 @@ impl Default for HubSettings {
             period: Frames(128),
             patch: PatchMode::Others,
             upmix: false,
+            local: None,
+            include_local: false,
             players: 512,
             samples: None,
             depth: DepthPolicy::AUTO,
@@ -49,4 +55,15 @@ impl Default for HubSettings {
             conceal: Conceal::Predict,
         }
     }
+}
+
+/// A JACK client: what comes into its ports the players hear, what they play leaves through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// The JACK client's name.
+    pub name: String,
+    /// Channels each way.
+    pub channels: Channels,
+    /// Connect to the sound card's ports.
+    pub connect: bool,
 }

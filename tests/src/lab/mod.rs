@@ -1,6 +1,7 @@
 //! A private machine and the programs that run on it.
 
 pub mod farsend;
+pub mod hub;
 pub mod jack;
 pub mod jacktrip;
 pub mod machine;

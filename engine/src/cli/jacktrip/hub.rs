@@ -1,0 +1,190 @@
+//! `jacktrip -S`: a hub under JackTrip's options.
+
+use farsend_stream::Conceal;
+use farsend_units::{Channels, Frames};
+use farsend_wire::sample::SampleFormat;
+
+use super::{atoi, channels};
+use crate::cli::exit::Exit;
+use crate::control::report::Style;
+use crate::hub::{HubReporter, HubSettings, LocalSettings, PatchMode};
+use crate::settings::DEFAULT_PORT;
+
+/// What only a hub makes something of.
+#[derive(Debug, clap::Args)]
+pub(super) struct HubOptions {
+    /// Of a hub: who hears whom. 0: the hub's JACK server, 1: oneself, 2: the others, 4: all, 5: nobody [default: 0].
+    #[arg(short = 'p', long = "hubpatch", value_name = "MODE", value_parser = atoi)]
+    patch: Option<i64>,
+    /// Of a hub, with -p 2 and -p 4: the hub's JACK server takes part.
+    #[arg(short = 'i', long = "includeserver")]
+    include_server: bool,
+    /// Of a hub: who sends one channel is heard in both.
+    #[arg(short = 'u', long = "upmix")]
+    upmix: bool,
+    /// Of a hub: the UDP port of all players' audio [default: 61002].
+    #[arg(short = 'U', long = "udpbaseport", value_name = "PORT", value_parser = atoi)]
+    udp_base_port: Option<i64>,
+}
+
+impl HubOptions {
+    /// A line for each that was given to what is no hub.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> + use<> {
+        let given = [
+            (self.patch.is_some(), "-p"),
+            (self.include_server, "-i"),
+            (self.upmix, "-u"),
+            (self.udp_base_port.is_some(), "-U"),
+        ];
+        let line = |(_, option)| format!("{option} means nothing here: it is for hubs");
+        given.into_iter().filter(|one| one.0).map(line)
+    }
+}
+
+/// Runs the hub until a signal.
+pub(super) fn main(options: &super::Options) -> Exit {
+    let (settings, remarks) = match options.hub() {
+        Ok(hub) => hub,
+        Err(why) => {
+            eprintln!("jacktrip: {why}");
+            return Exit::Usage;
+        }
+    };
+    let style = if options.iostat.is_some() || options.verbose {
+        Style::Text
+    } else {
+        Style::Quiet
+    };
+    let mut reporter = HubReporter::new(style);
+    for remark in remarks {
+        reporter.note(&remark);
+    }
+    crate::cli::hub::run(&settings, &mut reporter)
+}
+
+impl super::Options {
+    /// The hub, and what is to be said about options that mean something else here, or nothing.
+    pub(super) fn hub(&self) -> Result<(HubSettings, Vec<String>), String> {
+        self.role()?;
+        if self.ignored.auth {
+            return Err("a hub that asks for a password (-A) is not there yet".into());
+        }
+        let mode = self.hub.patch.unwrap_or(0);
+        let samples = u8::try_from(self.bits)
+            .ok()
+            .and_then(SampleFormat::from_bits)
+            .ok_or("-b takes 8, 16, 24 or 32")?;
+        let mut remarks = self.ignored.remarks();
+        let patch = match mode {
+            0 => PatchMode::Server,
+            1 => PatchMode::Loopback,
+            2 => PatchMode::Others,
+            3 => {
+                remarks.push(
+                    "-p 3 is taken for 0: the fixed connections to SuperCollider are not made"
+                        .into(),
+                );
+                PatchMode::Server
+            }
+            4 => PatchMode::All,
+            5 => PatchMode::None,
+            _ => return Err("-p takes a number from 0 to 5".into()),
+        };
+        let mixes = matches!(patch, PatchMode::Others | PatchMode::All);
+        if self.hub.include_server && !mixes {
+            remarks.push("-i means something with -p 2 and -p 4 only".into());
+        }
+        let include_local = self.hub.include_server && mixes;
+        let local = if include_local || patch == PatchMode::Server {
+            Some(LocalSettings {
+                name: self.name.clone().unwrap_or_else(|| "JackTrip".into()),
+                channels: self
+                    .channels
+                    .map_or(Ok(Channels(2)), |n| channels("-n", n))?,
+                connect: !self.no_connect,
+            })
+        } else {
+            None
+        };
+        let port = self.port("-B", self.bind_port)?;
+        let first = FIRST_UDP_PORT + i64::from(port) - i64::from(DEFAULT_PORT);
+        let first = self.hub.udp_base_port.unwrap_or(first);
+        let udp_port = u16::try_from(first)
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| {
+                format!("-U (or -o) leads to port {first}, which is none: 1 to 65535")
+            })?;
+        let settings = HubSettings {
+            port,
+            udp_port,
+            period: Frames::ZERO,
+            patch,
+            upmix: self.hub.upmix,
+            local,
+            include_local,
+            samples: Some(samples),
+            depth: self.depth()?,
+            conceal: match (self.strategy, self.zero) {
+                (-1, false) => Conceal::Wavetable,
+                (_, true) => Conceal::Zero,
+                _ => Conceal::Predict,
+            },
+            ..HubSettings::default()
+        };
+        Ok((settings, remarks))
+    }
+}
+
+/// The first of a JackTrip hub's UDP ports, one a player, which firewalls let in; here all players share it.
+const FIRST_UDP_PORT: i64 = 61_002;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn hub(line: &str) -> Result<(HubSettings, Vec<String>), String> {
+        let options = crate::cli::jacktrip::Options::try_parse_from(line.split_whitespace())
+            .map_err(|e| e.to_string())?;
+        options.hub()
+    }
+
+    #[test]
+    fn a_hub_is_what_its_options_make_of_it_in_jacktrip() {
+        let (made, remarks) = hub("jacktrip -S -p 4 -i -u -o 10 -n 1 -b 24 -q 8 -D").unwrap();
+        assert_eq!(remarks, [""; 0]);
+        assert_eq!((made.port, made.udp_port), (4474, 61_012));
+        assert_eq!(
+            (made.patch, made.upmix, made.include_local),
+            (PatchMode::All, true, true)
+        );
+        let local = made.local.unwrap();
+        assert_eq!((local.channels, local.connect), (Channels(1), false));
+        assert_eq!(
+            (made.samples, made.depth.queue()),
+            (Some(SampleFormat::I24), 8)
+        );
+        let (made, _) = hub("jacktrip -S").unwrap();
+        assert_eq!((made.patch, made.include_local), (PatchMode::Server, false));
+        assert_eq!(made.local.unwrap().name, "JackTrip");
+        let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 -i -r 2").unwrap();
+        assert_eq!((made.udp_port, made.local), (50_000, None));
+        assert!(remarks[0].contains("-i"), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_makes_no_hub_is_named() {
+        for (line, word) in [
+            ("jacktrip -S -p 6", "-p"),
+            ("jacktrip -S -b 17", "-b"),
+            ("jacktrip -S -n 0", "-n"),
+            ("jacktrip -S -U 70000", "-U"),
+            ("jacktrip -S -s", "only one"),
+        ] {
+            let error = hub(line).unwrap_err();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+    }
+}

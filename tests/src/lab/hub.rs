@@ -1,0 +1,69 @@
+//! Players at a hub, and whether they hear each other.
+
+use std::time::Duration;
+
+use super::Machine;
+use super::jack::JackServer;
+use super::jacktrip::Jacktrip;
+use super::probe::{Plan, Probe};
+use crate::signal::listen_to_tone;
+
+/// A real JackTrip as a client of the hub on this machine, from a UDP port of its own.
+///
+/// # Panics
+///
+/// If it does not start.
+pub fn player(
+    machine: &Machine,
+    jack: &JackServer,
+    name: &str,
+    port: u16,
+    more: &[&str],
+) -> Jacktrip {
+    let port = port.to_string();
+    let options = ["-C", "127.0.0.1", "-B", &port, "-K", name];
+    let player = Jacktrip::start(machine, jack, name, &[&options, more].concat());
+    jack.wait_for_port(&format!("{name}:send_1"), Duration::from_secs(10));
+    player
+}
+
+/// Plays a sine into `send_1` of the first JACK client, while `receive_1` of the second is recorded, a few times if the
+/// machine is busy: whether it is heard. Each on its own JACK server, at 48 kHz.
+///
+/// JackTrip's own buffer drops packets where the machine hesitates, so that a stretch of it has to do; and the hub
+/// plays a player slower for a while whose packets come late.
+pub fn hears(machine: &Machine, from: (&JackServer, &str), to: (&JackServer, &str)) -> bool {
+    let (at, to) = to;
+    let ports = (format!("{}:send_", from.1), format!("{to}:receive_"));
+    let play = Plan {
+        name: "probe_play",
+        play: Some((&ports.0, 1)),
+        record: None,
+        frames: 3 * RATE,
+        sine: Some(440),
+    };
+    let record = Plan {
+        name: "probe_record",
+        play: None,
+        record: Some((&ports.1, 1)),
+        frames: 3 * RATE,
+        sine: None,
+    };
+    let _playing = Probe::start(machine, from.0, &play);
+    for attempt in 0..6 {
+        let recording = Probe::start(machine, at, &record).recording();
+        let samples = &recording.channels[0];
+        let silent = samples.iter().all(|sample| sample.abs() < 1e-3);
+        if silent && attempt > 0 {
+            return false;
+        }
+        let tone = listen_to_tone(samples, 440, RATE);
+        println!("{} to {to}: {tone:?}", from.1);
+        if tone.seconds >= 0.5 && (tone.hertz - 440.0).abs() < 3.0 && tone.residue < -35.0 {
+            return true;
+        }
+    }
+    false
+}
+
+const RATE: u32 = 48_000;
