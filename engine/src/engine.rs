@@ -25,6 +25,7 @@ use crate::net::resolve::{ResolveError, resolve};
 use crate::net::tcp::LogInError;
 use crate::net::udp::{AudioSocket, BindError, SendHandle};
 use crate::peers::{Beat, Line, LinkEvent, PeerLink, say_goodbye};
+use crate::record::RecordError;
 use crate::settings::{BackendSettings, Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -52,6 +53,9 @@ pub enum RunError {
     /// A WAV file.
     #[error(transparent)]
     Wav(#[from] WavError),
+    /// A folder for recordings.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// No header can say this rate.
     #[error(
         "JackTrip's header cannot say {0}: use 22050, 32000, 44100, 48000, 88200, 96000 or 192000 Hz"
@@ -89,7 +93,7 @@ impl RunError {
                 Exit::PortBusy
             }
             Self::Jack(_) | Self::HubRate { .. } => Exit::NoJack,
-            Self::Wav(_) => Exit::File,
+            Self::Wav(_) | Self::Record(_) => Exit::File,
             Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
             Self::Bind(_) | Self::Door(_) | Self::System { .. } => Exit::Other,
         }

@@ -5,6 +5,7 @@
 //!           └────▶ control (what is said; the plugins' service)
 //!           └────▶ membership (log-ins at a hub) ─▶ net
 //! cli ─▶ hub (door, roster; floor, players, mixer) ─▶ peers ─▶ net
+//!           └────▶ record (tracks to disk)
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
 //!           └─▶ bench::hub (players against a hub)
 //! ```
@@ -22,6 +23,7 @@ pub mod hub;
 pub mod membership;
 pub mod net;
 pub mod peers;
+pub mod record;
 pub mod repair;
 pub mod sending;
 pub mod settings;

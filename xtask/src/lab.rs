@@ -51,6 +51,14 @@ pub(crate) const ARDOUR: Need = Need {
     present: || find_ardour().is_some(),
 };
 
+/// What others make of the files that we write.
+pub(crate) const SNDFILE: Need = Need {
+    debian: &["sndfile-programs"],
+    what: "sndfile-info",
+    why: "recordings are to be read by programs that are not ours",
+    present: || has_program("sndfile-info"),
+};
+
 /// A display without a screen, for the plugin's editor.
 pub(crate) const XVFB: Need = Need {
     debian: &["xvfb"],

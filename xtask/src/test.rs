@@ -31,6 +31,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         lab::XVFB,
         lab::PYTHON,
         lab::ARDOUR,
+        lab::SNDFILE,
     ])?;
     let bundle = bundle::run(bundle::Args {
         dev: true,

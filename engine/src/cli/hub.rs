@@ -1,5 +1,7 @@
 //! `farsend hub`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
@@ -9,7 +11,8 @@ use super::exit::{self, Exit};
 use super::{complain, options};
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
-use crate::hub::{self, HubReporter, HubSettings, LocalSettings, PatchMode};
+use crate::hub::{self, HubReporter, HubSettings, LocalSettings, PatchMode, RecordSettings};
+use crate::record::Depth;
 use crate::settings::DEFAULT_PORT;
 
 /// The options.
@@ -58,6 +61,12 @@ pub(super) struct HubArgs {
     /// Do not repair what is lost on the way from and to players that are Farsends.
     #[arg(long)]
     no_repair: bool,
+    /// Record each player and the mix as Broadcast WAV, in a new folder within this one. All files begin together.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Bits of a recorded player's samples: 24, or 32 for floats. The mix is always floats.
+    #[arg(long, value_name = "BITS", default_value = "24", value_parser = depth, requires = "record")]
+    record_bits: Depth,
     /// Print JSON lines: events, and statistics once a second.
     #[arg(long)]
     json: bool,
@@ -102,6 +111,10 @@ pub(super) fn main(args: &HubArgs) -> Exit {
         depth: args.queue,
         repair: !args.no_repair,
         conceal: Conceal::Predict,
+        record: args.record.as_ref().map(|folder| RecordSettings {
+            folder: folder.clone(),
+            depth: args.record_bits,
+        }),
     };
     run(&settings, &mut HubReporter::new(style))
 }
@@ -118,6 +131,14 @@ pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
         }
     };
     hub::run(settings, reporter, &quit).unwrap_or_else(|error| complain(&error))
+}
+
+fn depth(text: &str) -> Result<Depth, String> {
+    match text {
+        "24" => Ok(Depth::Int24),
+        "32" => Ok(Depth::Float32),
+        _ => Err("expected 24 or 32".to_owned()),
+    }
 }
 
 fn queue(text: &str) -> Result<DepthPolicy, String> {
@@ -137,4 +158,11 @@ Examples:
   farsend hub                    at TCP and UDP port 4464; players: `jacktrip -C HOST`, or `farsend join HOST`
   farsend hub -p all -u          everyone hears themselves, too; mono players in both ears
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
-  farsend hub --port 5000 --json for a script";
+  farsend hub --port 5000 --json for a script
+  farsend hub --record takes     each player and the mix to `takes/2026-11-21 21.37.05/ann.wav`, `mix.wav` ...
+
+Recording:
+  All files begin at the same sample and carry the time of day in it, so that they line up in a DAW dropped at its
+  beginning or at their time stamps. Who comes later has silence before; who comes back under the same name from the same host
+  goes on in the same file. What was lost on the way and concealed is recorded as it was heard. A disk that is too slow leaves silence of
+  the same length, and a full one ends the recording; the hub says so and goes on. A hub that is killed loses the last two seconds of it.";

@@ -20,6 +20,7 @@ use super::player::Player;
 use super::report::HubReporter;
 use super::roster::{Entry, LogIn, Roster};
 use super::socket::HubSocket;
+use super::takes::Takes;
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
 use crate::engine::RunError;
@@ -43,12 +44,13 @@ pub fn run(
     let door = Door::open(settings.port)?;
     let mut desk = Desk::open(settings, door, sound)?;
     reporter.started(settings, desk.door.port(), desk.udp_port);
+    desk.begin_recording(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
     while !quit.load(Relaxed) {
         desk.attend(reporter);
         match desk.pacer.poll() {
             Some(Paused::RateChanged { to }) => {
-                desk.close();
+                desk.close(reporter);
                 return Err(RunError::HubRate {
                     from: settings.rate,
                     to,
@@ -60,11 +62,12 @@ pub fn run(
         if Instant::now() >= next_report {
             next_report += REPORT_EVERY;
             let late = desk.pacer.late();
+            reporter.recording = desk.takes.as_ref().map(Takes::status);
             reporter.statistics(&mut desk.roster, &desk.numbers.read(), late);
         }
     }
     let (numbers, late) = (desk.numbers.read(), desk.pacer.late());
-    desk.close();
+    desk.close(reporter);
     reporter.ended(&numbers, late);
     Ok(Exit::Done)
 }
@@ -88,6 +91,7 @@ struct Desk<'a> {
     settings: &'a HubSettings,
     door: Door,
     roster: Roster,
+    takes: Option<Takes>,
     udp_port: u16,
     orders: Producer<Order>,
     /// What did not fit into the ring of orders yet, in order.
@@ -110,11 +114,13 @@ impl<'a> Desk<'a> {
         let (knocking, knocks) = RingBuffer::new(KNOCKS);
         let (returning, returns) = RingBuffer::new(settings.players + ORDERS);
         let (writer, numbers) = latest(FloorStatistics::default());
+        let (takes, tape) = Takes::open(settings)?.unzip();
         let lines = Lines {
             orders: obeyed,
             knocks: knocking,
             returns: returning,
             statistics: writer,
+            tape,
         };
         let floor = Floor::new(settings, socket, lines);
         let pacer = Pacer::start(floor, settings, sound)?;
@@ -122,6 +128,7 @@ impl<'a> Desk<'a> {
             settings,
             door,
             roster: Roster::new(settings.players),
+            takes,
             udp_port,
             orders,
             pending: std::collections::VecDeque::new(),
@@ -145,13 +152,23 @@ impl<'a> Desk<'a> {
         while let Ok(player) = self.returns.pop() {
             drop(player);
         }
+        if let Some(takes) = &mut self.takes {
+            takes.attend(reporter);
+        }
         self.flush();
+    }
+
+    fn begin_recording(&mut self, reporter: &mut HubReporter) {
+        if let Some(takes) = &mut self.takes {
+            takes.begin(reporter, |order| self.pending.push_back(order));
+        }
     }
 
     fn greet(&mut self, reporter: &mut HubReporter) {
         let Self {
             door,
             roster,
+            takes,
             udp_port,
             pending,
             ..
@@ -167,6 +184,9 @@ impl<'a> Desk<'a> {
                         // Without a word: it is the new one who would hear it.
                         pending.push_back(Order::Dismiss(place));
                         if let Some(entry) = roster.leave(place) {
+                            if let Some(takes) = takes {
+                                takes.leave(place);
+                            }
                             reporter.left(&entry, "began again", roster.count());
                         }
                     }
@@ -219,6 +239,10 @@ impl<'a> Desk<'a> {
                     watch,
                 };
                 reporter.joined(&entry, &format, self.roster.count() + 1);
+                if let Some(takes) = &mut self.takes {
+                    let order = |order| self.pending.push_back(order);
+                    takes.admit(place, &entry, &format, reporter, order);
+                }
                 self.roster.take(place, entry);
             }
             Err(error) => reporter.cannot_serve(expected.name, knock.from, &error),
@@ -241,6 +265,9 @@ impl<'a> Desk<'a> {
         }
         for (place, why) in gone {
             if let Some(entry) = self.roster.leave(place) {
+                if let Some(takes) = &mut self.takes {
+                    takes.leave(place);
+                }
                 self.order(Order::Dismiss(place));
                 reporter.left(&entry, why, self.roster.count());
             }
@@ -260,10 +287,13 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Says goodbye to all.
-    fn close(self) {
+    /// Says goodbye to all, and completes what was recorded.
+    fn close(self, reporter: &mut HubReporter) {
         if let Some(mut floor) = self.pacer.stop() {
             floor.close();
+        }
+        if let Some(takes) = self.takes {
+            takes.finish(reporter);
         }
     }
 }

@@ -12,6 +12,8 @@ use super::mixer::{Lanes, Mixer};
 use super::player::Player;
 use super::routes::{Routes, Sender};
 use super::socket::HubSocket;
+use super::taping;
+use crate::record::{Pen, Tape};
 
 /// From the control thread.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) enum Order {
     Admit(u16, Box<Player>),
     /// The player in this place goes, without a word.
     Dismiss(u16),
+    /// A slot of the tape is written to from now on.
+    Record(usize, Pen),
 }
 
 /// The first datagram of one who is expected.
@@ -65,6 +69,8 @@ pub(super) struct Lines {
     pub(super) knocks: Producer<Knock>,
     pub(super) returns: Producer<Box<Player>>,
     pub(super) statistics: LatestWriter<FloorStatistics>,
+    /// Where all is recorded, if it is.
+    pub(super) tape: Option<Tape>,
 }
 
 /// All players, and the mix.
@@ -137,6 +143,7 @@ impl Floor {
             player.send(begun, wall_us, mixer, socket);
         }
         socket.flush();
+        self.record();
         self.count(begun);
     }
 
@@ -147,6 +154,16 @@ impl Floor {
             player.leave(now, &mut self.socket);
         }
         self.socket.flush();
+        if let Some(tape) = self.lines.tape.take() {
+            tape.finish();
+        }
+    }
+
+    /// What was played this period, when all has been sent.
+    fn record(&mut self) {
+        if let Some(tape) = &mut self.lines.tape {
+            taping::write(tape, &self.players, self.end, &self.mixer);
+        }
     }
 
     fn take(&mut self, now: MonoTime) {
@@ -185,6 +202,11 @@ impl Floor {
                     }
                 }
                 Order::Dismiss(place) => self.dismiss(place),
+                Order::Record(slot, pen) => {
+                    if let Some(tape) = &mut self.lines.tape {
+                        tape.put(slot, pen);
+                    }
+                }
             }
         }
     }
@@ -198,6 +220,9 @@ impl Floor {
             return;
         };
         self.routes.remove(player.address(), place);
+        if let Some(tape) = &mut self.lines.tape {
+            tape.lift(usize::from(place));
+        }
         while self.end > 0 && self.players[self.end - 1].is_none() {
             self.end -= 1;
         }

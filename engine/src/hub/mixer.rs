@@ -40,7 +40,8 @@ impl Lanes {
         self.samples.chunks_exact_mut(self.period)
     }
 
-    fn get(&self, channel: usize) -> Option<&[f32]> {
+    /// One of the lanes.
+    pub(super) fn get(&self, channel: usize) -> Option<&[f32]> {
         self.samples
             .get(channel * self.period..)?
             .get(..self.period)
@@ -124,6 +125,22 @@ impl Mixer {
         }
     }
 
+    /// What was captured at the hub.
+    pub(super) fn local(&self) -> &Lanes {
+        &self.local
+    }
+
+    /// The same in a channel, where the total does not have it.
+    pub(super) fn local_apart(&self, channel: usize) -> Option<&[f32]> {
+        let apart = Some(&self.local).filter(|_| !self.include_local);
+        apart.and_then(|local| self.of(local, channel))
+    }
+
+    /// Frames of a period.
+    pub(super) fn period(&self) -> Frames {
+        Frames(u32::try_from(self.period).unwrap_or(u32::MAX))
+    }
+
     /// Writes what the player who sends `heard` is to hear, if that was added, too.
     pub(super) fn mix(&self, heard: &Lanes, mix: &mut Lanes) {
         for (channel, out) in mix.iter_mut().enumerate() {
@@ -151,7 +168,7 @@ impl Mixer {
     }
 
     /// The total of a channel, if anything is in it.
-    fn total(&self, channel: usize) -> Option<&[f64]> {
+    pub(super) fn total(&self, channel: usize) -> Option<&[f64]> {
         self.total
             .get(channel * self.period..)?
             .get(..self.period)

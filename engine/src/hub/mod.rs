@@ -27,9 +27,11 @@ mod roster;
 mod routes;
 mod settings;
 mod socket;
+mod takes;
+mod taping;
 
 pub use desk::run;
 pub use door::DoorError;
 pub use patch::PatchMode;
 pub use report::HubReporter;
-pub use settings::{HubSettings, LocalSettings};
+pub use settings::{HubSettings, LocalSettings, RecordSettings};

@@ -105,6 +105,11 @@ impl Player {
         self.address
     }
 
+    /// What they played last period.
+    pub(super) fn heard(&self) -> &Lanes {
+        &self.heard
+    }
+
     /// Takes one datagram of theirs.
     pub(super) fn take(&mut self, at: MonoTime, payload: &[u8]) {
         let taken = self.machines.take(at, self.address, payload);

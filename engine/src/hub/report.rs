@@ -26,6 +26,8 @@ pub struct HubReporter {
     /// Of the hub.
     rate: SampleRate,
     before: FloorStatistics,
+    /// How the recording goes, if there is one: for programs, and in a few words.
+    pub(super) recording: Option<(Value, String)>,
 }
 
 impl HubReporter {
@@ -37,6 +39,7 @@ impl HubReporter {
             line_open: false,
             rate: SampleRate::HZ_48000,
             before: FloorStatistics::default(),
+            recording: None,
         }
     }
 
@@ -206,11 +209,18 @@ impl HubReporter {
                 line.insert("unsent".into(), now.unsent.into());
                 line.insert("strangers".into(), now.strangers.into());
                 line.insert("players".into(), players.into());
+                if let Some((facts, _)) = &self.recording {
+                    line.insert("recording".into(), facts.clone());
+                }
                 println!("{}", Value::Object(line));
             }
             Style::Text if self.terminal => {
+                let recording = match &self.recording {
+                    Some((_, word)) => format!(", {word}"),
+                    None => String::new(),
+                };
                 print!(
-                    "\r\x1b[K{}, {load:.1} % of a core, {periods} periods a second, {late} late",
+                    "\r\x1b[K{}, {load:.1} % of a core, {periods} periods a second, {late} late{recording}",
                     count(roster.count())
                 );
                 _ = std::io::stdout().flush();
@@ -229,7 +239,7 @@ impl HubReporter {
         self.say("ended", &text, facts);
     }
 
-    fn say(&mut self, name: &str, text: &str, facts: Value) {
+    pub(super) fn say(&mut self, name: &str, text: &str, facts: Value) {
         if self.style == Style::Json {
             let mut line = Map::new();
             line.insert("event".into(), name.into());

@@ -1,10 +1,13 @@
 //! What a hub is to be.
 
+use std::path::PathBuf;
+
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
 use super::PatchMode;
+use crate::record::Depth;
 
 /// One hub.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +38,17 @@ pub struct HubSettings {
     pub repair: bool,
     /// What is heard in place of what is missing.
     pub conceal: Conceal,
+    /// Where everything is recorded, and how; `None`: nowhere.
+    pub record: Option<RecordSettings>,
+}
+
+/// A recording of all players and the mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// Each run of the hub makes a folder of its own in here.
+    pub folder: PathBuf,
+    /// How the players' samples are written. The mix is always written as floats: a sum goes beyond full scale.
+    pub depth: Depth,
 }
 
 impl Default for HubSettings {
@@ -53,6 +67,7 @@ impl Default for HubSettings {
             depth: DepthPolicy::AUTO,
             repair: true,
             conceal: Conceal::Predict,
+            record: None,
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Need {
     Pedalboard,
     /// Ardour with its Lua shell.
     Ardour,
+    /// `sndfile-info`, libsndfile's word on what is in a file.
+    Sndfile,
 }
 
 impl Need {
@@ -31,6 +33,7 @@ impl Need {
             Need::JackIodelay => find_program("jack_iodelay").is_some(),
             Need::Pedalboard => find_pedalboard().is_some(),
             Need::Ardour => find_ardour().is_some(),
+            Need::Sndfile => find_program("sndfile-info").is_some(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Need {
                 "Python with pedalboard (`cargo xtask test` installs it under target)"
             }
             Need::Ardour => "Ardour's Lua shell (Debian: apt-get install ardour)",
+            Need::Sndfile => "sndfile-info (Debian: apt-get install sndfile-programs)",
         }
     }
 }
