@@ -129,3 +129,26 @@ fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
         assert!(hears(machine, &jack, "carl", "ben"));
     });
 }
+
+#[test]
+fn who_sends_copies_is_sent_as_many() {
+    on_a_private_machine(&[], |machine| {
+        let _hub = hub(machine, &[]);
+        for (copies, port) in [("1", "4471"), ("3", "4472")] {
+            let join = [
+                "join",
+                "127.0.0.1",
+                "--backend",
+                "timer",
+                "--bind-port",
+                port,
+            ];
+            let arguments = [&join[..], &["-r", copies]].concat();
+            let mut player = Farsend::start_without_jack(machine, "player", &arguments);
+            player.wait_for_peer();
+            player.running.wait_until("hear the hub", LIMIT, |output| {
+                output.contains(&format!("\"peer_redundancy\":{copies},"))
+            });
+        }
+    });
+}
