@@ -6,6 +6,7 @@ pub mod health;
 pub mod line;
 pub mod minute;
 mod plugin_session;
+pub mod printer;
 pub mod report;
 pub mod service;
 pub mod trouble;

@@ -1,17 +1,17 @@
 //! What the program prints: sentences and one line of numbers on a terminal, plain lines into a file or a pipe,
 //! JSON lines for programs.
 
-use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
 use farsend_units::{Frames, SampleRate};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::facts::facts;
 use super::health::Health;
 use super::line::line;
+use super::printer::Printer;
 use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::jack::JackEvent;
@@ -35,9 +35,7 @@ pub enum Style {
 /// Prints to standard output. Control thread.
 #[derive(Debug)]
 pub struct Reporter {
-    style: Style,
-    terminal: bool,
-    line_open: bool,
+    printer: Printer,
     waiting_since: Option<Instant>,
     next_advice: Duration,
     told_broken_floats: bool,
@@ -52,9 +50,7 @@ impl Reporter {
     /// A reporter on standard output.
     pub fn new(style: Style) -> Self {
         Self {
-            style,
-            terminal: std::io::stdout().is_terminal(),
-            line_open: false,
+            printer: Printer::new(style),
             waiting_since: None,
             next_advice: FIRST_ADVICE,
             told_broken_floats: false,
@@ -182,7 +178,7 @@ impl Reporter {
         {
             self.trouble(&trouble);
         }
-        match self.style {
+        match self.printer.style() {
             Style::Json => {
                 let mut facts = facts(
                     now,
@@ -194,12 +190,10 @@ impl Reporter {
                 facts.insert("event".into(), "statistics".into());
                 println!("{}", Value::Object(facts));
             }
-            Style::Text if self.terminal => {
+            Style::Text if self.printer.shows_numbers() => {
                 if let Some((_, health)) = &self.health {
-                    let line = line(now, health, [self.send, self.receive]);
-                    print!("\r\x1b[K{line}");
-                    _ = std::io::stdout().flush();
-                    self.line_open = true;
+                    self.printer
+                        .show(&line(now, health, [self.send, self.receive]));
                 }
             }
             Style::Text | Style::Quiet => {}
@@ -262,20 +256,7 @@ impl Reporter {
     }
 
     fn say(&mut self, name: &str, text: &str, facts: Value) {
-        if self.style == Style::Json {
-            let mut line = Map::new();
-            line.insert("event".into(), name.into());
-            line.insert("text".into(), text.into());
-            if let Value::Object(facts) = facts {
-                line.extend(facts);
-            }
-            println!("{}", Value::Object(line));
-            return;
-        }
-        if std::mem::take(&mut self.line_open) {
-            print!("\r\x1b[K");
-        }
-        println!("farsend: {text}");
+        self.printer.say(name, text, facts);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a hub says: who comes and goes, and the numbers, as sentences or JSON lines.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -14,15 +13,14 @@ use super::HubSettings;
 use super::floor::FloorStatistics;
 use super::pace::Paused;
 use super::roster::{Entry, Roster};
+use crate::control::printer::Printer;
 use crate::control::report::Style;
 use crate::peers::LinkEvent;
 
 /// Prints to standard output. Control thread.
 #[derive(Debug)]
 pub struct HubReporter {
-    style: Style,
-    terminal: bool,
-    line_open: bool,
+    printer: Printer,
     /// Of the hub.
     rate: SampleRate,
     before: FloorStatistics,
@@ -34,9 +32,7 @@ impl HubReporter {
     /// A reporter on standard output.
     pub fn new(style: Style) -> Self {
         Self {
-            style,
-            terminal: std::io::stdout().is_terminal(),
-            line_open: false,
+            printer: Printer::new(style),
             rate: SampleRate::HZ_48000,
             before: FloorStatistics::default(),
             recording: None,
@@ -190,7 +186,7 @@ impl HubReporter {
         let periods = now.periods.saturating_sub(before.periods);
         let busy = now.busy.saturating_sub(before.busy);
         let load = 100.0 * busy.as_secs_f64();
-        match self.style {
+        match self.printer.style() {
             Style::Json => {
                 let players: Vec<Value> = roster
                     .iter_mut()
@@ -214,17 +210,15 @@ impl HubReporter {
                 }
                 println!("{}", Value::Object(line));
             }
-            Style::Text if self.terminal => {
+            Style::Text if self.printer.shows_numbers() => {
                 let recording = match &self.recording {
                     Some((_, word)) => format!(", {word}"),
                     None => String::new(),
                 };
-                print!(
-                    "\r\x1b[K{}, {load:.1} % of a core, {periods} periods a second, {late} late{recording}",
+                self.printer.show(&format!(
+                    "{}, {load:.1} % of a core, {periods} periods a second, {late} late{recording}",
                     count(roster.count())
-                );
-                _ = std::io::stdout().flush();
-                self.line_open = true;
+                ));
             }
             Style::Text | Style::Quiet => {}
         }
@@ -240,20 +234,7 @@ impl HubReporter {
     }
 
     pub(super) fn say(&mut self, name: &str, text: &str, facts: Value) {
-        if self.style == Style::Json {
-            let mut line = Map::new();
-            line.insert("event".into(), name.into());
-            line.insert("text".into(), text.into());
-            if let Value::Object(facts) = facts {
-                line.extend(facts);
-            }
-            println!("{}", Value::Object(line));
-            return;
-        }
-        if std::mem::take(&mut self.line_open) {
-            print!("\r\x1b[K");
-        }
-        println!("farsend: {text}");
+        self.printer.say(name, text, facts);
     }
 }
 
