@@ -2,79 +2,57 @@
 
 use farsend_units::SampleRate;
 
+use crate::Glide;
+
 /// A gain for all channels of a stream, which glides to a new value in 20 ms.
 ///
 /// At rest at 1 it leaves samples as they are, to the bit.
 #[derive(Debug, Clone)]
-pub struct Gain {
-    now: f32,
-    target: f32,
-    /// What `now` still has to move by per frame, and for how many frames.
-    step: f32,
-    left: u32,
-    glide: u32,
-}
+pub struct Gain(Glide);
 
 impl Gain {
     /// A gain at rest at `factor` (linear, 1 = as it is) for audio of `rate`.
     pub fn new(rate: SampleRate, factor: f32) -> Self {
-        let factor = sane(factor);
-        Self {
-            now: factor,
-            target: factor,
-            step: 0.0,
-            left: 0,
-            glide: (rate.0 / 50).max(1),
-        }
+        Self(Glide::new(rate, sane(factor)))
     }
 
     /// Glides to `factor` from where it is. Not finite or negative counts as 0.
     pub fn set(&mut self, factor: f32) {
-        let factor = sane(factor);
-        if factor != self.target {
-            self.target = factor;
-            self.step = (factor - self.now) / self.glide as f32;
-            self.left = self.glide;
-        }
+        self.0.set(sane(factor));
     }
 
     /// Where it is heading, linear.
     pub fn target(&self) -> f32 {
-        self.target
+        self.0.target()
+    }
+
+    /// Whether it has arrived there.
+    pub fn is_at_rest(&self) -> bool {
+        self.0.resting().is_some()
     }
 
     /// Multiplies a planar block, of any length, in place.
     pub fn apply(&mut self, block: &mut [&mut [f32]]) {
         let frames = block.iter().map(|channel| channel.len()).max().unwrap_or(0);
-        let gliding = frames.min(self.left as usize);
         for channel in block.iter_mut() {
-            let (moving, resting) = channel.split_at_mut(gliding.min(channel.len()));
-            let mut factor = self.now;
-            for sample in moving {
-                factor += self.step;
-                *sample *= factor;
-            }
-            if self.target == 0.0 {
-                resting.fill(0.0);
-            } else if self.target != 1.0 {
-                resting.iter_mut().for_each(|sample| *sample *= self.target);
+            match self.0.resting() {
+                Some(1.0) => {}
+                Some(0.0) => channel.fill(0.0),
+                Some(factor) => channel.iter_mut().for_each(|sample| *sample *= factor),
+                None => {
+                    for (sample, factor) in channel.iter_mut().zip(self.0.values()) {
+                        *sample *= factor;
+                    }
+                }
             }
         }
-        self.left -= gliding as u32;
-        self.now = if self.left == 0 {
-            self.target
-        } else {
-            self.now + self.step * gliding as f32
-        };
+        self.0.pass(frames);
     }
 }
 
+/// Not finite is [`Glide`]'s to see to.
 fn sane(factor: f32) -> f32 {
-    if factor.is_finite() {
-        factor.max(0.0)
-    } else {
-        0.0
-    }
+    factor.max(0.0)
 }
 
 #[cfg(test)]

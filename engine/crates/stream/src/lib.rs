@@ -9,6 +9,7 @@ mod conceal;
 mod contract;
 mod depth;
 mod gain;
+mod glide;
 mod jitter;
 mod lateness;
 mod meter;
@@ -23,6 +24,7 @@ pub use contract::{
     BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, Origin, Pulled, Unsupported,
 };
 pub use gain::Gain;
+pub use glide::Glide;
 pub use jitter::JitterBuffer;
 pub use meter::Meter;
 pub use resample::{LEAST_STEP, MOST_STEP, Resampler};
