@@ -57,11 +57,33 @@ impl RuntimeDir {
         self.path.join("engine.lock")
     }
 
+    /// The control socket of the hub whose players log in at this port.
+    pub fn hub_socket(&self, port: u16) -> PathBuf {
+        self.path.join(format!("{HUB}{port}{SOCKET}"))
+    }
+
+    /// The ports of all hubs that have, or had, a control socket here.
+    pub fn hub_ports(&self) -> Vec<u16> {
+        let files = std::fs::read_dir(&self.path).into_iter().flatten();
+        let names = files.flatten().map(|file| file.file_name());
+        let port = |name: OsString| -> Option<u16> {
+            let name = name.to_str()?.strip_prefix(HUB)?;
+            name.strip_suffix(SOCKET)?.parse().ok()
+        };
+        let mut ports: Vec<u16> = names.filter_map(port).collect();
+        ports.sort_unstable();
+        ports
+    }
+
     /// For what an engine writes that was started by a plugin.
     pub fn log(&self) -> PathBuf {
         self.path.join("engine.log")
     }
 }
+
+/// Around a hub's port in its socket's name.
+const HUB: &str = "hub-";
+const SOCKET: &str = ".sock";
 
 /// Why there is no directory to meet in.
 #[derive(Debug, Error)]
@@ -225,6 +247,18 @@ mod tests {
             0o700
         );
         assert_eq!(RuntimeDir::at(&path).unwrap(), made);
+    }
+
+    #[test]
+    fn hubs_are_told_apart_by_their_ports() {
+        let above = tempfile::tempdir().unwrap();
+        let made = RuntimeDir::at(above.path().join("farsend")).unwrap();
+        assert_eq!(made.hub_ports(), []);
+        for name in ["hub-4464.sock", "hub-4470.sock", "hub-x.sock", "hub-4.txt"] {
+            std::fs::write(made.path().join(name), "").unwrap();
+        }
+        assert_eq!(made.hub_ports(), [4464, 4470]);
+        assert!(made.hub_socket(4470).ends_with("hub-4470.sock"));
     }
 
     #[test]

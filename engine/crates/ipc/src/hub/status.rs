@@ -1,0 +1,109 @@
+//! A hub and its players, in numbers.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// One look at a hub.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// Where players log in.
+    pub port: u16,
+    /// Where their audio goes.
+    pub udp_port: u16,
+    /// Frames a second of the mix.
+    pub rate: u32,
+    /// Frames that are mixed at a time.
+    pub period: u32,
+    /// Who hears whom: `others`, `all`, `loopback` or `none`.
+    pub patch: String,
+    /// As many players as there may be.
+    pub places: usize,
+    /// Seconds since its start.
+    pub uptime_s: u64,
+    /// Share of a core that the audio takes.
+    pub busy_percent: f64,
+    /// Periods mixed, and those that began late.
+    pub periods: u64,
+    /// See `periods`.
+    pub late_periods: u64,
+    /// Who plays.
+    pub players: Vec<PlayerStatus>,
+    /// What single listeners have otherwise than the rest.
+    pub wishes: Vec<Wish>,
+    /// Who may not log in for a while.
+    pub kept_out: Vec<KeptOut>,
+}
+
+/// A player.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlayerStatus {
+    /// What they are called here: their name, with a number where several have it; their address if they have none.
+    pub name: String,
+    /// Where their audio comes from.
+    pub address: SocketAddr,
+    /// Whether they are heard now.
+    pub present: bool,
+    /// Whether they use a Farsend.
+    pub is_farsend: bool,
+    /// Channels that they send.
+    pub sends: u8,
+    /// Channels that they hear.
+    pub hears: u8,
+    /// Frames a second that they send.
+    pub rate: u32,
+    /// Frames in each of their packets.
+    pub period: u32,
+    /// Of their samples.
+    pub bits: u8,
+    /// Milliseconds that their audio waits here.
+    pub queue_ms: f64,
+    /// The lateness that 95 % of their packets keep below.
+    pub jitter_ms: f64,
+    /// Packets since they came.
+    pub received: u64,
+    /// Of which these never came.
+    pub lost: u64,
+    /// And these came too late.
+    pub late: u64,
+    /// Share of packets that were lost or late, of late.
+    pub loss_percent: f64,
+    /// Milliseconds from them into the mix, where it is known: with a Farsend.
+    pub delay_ms: Option<f64>,
+    /// Peak of what they send, before any gain.
+    pub level_db: f32,
+    /// For everybody.
+    pub gain_db: f64,
+    /// For everybody.
+    pub muted: bool,
+}
+
+/// What a listener has otherwise of a player.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// Who hears.
+    pub listener: String,
+    /// Who is heard.
+    pub player: String,
+    /// How loud.
+    pub gain_db: f64,
+    /// -1 (left) to 1 (right).
+    pub pan: Option<f64>,
+    /// Whether not at all.
+    pub muted: bool,
+    /// Whether only such players are heard.
+    pub solo: bool,
+}
+
+/// Somebody who was sent away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOut {
+    /// From where.
+    pub host: IpAddr,
+    /// Under which name; `None`: under any.
+    pub name: Option<String>,
+    /// For how long still.
+    pub seconds: u64,
+}
