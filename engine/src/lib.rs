@@ -28,3 +28,8 @@ pub mod repair;
 pub mod sending;
 pub mod settings;
 pub mod statistics;
+
+/// So that `assert_no_alloc` sees what unit tests allocate.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

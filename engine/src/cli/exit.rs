@@ -26,7 +26,7 @@ pub enum Exit {
     File = 8,
     /// `farsend engine`: there is one already.
     AlreadyRunning = 9,
-    /// `farsend join`, `farsend bench hub`: no hub answers there.
+    /// `farsend join`, `farsend bench hub`, `farsend hub status` and the like: no hub answers there.
     NoHub = 10,
     /// `farsend join`, `farsend bench hub`: the hub is full, or lets in only users with a password.
     HubRefuses = 11,
@@ -51,5 +51,5 @@ Exit codes:
   7   the peer was silent for longer than --timeout
   8   a WAV file cannot be read or written
   9   farsend engine: one is running already
-  10  farsend join, bench hub: no hub answers there
+  10  farsend join, bench hub, hub status and the like: no hub answers there
   11  farsend join, bench hub: the hub is full, or lets in only users with a password";

@@ -8,6 +8,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
 use super::exit::{self, Exit};
+use super::hub_control::{self, Control};
 use super::{complain, options};
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
@@ -17,8 +18,11 @@ use crate::settings::DEFAULT_PORT;
 
 /// The options.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = long_help())]
+#[command(after_help = EXAMPLES, after_long_help = long_help(), args_conflicts_with_subcommands = true)]
 pub(super) struct HubArgs {
+    /// Ask a hub that runs, in place of being one.
+    #[command(subcommand)]
+    control: Option<Control>,
     /// The TCP port where players log in; 0 takes any free one.
     #[arg(long, visible_alias = "bind-port", value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
@@ -75,8 +79,11 @@ pub(super) struct HubArgs {
     quiet: bool,
 }
 
-/// Runs the hub until a signal.
-pub(super) fn main(args: &HubArgs) -> Exit {
+/// Runs the hub until a signal, or asks one.
+pub(super) fn main(mut args: HubArgs) -> Exit {
+    if let Some(control) = args.control.take() {
+        return hub_control::main(control);
+    }
     let style = match (args.json, args.quiet) {
         (true, _) => Style::Json,
         (_, true) => Style::Quiet,
@@ -160,6 +167,14 @@ Examples:
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
   farsend hub --port 5000 --json for a script
   farsend hub --record takes     each player and the mix to `takes/2026-11-21 21.37.05/ann.wav`, `mix.wav` ...
+
+A hub that runs is asked from the same machine:
+  farsend hub status             who is here; --json for a script
+  farsend hub gain ann -6        ann is heard at half her level, by everybody
+  farsend hub gain ann 3 --for bob; farsend hub pan ann -0.5 --for bob; farsend hub solo ann --for bob
+  farsend hub mute ann; farsend hub unmute ann
+  farsend hub kick bob --for 30  bob may not log in for half an hour
+  farsend hub patch all          everyone hears themselves, too, from now on
 
 Recording:
   All files begin at the same sample and carry the time of day in it, so that they line up in a DAW dropped at its

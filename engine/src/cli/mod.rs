@@ -4,6 +4,8 @@ mod bench;
 pub mod exit;
 #[cfg(target_os = "linux")]
 mod hub;
+#[cfg(target_os = "linux")]
+mod hub_control;
 pub mod jacktrip;
 mod options;
 
@@ -40,7 +42,7 @@ enum Command {
     Join(JoinArgs),
     /// Be a hub: players log in, hear each other, and need nothing but JackTrip or Farsend.
     #[cfg(target_os = "linux")]
-    Hub(hub::HubArgs),
+    Hub(Box<hub::HubArgs>),
     /// Take JackTrip's own options: `farsend jacktrip -c HOST -q 4`.
     ///
     /// The same happens when the program is run under the name `jacktrip`.
@@ -82,7 +84,7 @@ pub fn main() -> ExitCode {
         },
         Command::Join(args) => run_session(args.request(), &args.session),
         #[cfg(target_os = "linux")]
-        Command::Hub(args) => hub::main(&args),
+        Command::Hub(args) => hub::main(*args),
         Command::Jacktrip { options } => jacktrip::main(options),
         Command::Engine(args) => service::main(&args),
         Command::Bench(args) => bench::main(&args),

@@ -88,7 +88,7 @@ fn levels(now: &Statistics, [send, receive]: [usize; 2]) -> String {
 }
 
 /// A level from -60 dB to 0 dB as a bar.
-fn meter(peak: f32) -> String {
+pub(crate) fn meter(peak: f32) -> String {
     let most = (8 * CELLS) as f32;
     let eighths = ((words::decibels(peak) + 60.0) / 60.0 * most).clamp(0.0, most) as usize;
     let (full, part) = (eighths / 8, eighths % 8);

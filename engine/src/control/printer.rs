@@ -1,7 +1,11 @@
 //! Standard output: sentences, with numbers below them that are written over, or JSON lines.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
+use crossterm::cursor::{MoveToColumn, MoveUp};
+use crossterm::queue;
+use crossterm::style::Print;
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use serde_json::{Map, Value};
 
 use super::report::Style;
@@ -11,7 +15,8 @@ use super::report::Style;
 pub struct Printer {
     style: Style,
     terminal: bool,
-    line_open: bool,
+    /// Lines that are to be written over.
+    open: u16,
 }
 
 impl Printer {
@@ -20,7 +25,7 @@ impl Printer {
         Self {
             style,
             terminal: std::io::stdout().is_terminal(),
-            line_open: false,
+            open: 0,
         }
     }
 
@@ -46,16 +51,66 @@ impl Printer {
             println!("{}", Value::Object(line));
             return;
         }
-        if std::mem::take(&mut self.line_open) {
-            print!("\r\x1b[K");
-        }
-        println!("farsend: {text}");
+        let below = std::mem::take(&mut self.open);
+        // Standard output may be gone: there is nobody to tell then.
+        _ = say(&mut io::stdout().lock(), text, below);
     }
 
-    /// Writes a line of numbers over the one before.
-    pub fn show(&mut self, line: &str) {
-        print!("\r\x1b[K{line}");
-        _ = std::io::stdout().flush();
-        self.line_open = true;
+    /// Writes lines of numbers over those before; none of them may be longer than the terminal is wide.
+    pub fn show(&mut self, lines: &str) {
+        let lines = lines.trim_end_matches('\n');
+        let before = std::mem::take(&mut self.open);
+        let count = lines.split('\n').count();
+        if show(&mut io::stdout().lock(), lines, before).is_ok() {
+            self.open = u16::try_from(count).unwrap_or(u16::MAX);
+        }
+    }
+}
+
+/// A sentence in place of the last lines. Those are there again with the next numbers.
+fn say(out: &mut impl Write, text: &str, below: u16) -> io::Result<()> {
+    clear(out, below)?;
+    queue!(out, Print("farsend: "), Print(text), Print("\n"))?;
+    out.flush()
+}
+
+fn show(out: &mut impl Write, lines: &str, before: u16) -> io::Result<()> {
+    queue!(out, BeginSynchronizedUpdate)?;
+    clear(out, before)?;
+    queue!(out, Print(lines), EndSynchronizedUpdate)?;
+    out.flush()
+}
+
+/// Takes the last lines away, the one with the cursor among them.
+fn clear(out: &mut impl Write, lines: u16) -> io::Result<()> {
+    if lines == 0 {
+        return Ok(());
+    }
+    queue!(out, MoveToColumn(0))?;
+    if lines > 1 {
+        queue!(out, MoveUp(lines - 1))?;
+    }
+    queue!(out, Clear(ClearType::FromCursorDown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_over_and_sentences_stay() {
+        let mut out = Vec::new();
+        show(&mut out, "a\nb", 0).unwrap();
+        show(&mut out, "c", 2).unwrap();
+        say(&mut out, "hello", 1).unwrap();
+        say(&mut out, "again", 0).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let out = out
+            .replace("\u{1b}[?2026h", "")
+            .replace("\u{1b}[?2026l", "");
+        assert_eq!(
+            out,
+            "a\nb\u{1b}[1G\u{1b}[1A\u{1b}[Jc\u{1b}[1G\u{1b}[Jfarsend: hello\nfarsend: again\n"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
+mod requests;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,15 +14,18 @@ use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::HubSettings;
+use super::book::Book;
+use super::control::ControlSocket;
 use super::door::Door;
 use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
 use super::pace::{Pacer, Paused};
 use super::player::Player;
 use super::report::HubReporter;
 use super::roster::{Entry, LogIn, Roster};
+use super::sight::Sight;
 use super::socket::HubSocket;
 use super::takes::Takes;
+use super::{HubSettings, PatchMode};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
 use crate::engine::RunError;
@@ -44,6 +49,7 @@ pub fn run(
     let door = Door::open(settings.port)?;
     let mut desk = Desk::open(settings, door, sound)?;
     reporter.started(settings, desk.door.port(), desk.udp_port);
+    desk.open_control(reporter);
     desk.begin_recording(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
     while !quit.load(Relaxed) {
@@ -61,9 +67,11 @@ pub fn run(
         }
         if Instant::now() >= next_report {
             next_report += REPORT_EVERY;
-            let late = desk.pacer.late();
+            let numbers = desk.numbers.read();
+            desk.sight.note(&mut desk.roster, &numbers);
+            let status = desk.status();
             reporter.recording = desk.takes.as_ref().map(Takes::status);
-            reporter.statistics(&mut desk.roster, &desk.numbers.read(), late);
+            reporter.statistics(&mut desk.roster, &numbers, &status);
         }
     }
     let (numbers, late) = (desk.numbers.read(), desk.pacer.late());
@@ -100,6 +108,11 @@ struct Desk<'a> {
     returns: Consumer<Box<Player>>,
     numbers: LatestReader<FloorStatistics>,
     pacer: Pacer,
+    control: Option<ControlSocket>,
+    book: Book,
+    sight: Sight,
+    /// As it is now.
+    patch: PatchMode,
 }
 
 impl<'a> Desk<'a> {
@@ -136,11 +149,16 @@ impl<'a> Desk<'a> {
             returns,
             numbers,
             pacer,
+            control: None,
+            book: Book::default(),
+            sight: Sight::new(),
+            patch: settings.patch,
         })
     }
 
     fn attend(&mut self, reporter: &mut HubReporter) {
         self.greet(reporter);
+        self.obey_requests(reporter);
         while let Ok(knock) = self.knocks.pop() {
             self.admit(&knock, reporter);
         }
@@ -171,9 +189,14 @@ impl<'a> Desk<'a> {
             takes,
             udp_port,
             pending,
+            book,
             ..
         } = self;
         let mut welcome = |host: IpAddr, hello: &Hello| {
+            if let Some(barred) = book.bars(host, hello.name, Instant::now()) {
+                reporter.kept_out(hello.name, host, barred);
+                return None;
+            }
             match roster.log_in(host, hello, Instant::now()) {
                 LogIn::Full => {
                     reporter.full(hello.name, host);
@@ -235,6 +258,7 @@ impl<'a> Desk<'a> {
                 self.order(Order::Admit(place, player));
                 let entry = Entry {
                     name: expected.name,
+                    called: self.roster.title(expected.name, knock.from),
                     address: knock.from,
                     watch,
                 };
@@ -244,6 +268,7 @@ impl<'a> Desk<'a> {
                     takes.admit(place, &entry, &format, reporter, order);
                 }
                 self.roster.take(place, entry);
+                self.recall(place);
             }
             Err(error) => reporter.cannot_serve(expected.name, knock.from, &error),
         }

@@ -7,12 +7,14 @@ use farsend_rt::{LatestWriter, clock};
 use farsend_units::MonoTime;
 use rtrb::{Consumer, Producer};
 
-use super::HubSettings;
-use super::mixer::{Lanes, Mixer};
+use super::lanes::Lanes;
+use super::mixer::Mixer;
 use super::player::Player;
 use super::routes::{Routes, Sender};
 use super::socket::HubSocket;
+use super::strips::Strip;
 use super::taping;
+use super::{HubSettings, PatchMode};
 use crate::record::{Pen, Tape};
 
 /// From the control thread.
@@ -26,6 +28,18 @@ pub(super) enum Order {
     Dismiss(u16),
     /// A slot of the tape is written to from now on.
     Record(usize, Pen),
+    /// The same, faded out and with a goodbye.
+    SendAway(u16),
+    /// How loud everybody hears the player in this place, linear.
+    Gain(u16, f32),
+    /// What a listener wishes of a player.
+    Wish {
+        listener: u16,
+        player: u16,
+        strip: Strip,
+    },
+    /// Who hears whom.
+    Patch(PatchMode),
 }
 
 /// The first datagram of one who is expected.
@@ -81,6 +95,8 @@ pub(super) struct Floor {
     players: Box<[Option<Box<Player>>]>,
     /// No place from here on is taken.
     end: usize,
+    /// How many of them are being faded out.
+    sent_away: usize,
     mixer: Mixer,
     lines: Lines,
     numbers: FloorStatistics,
@@ -97,6 +113,7 @@ impl Floor {
             routes: Routes::new(settings.players),
             players: players.into(),
             end: 0,
+            sent_away: 0,
             mixer: Mixer::new(settings),
             lines,
             numbers: FloorStatistics::default(),
@@ -139,11 +156,22 @@ impl Floor {
             mixer.add_local(input);
         }
         let wall_us = wall_us();
-        for player in players.iter_mut().flatten() {
-            player.send(begun, wall_us, mixer, socket);
+        for place in 0..players.len() {
+            // Out of the row, so that it can be looked along.
+            let Some(mut player) = players[place].take() else {
+                continue;
+            };
+            let heard = |other: u16| players.get(usize::from(other))?.as_deref();
+            player.mix(place as u16, mixer, |other| heard(other).map(Player::heard));
+            player.send(begun, wall_us, socket);
+            players[place] = Some(player);
         }
         socket.flush();
         self.record();
+        if self.sent_away > 0 {
+            self.see_off();
+            self.socket.flush();
+        }
         self.count(begun);
     }
 
@@ -197,6 +225,8 @@ impl Floor {
                     self.dismiss(place);
                     if let Some(seat) = self.players.get_mut(usize::from(place)) {
                         self.routes.add(player.address(), place);
+                        let sends = player.heard().channels();
+                        self.mixer.seat(place, sends, player.hears());
                         *seat = Some(player);
                         self.end = self.end.max(usize::from(place) + 1);
                     }
@@ -207,22 +237,60 @@ impl Floor {
                         tape.put(slot, pen);
                     }
                 }
+                Order::SendAway(place) => {
+                    if let Some(player) = self.player(place).filter(|one| !one.is_sent_away()) {
+                        player.send_away();
+                        self.sent_away += 1;
+                    }
+                }
+                Order::Gain(place, gain) => {
+                    if let Some(player) = self.player(place) {
+                        player.set_gain(gain);
+                    }
+                }
+                Order::Wish {
+                    listener,
+                    player,
+                    strip,
+                } => self.mixer.set_strip(listener, player, strip),
+                Order::Patch(patch) => self.mixer.set_patch(patch),
+            }
+        }
+    }
+
+    fn player(&mut self, place: u16) -> Option<&mut Player> {
+        self.players.get_mut(usize::from(place))?.as_deref_mut()
+    }
+
+    /// Says goodbye to those who cannot be heard any more.
+    fn see_off(&mut self) {
+        for place in 0..self.end {
+            let Some(player) = &self.players[place] else {
+                continue;
+            };
+            if player.is_sent_away() && player.is_silenced() {
+                self.dismiss(place as u16);
             }
         }
     }
 
     fn dismiss(&mut self, place: u16) {
-        let Some(player) = self
+        let Some(mut player) = self
             .players
             .get_mut(usize::from(place))
             .and_then(Option::take)
         else {
             return;
         };
+        if player.is_sent_away() {
+            self.sent_away -= 1;
+            player.leave(clock::now(), &mut self.socket);
+        }
         self.routes.remove(player.address(), place);
         if let Some(tape) = &mut self.lines.tape {
             tape.lift(usize::from(place));
         }
+        self.mixer.leave(place);
         while self.end > 0 && self.players[self.end - 1].is_none() {
             self.end -= 1;
         }

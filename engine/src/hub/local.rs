@@ -6,7 +6,7 @@
 //! The sound server paces the hub then: one clock for all, nothing to resample. Its blocks may be of any size, and of another tomorrow.
 
 use super::floor::Floor;
-use super::mixer::Lanes;
+use super::lanes::Lanes;
 use crate::backend::{MOST_MISSED, Paced};
 use farsend_units::{Channels, Frames};
 

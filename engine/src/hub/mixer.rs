@@ -1,76 +1,63 @@
 //! The mixes of all players from one total: what each hears is the total less what is not meant for them, so that a
-//! period costs as much a player with five hundred as with five.
+//! period costs as much a player with five hundred as with five. What single listeners wish otherwise is added on top, at a cost
+//! of its own ([`Strips`]).
+//!
+//! Whatever is changed while it runs glides in a straight line from the mix before to the mix after.
 //!
 //! Sums are in double precision: the total of hundreds less one of them is the rest of them to the last bit of a sample.
 
-use farsend_units::{Channels, Frames};
+use farsend_stream::Glide;
+use farsend_units::{Channels, Frames, SampleRate};
 
+use super::lanes::Lanes;
+use super::strips::{Deviation, Pair, Strip, Strips};
 use super::{HubSettings, PatchMode};
 use crate::settings::MAX_CHANNELS;
 
-/// Planar audio of one player for a period: `channels` lanes of `period` frames.
-#[derive(Debug)]
-pub(super) struct Lanes {
-    samples: Box<[f32]>,
-    channels: usize,
-    period: usize,
-}
-
-impl Lanes {
-    /// Silence. Allocates.
-    pub(super) fn new(channels: Channels, period: Frames) -> Self {
-        let channels = channels.get().min(MAX_CHANNELS);
-        let period = period.get().max(1);
-        Self {
-            samples: vec![0.0; channels * period].into(),
-            channels,
-            period,
-        }
-    }
-
-    pub(super) fn channels(&self) -> usize {
-        self.channels
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[f32]> {
-        self.samples.chunks_exact(self.period)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        self.samples.chunks_exact_mut(self.period)
-    }
-
-    /// One of the lanes.
-    pub(super) fn get(&self, channel: usize) -> Option<&[f32]> {
-        self.samples
-            .get(channel * self.period..)?
-            .get(..self.period)
-    }
-}
-
-/// The total of a period, and what it is made of.
+/// The total of a period, and what is made of it for each place.
 #[derive(Debug)]
 pub(super) struct Mixer {
     total: Box<[f64]>,
+    /// One channel of a mix that has to be summed up apart.
+    sum: Box<[f64]>,
     period: usize,
     /// Channels of the total that hold anything.
     channels: usize,
+    rate: SampleRate,
     patch: PatchMode,
     upmix: bool,
     /// What is captured at the hub, and whether the players' mixes have it in them.
     local: Lanes,
     include_local: bool,
+    seats: Box<[Seat]>,
+    strips: Strips,
+}
+
+/// How a place's mix is made from the total and from what is sent from there.
+#[derive(Debug, Clone)]
+struct Seat {
+    total: Glide,
+    own: Glide,
+    /// Of what is captured at the hub, beyond what the total has.
+    local: Glide,
+    /// Channels there and back.
+    sends: usize,
+    hears: usize,
 }
 
 impl Mixer {
     /// Allocates.
     pub(super) fn new(settings: &HubSettings) -> Self {
+        let rate = settings.rate;
         let period = settings.period.get().max(1);
         let local = settings.local.as_ref();
+        let seat = Seat::new(rate, [0.0; 3]);
         Self {
             total: vec![0.0; MAX_CHANNELS * period].into(),
+            sum: vec![0.0; period].into(),
             period,
             channels: 0,
+            rate,
             patch: settings.patch,
             upmix: settings.upmix,
             local: Lanes::new(
@@ -78,6 +65,43 @@ impl Mixer {
                 settings.period,
             ),
             include_local: settings.include_local,
+            seats: vec![seat; settings.players].into(),
+            strips: Strips::new(rate),
+        }
+    }
+
+    /// Somebody takes a place, who sends and hears so many channels.
+    pub(super) fn seat(&mut self, place: u16, sends: usize, hears: usize) {
+        self.leave(place);
+        let new = Seat::new(self.rate, self.weights(place));
+        if let Some(seat) = self.seats.get_mut(usize::from(place)) {
+            *seat = Seat {
+                sends,
+                hears,
+                ..new
+            };
+        }
+    }
+
+    /// Nobody is there any more, nor anything that was wished there or of them.
+    pub(super) fn leave(&mut self, place: u16) {
+        if self.strips.forget(place) {
+            self.aim_all();
+        }
+    }
+
+    /// Who hears whom from now on.
+    pub(super) fn set_patch(&mut self, patch: PatchMode) {
+        self.patch = patch;
+        self.aim_all();
+    }
+
+    /// What a listener wishes of a player from now on.
+    pub(super) fn set_strip(&mut self, listener: u16, source: u16, strip: Strip) {
+        let taken = |place: u16| usize::from(place) < self.seats.len();
+        if listener != source && taken(listener) && taken(source) {
+            self.strips.set(listener, source, strip);
+            self.aim(listener);
         }
     }
 
@@ -85,12 +109,14 @@ impl Mixer {
     pub(super) fn clear(&mut self) {
         self.total[..self.channels * self.period].fill(0.0);
         self.channels = 0;
+        self.strips.tidy();
     }
 
     /// Adds what a player sends.
     pub(super) fn add(&mut self, heard: &Lanes) {
-        for channel in 0..self.spread(heard) {
-            let Some(lane) = self.of(heard, channel) else {
+        let upmix = self.upmix;
+        for channel in 0..spread(heard, upmix) {
+            let Some(lane) = of(heard, channel, upmix) else {
                 continue;
             };
             let total = &mut self.total[channel * self.period..][..self.period];
@@ -98,18 +124,14 @@ impl Mixer {
                 *total += f64::from(*sample);
             }
         }
-        self.channels = self.channels.max(self.spread(heard));
+        self.channels = self.channels.max(spread(heard, upmix));
     }
 
     /// Writes what is to be heard at the hub: all players. Before [`add_local`](Self::add_local).
     pub(super) fn mix_local(&self, mix: &mut Lanes) {
         for (channel, out) in mix.iter_mut().enumerate() {
             match self.total(channel) {
-                Some(total) => {
-                    for (out, total) in out.iter_mut().zip(total) {
-                        *out = *total as f32;
-                    }
-                }
+                Some(total) => copy(total, out),
                 None => out.fill(0.0),
             }
         }
@@ -133,38 +155,12 @@ impl Mixer {
     /// The same in a channel, where the total does not have it.
     pub(super) fn local_apart(&self, channel: usize) -> Option<&[f32]> {
         let apart = Some(&self.local).filter(|_| !self.include_local);
-        apart.and_then(|local| self.of(local, channel))
+        apart.and_then(|local| of(local, channel, self.upmix))
     }
 
     /// Frames of a period.
     pub(super) fn period(&self) -> Frames {
         Frames(u32::try_from(self.period).unwrap_or(u32::MAX))
-    }
-
-    /// Writes what the player who sends `heard` is to hear, if that was added, too.
-    pub(super) fn mix(&self, heard: &Lanes, mix: &mut Lanes) {
-        for (channel, out) in mix.iter_mut().enumerate() {
-            let total = self.total(channel);
-            let own = self.of(heard, channel);
-            match (self.patch, total, own) {
-                (PatchMode::Others, Some(total), Some(own)) => {
-                    for ((out, total), own) in out.iter_mut().zip(total).zip(own) {
-                        *out = (*total - f64::from(*own)) as f32;
-                    }
-                }
-                (PatchMode::Others | PatchMode::All, Some(total), _) => {
-                    for (out, total) in out.iter_mut().zip(total) {
-                        *out = *total as f32;
-                    }
-                }
-                (PatchMode::Loopback, _, Some(own)) => out.copy_from_slice(own),
-                (PatchMode::Server, ..) => match self.local.get(channel) {
-                    Some(local) => out.copy_from_slice(local),
-                    None => out.fill(0.0),
-                },
-                _ => out.fill(0.0),
-            }
-        }
     }
 
     /// The total of a channel, if anything is in it.
@@ -175,135 +171,199 @@ impl Mixer {
             .filter(|_| channel < self.channels)
     }
 
-    /// Channels that a player is heard in.
-    fn spread(&self, heard: &Lanes) -> usize {
-        if self.upmix && heard.channels() == 1 {
-            2
-        } else {
-            heard.channels()
+    /// Writes what the player in this place, who sends `heard`, is to hear, when all were added; `others` are those in the other places.
+    /// Once a period for each.
+    pub(super) fn mix<'a>(
+        &mut self,
+        place: u16,
+        heard: &Lanes,
+        others: impl Fn(u16) -> Option<&'a Lanes>,
+        mix: &mut Lanes,
+    ) {
+        let Self {
+            total,
+            sum,
+            period,
+            channels,
+            upmix,
+            local,
+            seats,
+            strips,
+            ..
+        } = self;
+        let Some(seat) = seats.get_mut(usize::from(place)) else {
+            return mix.iter_mut().for_each(|out| out.fill(0.0));
+        };
+        let deviations = strips.of_mut(place);
+        for (channel, out) in mix.iter_mut().enumerate() {
+            let parts = Parts {
+                total: total
+                    .get(channel * *period..)
+                    .and_then(|total| total.get(..*period))
+                    .filter(|_| channel < *channels),
+                own: of(heard, channel, *upmix),
+                local: local.get(channel),
+            };
+            if deviations.is_empty() && seat.writes(&parts, out) {
+                continue;
+            }
+            sum.fill(0.0);
+            add_part(sum, parts.total.unwrap_or_default(), &seat.total);
+            add_part(sum, parts.own.unwrap_or_default(), &seat.own);
+            add_part(sum, parts.local.unwrap_or_default(), &seat.local);
+            add_deviations(sum, deviations, &others, channel);
+            copy(sum, out);
+        }
+        for glide in [&mut seat.total, &mut seat.own, &mut seat.local] {
+            glide.pass(*period);
+        }
+        deviations.iter_mut().for_each(|one| one.pass(*period));
+    }
+
+    fn aim_all(&mut self) {
+        for place in 0..self.seats.len() {
+            self.aim(place as u16);
         }
     }
 
-    /// What a player contributes to a channel.
-    fn of<'a>(&self, heard: &'a Lanes, channel: usize) -> Option<&'a [f32]> {
-        if self.upmix && heard.channels() == 1 && channel == 1 {
-            return heard.get(0);
-        }
-        heard.get(channel)
+    /// Lets a place's mix glide to what it is to be.
+    fn aim(&mut self, place: u16) {
+        let [total, own, local] = self.weights(place);
+        let Self {
+            patch,
+            upmix,
+            seats,
+            strips,
+            ..
+        } = self;
+        let Some(seat) = seats.get_mut(usize::from(place)) else {
+            return;
+        };
+        seat.total.set(total);
+        seat.own.set(own);
+        seat.local.set(local);
+        let sides = seat.hears > 1;
+        strips.aim(place, patch.weights(), |source| Pair {
+            mono: seats
+                .get(usize::from(source))
+                .is_some_and(|seat| seat.sends == 1),
+            upmix: *upmix,
+            sides,
+        });
     }
+
+    /// How much of the total, and of oneself and the hub's own beyond what the total has.
+    fn weights(&self, place: u16) -> [f32; 3] {
+        let weights = self.patch.weights();
+        let total = if self.strips.has_solo(place) {
+            0.0
+        } else {
+            weights.others
+        };
+        [total, weights.own - total, weights.local]
+    }
+}
+
+/// What a channel of a mix is made of.
+#[derive(Debug, Clone, Copy)]
+struct Parts<'a> {
+    total: Option<&'a [f64]>,
+    own: Option<&'a [f32]>,
+    local: Option<&'a [f32]>,
+}
+
+impl Seat {
+    /// One at rest.
+    fn new(rate: SampleRate, weights: [f32; 3]) -> Self {
+        let [total, own, local] = weights.map(|weight| Glide::new(rate, weight));
+        Self {
+            total,
+            own,
+            local,
+            sends: 0,
+            hears: 0,
+        }
+    }
+
+    /// Writes a channel, if it is one of the ordinary cases, at rest.
+    fn writes(&self, parts: &Parts<'_>, out: &mut [f32]) -> bool {
+        let resting = [&self.total, &self.own, &self.local].map(Glide::resting);
+        let [Some(of_total), Some(of_own), Some(of_local)] = resting else {
+            return false;
+        };
+        let total = parts.total.filter(|_| of_total != 0.0);
+        let own = parts.own.filter(|_| of_own != 0.0);
+        let local = parts.local.filter(|_| of_local != 0.0);
+        match (total, own, local) {
+            (Some(total), Some(own), None) if (of_total, of_own) == (1.0, -1.0) => {
+                for ((out, total), own) in out.iter_mut().zip(total).zip(own) {
+                    *out = (*total - f64::from(*own)) as f32;
+                }
+            }
+            (Some(total), None, None) if of_total == 1.0 => copy(total, out),
+            (None, Some(own), None) if of_own == 1.0 => out.copy_from_slice(own),
+            (None, None, Some(local)) if of_local == 1.0 => out.copy_from_slice(local),
+            (None, None, None) => out.fill(0.0),
+            _ => return false,
+        }
+        true
+    }
+}
+
+fn copy(sum: &[f64], out: &mut [f32]) {
+    for (out, sum) in out.iter_mut().zip(sum) {
+        *out = *sum as f32;
+    }
+}
+
+fn add_deviations<'a>(
+    sum: &mut [f64],
+    deviations: &[Deviation],
+    others: &impl Fn(u16) -> Option<&'a Lanes>,
+    channel: usize,
+) {
+    for one in deviations {
+        if let Some((lane, factor)) =
+            others(one.source()).and_then(|heard| one.part(heard, channel))
+        {
+            add_part(sum, lane, factor);
+        }
+    }
+}
+
+/// Adds so much of a channel.
+fn add_part<T: Copy + Into<f64>>(sum: &mut [f64], lane: &[T], factor: &Glide) {
+    match factor.resting() {
+        Some(0.0) => {}
+        Some(factor) => {
+            for (sum, sample) in sum.iter_mut().zip(lane) {
+                *sum += f64::from(factor) * (*sample).into();
+            }
+        }
+        None => {
+            for ((sum, sample), factor) in sum.iter_mut().zip(lane).zip(factor.values()) {
+                *sum += f64::from(factor) * (*sample).into();
+            }
+        }
+    }
+}
+
+/// Channels that a player is heard in.
+fn spread(heard: &Lanes, upmix: bool) -> usize {
+    if upmix && heard.channels() == 1 {
+        2
+    } else {
+        heard.channels()
+    }
+}
+
+/// What a player contributes to a channel.
+fn of(heard: &Lanes, channel: usize, upmix: bool) -> Option<&[f32]> {
+    if upmix && heard.channels() == 1 && channel == 1 {
+        return heard.get(0);
+    }
+    heard.get(channel)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::LocalSettings;
-    use super::*;
-
-    const PERIOD: Frames = Frames(4);
-
-    /// A player who sends these constants, one a channel.
-    fn player(levels: &[f32]) -> Lanes {
-        let mut lanes = Lanes::new(Channels(levels.len() as u8), PERIOD);
-        for (lane, level) in lanes.iter_mut().zip(levels) {
-            lane.fill(*level);
-        }
-        lanes
-    }
-
-    /// What the first of them hears in so many channels.
-    fn heard(patch: PatchMode, upmix: bool, players: &[Lanes], channels: u8) -> Vec<f32> {
-        let mut mixer = Mixer::new(&HubSettings {
-            period: PERIOD,
-            patch,
-            upmix,
-            ..HubSettings::default()
-        });
-        // A period before this one leaves nothing behind.
-        mixer.add(&player(&[9.0; 5]));
-        mixer.clear();
-        players.iter().for_each(|player| mixer.add(player));
-        let mut mix = Lanes::new(Channels(channels), PERIOD);
-        mixer.mix(&players[0], &mut mix);
-        assert!(mix.iter().all(|lane| lane.iter().all(|x| *x == lane[0])));
-        mix.iter().map(|lane| lane[0]).collect()
-    }
-
-    #[test]
-    fn each_mode_lets_through_whom_it_should() {
-        let players = [player(&[0.1, 0.2]), player(&[0.5, 0.25]), player(&[0.125])];
-        for (patch, expected) in [
-            (PatchMode::Loopback, [0.1, 0.2]),
-            (PatchMode::Others, [0.625, 0.25]),
-            (PatchMode::All, [0.725, 0.45]),
-            (PatchMode::None, [0.0, 0.0]),
-        ] {
-            assert_eq!(heard(patch, false, &players, 2), expected, "{patch:?}");
-        }
-    }
-
-    #[test]
-    fn one_who_sends_one_channel_is_heard_in_both_if_that_is_wished() {
-        let players = [player(&[0.5]), player(&[0.25]), player(&[0.0, 0.125])];
-        for (patch, without, with) in [
-            (PatchMode::Loopback, [0.5, 0.0], [0.5, 0.5]),
-            (PatchMode::Others, [0.25, 0.125], [0.25, 0.375]),
-            (PatchMode::All, [0.75, 0.125], [0.75, 0.875]),
-        ] {
-            assert_eq!(heard(patch, false, &players, 2), without, "{patch:?}");
-            assert_eq!(heard(patch, true, &players, 2), with, "{patch:?}");
-        }
-        assert_eq!(heard(PatchMode::Others, true, &players, 1), [0.25]);
-    }
-
-    #[test]
-    fn who_receives_more_than_anybody_sends_has_silence_there() {
-        let players = [player(&[0.5, 0.5, 0.5]), player(&[0.25])];
-        assert_eq!(
-            heard(PatchMode::Others, false, &players, 4),
-            [0.25, 0.0, 0.0, 0.0]
-        );
-    }
-
-    #[test]
-    fn hundreds_less_one_are_the_others_to_the_last_bit() {
-        let players: Vec<Lanes> = (0..500)
-            .map(|i| player(&[(i as f32 * 0.7).sin()]))
-            .collect();
-        let all_but_one: f64 = (1..500).map(|i| f64::from((i as f32 * 0.7).sin())).sum();
-        assert_eq!(
-            heard(PatchMode::Others, false, &players, 1),
-            [all_but_one as f32]
-        );
-    }
-
-    #[test]
-    fn the_hub_takes_part_as_each_mode_has_it_and_never_hears_itself() {
-        let (players, ours) = ([player(&[0.5]), player(&[0.25])], player(&[0.125, 0.0625]));
-        for (patch, include_local, expected) in [
-            (PatchMode::Server, false, [0.125, 0.0625]),
-            (PatchMode::Others, true, [0.375, 0.0625]),
-            (PatchMode::All, true, [0.875, 0.0625]),
-            (PatchMode::Others, false, [0.25, 0.0]),
-        ] {
-            let mut mixer = Mixer::new(&HubSettings {
-                period: PERIOD,
-                patch,
-                local: Some(LocalSettings {
-                    name: String::new(),
-                    channels: Channels(2),
-                    connect: false,
-                }),
-                include_local,
-                ..HubSettings::default()
-            });
-            players.iter().for_each(|player| mixer.add(player));
-            let mut here = player(&[9.0, 9.0]);
-            mixer.mix_local(&mut here);
-            mixer.add_local(&ours);
-            let mut mix = player(&[9.0, 9.0]);
-            mixer.mix(&players[0], &mut mix);
-            let first = |lanes: &Lanes| lanes.iter().map(|lane| lane[0]).collect::<Vec<_>>();
-            assert_eq!(first(&here), [0.75, 0.0], "{patch:?}");
-            assert_eq!(first(&mix), expected, "{patch:?}");
-        }
-    }
-}
+mod tests;

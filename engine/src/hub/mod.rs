@@ -14,9 +14,12 @@
 //! is a *knock*: it says how many channels go each way, so that the control thread can build the
 //! player and hand it over. Everything that allocates happens there; the audio thread only moves boxes.
 
+mod book;
+mod control;
 mod desk;
 mod door;
 mod floor;
+mod lanes;
 mod local;
 mod mixer;
 mod pace;
@@ -26,7 +29,10 @@ mod report;
 mod roster;
 mod routes;
 mod settings;
+mod sight;
 mod socket;
+mod strips;
+pub(crate) mod table;
 mod takes;
 mod taping;
 

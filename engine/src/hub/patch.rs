@@ -52,6 +52,28 @@ impl PatchMode {
     }
 }
 
+impl PatchMode {
+    /// How loud others, oneself, and only what is captured at the hub are in a player's mix: 0 or 1.
+    pub(super) const fn weights(self) -> Weights {
+        let (others, own, local) = match self {
+            Self::Server => (0.0, 0.0, 1.0),
+            Self::Loopback => (0.0, 1.0, 0.0),
+            Self::Others => (1.0, 0.0, 0.0),
+            Self::All => (1.0, 1.0, 0.0),
+            Self::None => (0.0, 0.0, 0.0),
+        };
+        Weights { others, own, local }
+    }
+}
+
+/// What a patch mode makes of everybody's mix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Weights {
+    pub(super) others: f32,
+    pub(super) own: f32,
+    pub(super) local: f32,
+}
+
 impl fmt::Display for PatchMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -7,14 +7,16 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_rt::{LatestReader, LatestWriter, latest};
-use farsend_stream::{Conceal, Meter};
+use farsend_stream::{Conceal, Gain, Meter};
 use farsend_units::MonoTime;
 use farsend_wire::jacktrip::Format;
 use rtrb::{Consumer, RingBuffer};
 
 use super::HubSettings;
-use super::mixer::{Lanes, Mixer};
+use super::lanes::Lanes;
+use super::mixer::Mixer;
 use super::socket::HubSocket;
+use crate::control::minute::LastMinute;
 use crate::net::Outlet;
 use crate::peers::{Beat, LinkEvent, Machines};
 use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
@@ -27,6 +29,10 @@ pub(super) struct Player {
     address: SocketAddr,
     heard: Lanes,
     mix: Lanes,
+    /// As if at the source: of what everybody hears of them.
+    gain: Gain,
+    /// Whether they are faded out, to be said goodbye to then.
+    is_sent_away: bool,
     meter: Meter,
     statistics: LatestWriter<Statistics>,
     publish_at: MonoTime,
@@ -39,6 +45,7 @@ pub(super) struct Player {
 pub(super) struct Watch {
     pub(super) events: Consumer<LinkEvent>,
     pub(super) statistics: LatestReader<Statistics>,
+    pub(super) minute: LastMinute,
 }
 
 impl Player {
@@ -89,6 +96,8 @@ impl Player {
             address,
             heard: Lanes::new(receive, settings.period),
             mix: Lanes::new(send, settings.period),
+            gain: Gain::new(settings.rate, 1.0),
+            is_sent_away: false,
             meter: Meter::new(receive, settings.rate),
             statistics: writer,
             publish_at: MonoTime::default(),
@@ -97,6 +106,7 @@ impl Player {
         let watch = Watch {
             events: told,
             statistics: reader,
+            minute: LastMinute::default(),
         };
         Ok((player, watch))
     }
@@ -130,20 +140,55 @@ impl Player {
             let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
             _ = self.machines.play(now, &mut lanes);
         }
-        let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.heard.iter().collect();
-        self.meter.update(&lanes);
+        {
+            let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.heard.iter().collect();
+            self.meter.update(&lanes);
+        }
+        if self.gain.target() != 1.0 || !self.gain.is_at_rest() {
+            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
+            self.gain.apply(&mut lanes);
+        }
         mixer.add(&self.heard);
     }
 
-    /// Sends them their mix.
-    pub(super) fn send(
+    /// How loud everybody hears them from now on, linear; nothing for one who is sent away.
+    pub(super) fn set_gain(&mut self, gain: f32) {
+        if !self.is_sent_away {
+            self.gain.set(gain);
+        }
+    }
+
+    /// Fades them out. They may be said goodbye to when they [cannot be heard](Self::is_silenced).
+    pub(super) fn send_away(&mut self) {
+        self.gain.set(0.0);
+        self.is_sent_away = true;
+    }
+
+    pub(super) fn is_sent_away(&self) -> bool {
+        self.is_sent_away
+    }
+
+    pub(super) fn is_silenced(&self) -> bool {
+        self.gain.target() == 0.0 && self.gain.is_at_rest()
+    }
+
+    /// Channels that they hear.
+    pub(super) fn hears(&self) -> usize {
+        self.mix.channels()
+    }
+
+    /// Makes their mix. `others` are those in the other places.
+    pub(super) fn mix<'a>(
         &mut self,
-        now: MonoTime,
-        wall_us: u64,
-        mixer: &Mixer,
-        socket: &mut HubSocket,
+        place: u16,
+        mixer: &mut Mixer,
+        others: impl Fn(u16) -> Option<&'a Lanes>,
     ) {
-        mixer.mix(&self.heard, &mut self.mix);
+        mixer.mix(place, &self.heard, others, &mut self.mix);
+    }
+
+    /// Sends them their mix.
+    pub(super) fn send(&mut self, now: MonoTime, wall_us: u64, socket: &mut HubSocket) {
         {
             let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.mix.iter().collect();
             self.machines.send(now, wall_us, &lanes);

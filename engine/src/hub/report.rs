@@ -4,15 +4,17 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use farsend_ipc::hub::Status;
 use farsend_protocol::jacktrip::Event;
-use farsend_units::SampleRate;
 use farsend_wire::jacktrip::{Format, Name};
 use serde_json::{Map, Value, json};
 
 use super::HubSettings;
+use super::book::Barred;
 use super::floor::FloorStatistics;
 use super::pace::Paused;
 use super::roster::{Entry, Roster};
+use super::table;
 use crate::control::printer::Printer;
 use crate::control::report::Style;
 use crate::peers::LinkEvent;
@@ -21,9 +23,6 @@ use crate::peers::LinkEvent;
 #[derive(Debug)]
 pub struct HubReporter {
     printer: Printer,
-    /// Of the hub.
-    rate: SampleRate,
-    before: FloorStatistics,
     /// How the recording goes, if there is one: for programs, and in a few words.
     pub(super) recording: Option<(Value, String)>,
 }
@@ -33,14 +32,11 @@ impl HubReporter {
     pub fn new(style: Style) -> Self {
         Self {
             printer: Printer::new(style),
-            rate: SampleRate::HZ_48000,
-            before: FloorStatistics::default(),
             recording: None,
         }
     }
 
     pub(super) fn started(&mut self, settings: &HubSettings, port: u16, udp_port: u16) {
-        self.rate = settings.rate;
         let ports = if port == udp_port {
             format!("TCP and UDP port {port}")
         } else {
@@ -152,6 +148,29 @@ impl HubReporter {
         self.say("refused", &text, of(name, from.ip()));
     }
 
+    pub(super) fn kept_out(&mut self, name: Name, host: IpAddr, barred: Barred) {
+        if !barred.first {
+            return;
+        }
+        let text = format!(
+            "{} wants in again, and was sent away: not for another {} min",
+            title(name, host),
+            barred.left.as_secs().div_ceil(60)
+        );
+        self.say("kept_out", &text, of(name, host));
+    }
+
+    /// Something was changed by hand.
+    pub(super) fn asked_for(&mut self, text: &str) {
+        self.say("control", text, json!({}));
+    }
+
+    /// Nobody can ask for anything.
+    pub(super) fn no_control(&mut self, why: &dyn Display) {
+        let text = format!("farsend hub status, kick, mute and the like find no way here: {why}");
+        self.say("no_control", &text, json!({}));
+    }
+
     /// Something in the life of a player.
     pub(super) fn event(&mut self, entry: &Entry, event: &LinkEvent) {
         let (name, what) = match event {
@@ -181,11 +200,12 @@ impl HubReporter {
     }
 
     /// The numbers, once a second.
-    pub(super) fn statistics(&mut self, roster: &mut Roster, now: &FloorStatistics, late: u64) {
-        let before = std::mem::replace(&mut self.before, *now);
-        let periods = now.periods.saturating_sub(before.periods);
-        let busy = now.busy.saturating_sub(before.busy);
-        let load = 100.0 * busy.as_secs_f64();
+    pub(super) fn statistics(
+        &mut self,
+        roster: &mut Roster,
+        now: &FloorStatistics,
+        status: &Status,
+    ) {
         match self.printer.style() {
             Style::Json => {
                 let players: Vec<Value> = roster
@@ -195,8 +215,8 @@ impl HubReporter {
                 let mut line = Map::new();
                 line.insert("event".into(), "statistics".into());
                 line.insert("periods".into(), now.periods.into());
-                line.insert("late_periods".into(), late.into());
-                line.insert("busy_percent".into(), json!((load * 100.0).round() / 100.0));
+                line.insert("late_periods".into(), status.late_periods.into());
+                line.insert("busy_percent".into(), status.busy_percent.into());
                 line.insert(
                     "longest_period_us".into(),
                     json!(now.longest.as_micros() as u64),
@@ -211,14 +231,10 @@ impl HubReporter {
                 println!("{}", Value::Object(line));
             }
             Style::Text if self.printer.shows_numbers() => {
-                let recording = match &self.recording {
-                    Some((_, word)) => format!(", {word}"),
-                    None => String::new(),
-                };
-                self.printer.show(&format!(
-                    "{}, {load:.1} % of a core, {periods} periods a second, {late} late{recording}",
-                    count(roster.count())
-                ));
+                let (columns, lines) = table::terminal();
+                let recording = self.recording.as_ref().map(|(_, word)| word.as_str());
+                self.printer
+                    .show(&table::fitting(status, recording, columns, lines));
             }
             Style::Text | Style::Quiet => {}
         }

@@ -18,6 +18,8 @@ pub(super) struct Roster {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: Name,
+    /// What nobody else here is called: see [`Roster::title`].
+    pub(super) called: String,
     pub(super) address: SocketAddr,
     pub(super) watch: Watch,
 }
@@ -97,6 +99,26 @@ impl Roster {
         if let Some(seat) = self.places.get_mut(usize::from(place)) {
             *seat = Some(entry);
         }
+    }
+
+    pub(super) fn get(&self, place: u16) -> Option<&Entry> {
+        self.places.get(usize::from(place))?.as_ref()
+    }
+
+    /// What to call one who comes: their name, or the address where they have none; with a number where somebody is
+    /// called so already.
+    pub(super) fn title(&self, name: Name, address: SocketAddr) -> String {
+        if name.is_empty() {
+            return address.to_string();
+        }
+        let is_free = |title: &str| self.iter().all(|(_, entry)| entry.called != title);
+        let plain = std::iter::once(name.as_str().to_owned());
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        // One more than there can be players is enough.
+        let mut titles = plain.chain(numbered).take(self.places.len() + 1);
+        titles
+            .find(|title| is_free(title))
+            .unwrap_or_else(|| address.to_string())
     }
 
     pub(super) fn leave(&mut self, place: u16) -> Option<Entry> {

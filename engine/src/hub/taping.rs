@@ -3,7 +3,8 @@
 
 use farsend_units::Frames;
 
-use super::mixer::{Lanes, Mixer};
+use super::lanes::Lanes;
+use super::mixer::Mixer;
 use super::player::Player;
 use crate::record::Tape;
 use crate::settings::MAX_CHANNELS;

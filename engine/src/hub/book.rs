@@ -1,0 +1,243 @@
+//! What was asked for by hand: how loud players are, for all and for single listeners, and who was sent away. It holds for those who leave
+//! and come back, too.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use farsend_wire::jacktrip::Name;
+
+use super::roster::Entry;
+use super::strips::{MOST_STRIPS, Strip};
+
+/// Somebody, now or when they come back: where they are, and what they are called here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    host: IpAddr,
+    called: String,
+}
+
+impl Who {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            host: entry.address.ip(),
+            called: entry.called.clone(),
+        }
+    }
+
+    pub(super) fn is(&self, entry: &Entry) -> bool {
+        self.host == entry.address.ip() && self.called == entry.called
+    }
+
+    pub(super) fn called(&self) -> &str {
+        &self.called
+    }
+}
+
+/// How loud everybody hears a player.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Standing {
+    pub(super) db: f64,
+    pub(super) muted: bool,
+}
+
+impl Standing {
+    const USUAL: Self = Self {
+        db: 0.0,
+        muted: false,
+    };
+
+    /// Linear.
+    pub(super) fn gain(&self) -> f32 {
+        if self.muted { 0.0 } else { linear(self.db) }
+    }
+}
+
+/// What a listener has otherwise of a player.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Wished {
+    pub(super) listener: Who,
+    pub(super) player: Who,
+    pub(super) db: f64,
+    pub(super) strip: Strip,
+}
+
+impl Wished {
+    /// Turns the player up or down.
+    pub(super) fn set_gain(&mut self, db: f64) {
+        self.db = db;
+        self.strip.gain = linear(db);
+    }
+}
+
+/// Somebody who may not come in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptOut {
+    pub(super) host: IpAddr,
+    /// `None`: whatever they call themselves.
+    pub(super) name: Option<Name>,
+    pub(super) until: Instant,
+    /// Whether it was said that they wanted in again.
+    pub(super) told: bool,
+}
+
+/// One who may not come in wants in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Barred {
+    /// For so long still.
+    pub(super) left: Duration,
+    /// Whether that is to be told: a Farsend tries again and again.
+    pub(super) first: bool,
+}
+
+/// There are [`MOST_STRIPS`] wishes of those who are here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMuch;
+
+/// All of it. Control thread.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    standings: Vec<(Who, Standing)>,
+    wishes: Vec<Wished>,
+    kept_out: Vec<KeptOut>,
+}
+
+impl Book {
+    /// How loud everybody hears this one.
+    pub(super) fn standing(&self, entry: &Entry) -> Standing {
+        let found = self.standings.iter().find(|(who, _)| who.is(entry));
+        found.map_or(Standing::USUAL, |(_, standing)| *standing)
+    }
+
+    /// Notes how loud everybody is to hear this one.
+    pub(super) fn set_standing(&mut self, entry: &Entry, standing: Standing) {
+        self.standings.retain(|(who, _)| !who.is(entry));
+        if standing != Standing::USUAL {
+            if self.standings.len() >= MOST_STANDINGS {
+                self.standings.remove(0);
+            }
+            self.standings.push((Who::of(entry), standing));
+        }
+    }
+
+    /// Changes what a listener has of a player, and gives what that is now. `is_here` tells whom to keep.
+    pub(super) fn wish(
+        &mut self,
+        [listener, player]: [&Entry; 2],
+        is_here: impl Fn(&Who) -> bool,
+        change: impl FnOnce(&mut Wished),
+    ) -> Result<Strip, TooMuch> {
+        let found = |one: &Wished| one.listener.is(listener) && one.player.is(player);
+        let index = self.wishes.iter().position(found);
+        let mut wished = match index {
+            Some(index) => self.wishes[index].clone(),
+            None => Wished {
+                listener: Who::of(listener),
+                player: Who::of(player),
+                db: 0.0,
+                strip: Strip::NEUTRAL,
+            },
+        };
+        change(&mut wished);
+        let strip = wished.strip;
+        match (index, strip.is_neutral()) {
+            (Some(index), true) => _ = self.wishes.remove(index),
+            (Some(index), false) => self.wishes[index] = wished,
+            (None, true) => {}
+            (None, false) => {
+                if self.wishes.len() >= MOST_STRIPS {
+                    let absent = |one: &Wished| !is_here(&one.listener) || !is_here(&one.player);
+                    let index = self.wishes.iter().position(absent).ok_or(TooMuch)?;
+                    self.wishes.remove(index);
+                }
+                self.wishes.push(wished);
+            }
+        }
+        Ok(strip)
+    }
+
+    /// All that listeners have otherwise.
+    pub(super) fn wishes(&self) -> impl Iterator<Item = &Wished> {
+        self.wishes.iter()
+    }
+
+    /// Lets nobody of this host in who gives this name (`None`: any), until then.
+    pub(super) fn keep_out(&mut self, one: KeptOut) {
+        self.kept_out
+            .retain(|other| (other.host, other.name) != (one.host, one.name));
+        if self.kept_out.len() >= MOST_KEPT_OUT {
+            self.kept_out.remove(0);
+        }
+        self.kept_out.push(one);
+    }
+
+    /// Whether one who wants in may not come.
+    pub(super) fn bars(&mut self, host: IpAddr, name: Name, now: Instant) -> Option<Barred> {
+        self.kept_out.retain(|one| one.until > now);
+        let same = |one: &&mut KeptOut| one.host == host && one.name.is_none_or(|one| one == name);
+        let longest = self.kept_out.iter_mut().filter(same);
+        let one = longest.max_by_key(|one| one.until)?;
+        Some(Barred {
+            left: one.until.duration_since(now),
+            first: !std::mem::replace(&mut one.told, true),
+        })
+    }
+
+    /// Who may not come in now.
+    pub(super) fn kept_out(&self, now: Instant) -> impl Iterator<Item = &KeptOut> {
+        self.kept_out.iter().filter(move |one| one.until > now)
+    }
+}
+
+/// Decibels as a factor.
+fn linear(db: f64) -> f32 {
+    10.0_f64.powf(db / 20.0) as f32
+}
+
+/// More than there can be players: those who have left are forgotten some time.
+const MOST_STANDINGS: usize = 8192;
+const MOST_KEPT_OUT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_sent_away_is_kept_out_for_as_long_as_was_said_and_told_of_once() {
+        let mut book = Book::default();
+        let [host, other]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+        let (ann, bob) = (Name::new("ann"), Name::new("bob"));
+        let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        let one = KeptOut {
+            host,
+            name: Some(ann),
+            until: now + minute,
+            told: false,
+        };
+        book.keep_out(one);
+        let barred = |left, first| Some(Barred { left, first });
+        assert_eq!(book.bars(host, ann, now), barred(minute, true));
+        assert_eq!(book.bars(host, ann, now), barred(minute, false));
+        assert_eq!(book.bars(host, bob, now), None);
+        assert_eq!(book.bars(other, ann, now), None);
+        book.keep_out(KeptOut { name: None, ..one });
+        assert_eq!(book.bars(host, bob, now), barred(minute, true));
+        assert_eq!(book.bars(host, ann, now + minute), None);
+        assert_eq!(book.kept_out(now).count(), 0);
+    }
+
+    #[test]
+    fn those_who_are_kept_out_are_kept_in_mind_only_so_many() {
+        let mut book = Book::default();
+        let now = Instant::now();
+        for n in 0..3 * MOST_KEPT_OUT as u32 {
+            book.keep_out(KeptOut {
+                host: IpAddr::from(n.to_be_bytes()),
+                name: None,
+                until: now + Duration::from_secs(1),
+                told: false,
+            });
+        }
+        assert_eq!(book.kept_out(now).count(), MOST_KEPT_OUT);
+    }
+}

@@ -1,0 +1,261 @@
+//! Who is here, as a table for people.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
+use farsend_ipc::hub::{KeptOut, PlayerStatus, Status, Wish};
+
+use super::PatchMode;
+use crate::control::line::meter;
+
+/// Everything there is to tell, in so many columns at most.
+pub(crate) fn whole(status: &Status, columns: u16) -> String {
+    let mut text = head(status);
+    text.push_str(&table(&status.players, columns));
+    for wish in &status.wishes {
+        _ = writeln!(
+            text,
+            "{} hears {} {}",
+            wish.listener,
+            wish.player,
+            otherwise(wish)
+        );
+    }
+    for one in &status.kept_out {
+        _ = writeln!(text, "{}", kept_out(one));
+    }
+    text
+}
+
+/// The same in so many lines: players beyond that are only counted. `recording`: how that goes.
+pub(super) fn fitting(
+    status: &Status,
+    recording: Option<&str>,
+    columns: u16,
+    lines: u16,
+) -> String {
+    let players = &status.players;
+    // The line above, the titles, what is beyond, and where the cursor stands.
+    let most = usize::from(lines.saturating_sub(4));
+    let shown = players.len().min(most);
+    let mut head = head(status);
+    if let Some(recording) = recording {
+        head = format!("{recording}; {head}");
+    }
+    let mut text: String = head.trim_end().chars().take(columns.into()).collect();
+    text.push('\n');
+    text.push_str(&table(&players[..shown], columns));
+    if shown < players.len() {
+        _ = writeln!(text, "and {} more", players.len() - shown);
+    }
+    text
+}
+
+/// Columns and lines of the terminal; of an old one if it does not say.
+pub(crate) fn terminal() -> (u16, u16) {
+    let size = crossterm::terminal::size().ok();
+    size.filter(|(columns, lines)| *columns > 0 && *lines > 0)
+        .unwrap_or((80, 24))
+}
+
+fn head(status: &Status) -> String {
+    let patch: Result<PatchMode, _> = status.patch.parse();
+    let patch = patch.map_or_else(|_| status.patch.clone(), |patch| patch.to_string());
+    let players = match status.players.len() {
+        0 => "nobody is here".to_owned(),
+        count => format!("{count} of {} places taken", status.places),
+    };
+    format!(
+        "{players}; {patch}; {} Hz, {} frames; {:.1} % of a core, {} of {} periods late\n",
+        status.rate, status.period, status.busy_percent, status.late_periods, status.periods
+    )
+}
+
+fn table(players: &[PlayerStatus], columns: u16) -> String {
+    if players.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    if columns == u16::MAX {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(columns);
+    }
+    table.set_header(one_line(TITLES.iter().copied().map(Cell::new).collect()));
+    for player in players {
+        table.add_row(one_line(cells(player)));
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if NUMBERS.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.lines();
+    lines.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+fn one_line(cells: Vec<Cell>) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
+}
+
+fn cells(player: &PlayerStatus) -> Vec<Cell> {
+    let level = if player.present {
+        let bar = meter(10.0_f32.powf(player.level_db / 20.0));
+        format!("{bar}{:>4.0} dB", player.level_db.max(-99.0))
+    } else {
+        "not heard".to_owned()
+    };
+    let mixed = match (player.muted, player.gain_db) {
+        (true, _) => "muted".to_owned(),
+        (false, 0.0) => String::new(),
+        (false, db) => format!("{db:+} dB"),
+    };
+    let delay = player.delay_ms;
+    [
+        player.name.clone(),
+        player.address.to_string(),
+        format!("{}/{}", player.sends, player.hears),
+        player.rate.to_string(),
+        player.period.to_string(),
+        player.bits.to_string(),
+        format!("{:.1}", player.queue_ms),
+        format!("{:.2}", player.loss_percent),
+        delay.map_or_else(|| "-".to_owned(), |delay| format!("{delay:.1}")),
+        level,
+        mixed,
+    ]
+    .map(Cell::new)
+    .into()
+}
+
+fn otherwise(wish: &Wish) -> String {
+    let mut parts = Vec::new();
+    if wish.solo {
+        parts.push("alone".to_owned());
+    }
+    if wish.muted {
+        parts.push("not at all".to_owned());
+    }
+    if wish.gain_db != 0.0 {
+        parts.push(format!("at {:+} dB", wish.gain_db));
+    }
+    if let Some(pan) = wish.pan {
+        parts.push(format!("at {pan:+} (-1: left, 1: right)"));
+    }
+    parts.join(", ")
+}
+
+fn kept_out(one: &KeptOut) -> String {
+    let minutes = one.seconds.div_ceil(60);
+    let who = match one.name.as_deref() {
+        None => format!("nobody from {}", one.host),
+        Some("") => format!("nobody without a name from {}", one.host),
+        Some(name) => format!("nobody called {name} from {}", one.host),
+    };
+    format!("{who} may come in for {minutes} min")
+}
+
+const TITLES: [&str; 11] = [
+    "name", "address", "ch", "rate", "period", "bit", "queue ms", "loss %", "delay ms", "level",
+    "mix",
+];
+
+/// The columns that hold numbers.
+const NUMBERS: std::ops::RangeInclusive<usize> = 3..=8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn player(name: &str) -> PlayerStatus {
+        PlayerStatus {
+            name: name.to_owned(),
+            address: "192.168.100.17:61002".parse().unwrap(),
+            present: true,
+            is_farsend: true,
+            sends: 2,
+            hears: 1,
+            rate: 48_000,
+            period: 128,
+            bits: 16,
+            queue_ms: 5.334,
+            jitter_ms: 0.5,
+            received: 1000,
+            lost: 1,
+            late: 0,
+            loss_percent: 0.1,
+            delay_ms: Some(12.345),
+            level_db: -12.0,
+            gain_db: -6.0,
+            muted: false,
+        }
+    }
+
+    fn status(names: &[&str]) -> Status {
+        Status {
+            rate: 48_000,
+            period: 128,
+            patch: "others".into(),
+            places: 512,
+            busy_percent: 1.26,
+            players: names.iter().map(|name| player(name)).collect(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn all_there_is_to_tell_is_in_the_table() {
+        let mut status = status(&["ann", "bob"]);
+        status.players[1].present = false;
+        status.players[1].muted = true;
+        status.players[1].delay_ms = None;
+        status.wishes.push(Wish {
+            listener: "ann".into(),
+            player: "bob".into(),
+            gain_db: 3.0,
+            pan: Some(-0.5),
+            muted: false,
+            solo: true,
+        });
+        status.kept_out.push(KeptOut {
+            host: "10.0.0.1".parse().unwrap(),
+            name: Some("carl".into()),
+            seconds: 61,
+        });
+        insta::assert_snapshot!(whole(&status, u16::MAX), @r"
+        2 of 512 places taken; everyone hears the others; 48000 Hz, 128 frames; 1.3 % of a core, 0 of 0 periods late
+        name address              ch   rate period bit queue ms loss % delay ms level          mix
+        ann  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10     12.3 ▕████ ▏ -12 dB -6 dB
+        bob  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10        - not heard      muted
+        ann hears bob alone, at +3 dB, at -0.5 (-1: left, 1: right)
+        nobody called carl from 10.0.0.1 may come in for 2 min
+        ");
+    }
+
+    #[test]
+    fn it_fits_any_terminal() {
+        let names: Vec<String> = (0..200)
+            .map(|i| format!("{i} 音楽家 with a long name"))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let status = status(&names);
+        for (columns, lines) in [(80, 24), (120, 50), (200, 300), (20, 5), (1, 1), (0, 0)] {
+            let text = fitting(&status, Some("recording"), columns, lines);
+            assert!(text.ends_with('\n'));
+            let count = text.lines().count();
+            assert!(
+                count < usize::from(lines.max(6)),
+                "{columns}x{lines}: {count}\n{text}"
+            );
+            if columns >= 80 {
+                let widest = text.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(usize::from(columns)), "{columns}\n{text}");
+            }
+        }
+    }
+}
