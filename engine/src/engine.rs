@@ -18,8 +18,9 @@ use crate::backend::file::{FileEars, Progress, WavInput};
 use crate::backend::jack::{JackBackend, JackError, JackEvent, OpenClient};
 use crate::backend::timer::{Deaf, Ears, TimerBackend};
 use crate::cli::exit::Exit;
+use crate::cli::secret::SecretError;
 use crate::control::report::Reporter;
-use crate::hub::DoorError;
+use crate::hub::{AuthError, DoorError};
 use crate::membership::{Membership, Told};
 use crate::net::resolve::{ResolveError, resolve};
 use crate::net::tcp::LogInError;
@@ -44,9 +45,15 @@ pub enum RunError {
     /// The hub is not there, or does not let us in.
     #[error(transparent)]
     LogIn(#[from] LogInError),
+    /// A hub's certificate, key or users.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// No port to log in at.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// A password cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// No JACK.
     #[error(transparent)]
     Jack(#[from] JackError),
@@ -87,12 +94,15 @@ impl RunError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Resolve(_) => Exit::NoSuchHost,
+            Self::LogIn(LogInError::OtherCertificate { .. }) => Exit::OtherCertificate,
+            Self::LogIn(error) if error.is_about_the_user() => Exit::NoSuchUser,
             Self::LogIn(error) if error.is_refusal() => Exit::HubRefuses,
             Self::LogIn(_) => Exit::NoHub,
             Self::Bind(BindError::PortBusy { .. }) | Self::Door(DoorError::PortBusy { .. }) => {
                 Exit::PortBusy
             }
             Self::Jack(_) | Self::HubRate { .. } => Exit::NoJack,
+            Self::Secret(_) | Self::Auth(_) => Exit::Secret,
             Self::Wav(_) | Self::Record(_) => Exit::File,
             Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
             Self::Bind(_) | Self::Door(_) | Self::System { .. } => Exit::Other,
@@ -169,7 +179,9 @@ impl Session {
         let membership = match (&settings.role, remote) {
             (Role::Member { name, .. }, Some(hub)) => {
                 let hello = Hello { port, name: *name };
-                let (membership, invitations) = Membership::new(hub, hello, settings.give_up);
+                let credentials = settings.credentials.clone();
+                let (membership, invitations) =
+                    Membership::new(hub, hello, credentials, settings.give_up);
                 link.await_invitations(invitations);
                 Some(membership)
             }

@@ -4,7 +4,7 @@
 //! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
 //!           └────▶ control (what is said; the plugins' service)
 //!           └────▶ membership (log-ins at a hub) ─▶ net
-//! cli ─▶ hub (door, roster; floor, players, mixer) ─▶ peers ─▶ net
+//! cli ─▶ hub (door, auth, roster; floor, players, mixer) ─▶ peers ─▶ net
 //!           └────▶ record (tracks to disk)
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
 //!           └─▶ bench::hub (players against a hub)
@@ -16,6 +16,7 @@ pub mod backend;
 pub mod bench;
 pub mod cli;
 pub mod control;
+pub mod credentials;
 pub mod engine;
 pub mod filler;
 #[cfg(target_os = "linux")]

@@ -21,7 +21,9 @@ use farsend_protocol::jacktrip::Event;
 use farsend_wire::jacktrip::Hello;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::net::tcp::{LogInError, log_in};
+use crate::credentials::Credentials;
+use crate::net::fingerprint::Fingerprint;
+use crate::net::tcp::{Entrance, LogInError, log_in};
 use crate::peers::{Invitation, LinkEvent};
 
 /// One session's membership. To be [polled](Self::poll) some times a second.
@@ -29,6 +31,8 @@ use crate::peers::{Invitation, LinkEvent};
 pub struct Membership {
     hub: SocketAddr,
     hello: Hello,
+    /// Who we are, at a hub that asks. Once let in, its certificate is to stay the one it was.
+    credentials: Option<Credentials>,
     /// How long to go on where nobody answers; the first time [`FIRST_PATIENCE`] without it, later for ever.
     patience: Option<Duration>,
     invitations: Producer<Invitation>,
@@ -59,7 +63,12 @@ pub enum Told {
         pause: Duration,
     },
     /// The hub expects us at this address of its own.
-    Inside(SocketAddr),
+    Inside {
+        /// The address.
+        remote: SocketAddr,
+        /// The hub's certificate, if it asked who we are.
+        certificate: Option<Fingerprint>,
+    },
     /// It expected us, but nothing came from there.
     Unanswered(SocketAddr),
     /// It has been silent for too long.
@@ -89,11 +98,12 @@ enum State {
 }
 
 impl Membership {
-    /// Will knock at `hub` with the first [`poll`](Self::poll). `patience`: how long to go on where nobody answers.
+    /// Will knock at `hub` with the first [`poll`](Self::poll), as a user if there are `credentials`. `patience`: how long to go on where nobody answers.
     /// The other half is for the audio thread.
     pub fn new(
         hub: SocketAddr,
         hello: Hello,
+        credentials: Option<Credentials>,
         patience: Option<Duration>,
     ) -> (Self, Consumer<Invitation>) {
         let (invitations, received) = RingBuffer::new(INVITATIONS);
@@ -103,6 +113,7 @@ impl Membership {
         let membership = Self {
             hub,
             hello,
+            credentials,
             patience,
             invitations,
             state,
@@ -163,13 +174,20 @@ impl Membership {
                     true => self.patience,
                     false => Some(self.patience.unwrap_or(FIRST_PATIENCE)),
                 };
-                let knocker = Knocker::start(hub, self.hello, patience, again);
+                let visit = Visit {
+                    hub,
+                    hello: self.hello,
+                    credentials: self.credentials.clone(),
+                    patience,
+                    again,
+                };
+                let knocker = Knocker::start(visit);
                 self.state = State::Knocking(knocker);
                 Some(Told::Knocking { hub, again })
             }
             State::Knocking(knocker) => match knocker.heard.try_recv() {
                 Ok(Knocked::Waiting { why, pause }) => Some(Told::Waiting { why, pause }),
-                Ok(Knocked::In(port)) => Some(self.enter(port)),
+                Ok(Knocked::In(entrance)) => Some(self.enter(entrance)),
                 Ok(Knocked::Failed(why)) => {
                     self.state = State::Over;
                     Some(Told::Failed(why))
@@ -204,7 +222,11 @@ impl Membership {
         }
     }
 
-    fn enter(&mut self, port: u16) -> Told {
+    fn enter(&mut self, entrance: Entrance) -> Told {
+        let Entrance { port, certificate } = entrance;
+        if let Some(credentials) = &mut self.credentials {
+            credentials.fingerprint = credentials.fingerprint.or(certificate);
+        }
         let mut remote = self.hub;
         remote.set_port(port);
         // With no room nobody takes what is there (JACK's server has gone, say), and it is logged in again later.
@@ -214,7 +236,10 @@ impl Membership {
         self.state = State::Called {
             since: self.entered,
         };
-        Told::Inside(remote)
+        Told::Inside {
+            remote,
+            certificate,
+        }
     }
 
     fn withdraw(&mut self) {
@@ -231,7 +256,7 @@ impl Told {
         match self {
             Self::Knocking { .. } => "joining",
             Self::Waiting { .. } => "waiting",
-            Self::Inside(_) => "joined",
+            Self::Inside { .. } => "joined",
             Self::Unanswered(_) => "unanswered",
             Self::Lost(_) => "lost",
             Self::Failed(_) => "not_let_in",
@@ -242,7 +267,7 @@ impl Told {
     pub const fn remote(&self) -> Option<SocketAddr> {
         match self {
             Self::Knocking { hub: remote, .. }
-            | Self::Inside(remote)
+            | Self::Inside { remote, .. }
             | Self::Unanswered(remote)
             | Self::Lost(remote) => Some(*remote),
             Self::Waiting { .. } | Self::Failed(_) => None,
@@ -258,8 +283,15 @@ impl fmt::Display for Told {
             Self::Waiting { why, pause } => {
                 write!(f, "{why} (trying again in {:.1} s)", pause.as_secs_f64())
             }
-            Self::Inside(remote) => {
-                write!(f, "the hub lets us in, on its UDP port {}", remote.port())
+            Self::Inside {
+                remote,
+                certificate,
+            } => {
+                write!(f, "the hub lets us in, on its UDP port {}", remote.port())?;
+                match certificate {
+                    Some(met) => write!(f, "; its certificate's SHA-256 fingerprint is {met}"),
+                    None => Ok(()),
+                }
             }
             Self::Unanswered(remote) => write!(
                 f,
@@ -282,16 +314,16 @@ struct Knocker {
 #[derive(Debug)]
 enum Knocked {
     Waiting { why: LogInError, pause: Duration },
-    In(u16),
+    In(Entrance),
     Failed(LogInError),
 }
 
 impl Knocker {
-    fn start(hub: SocketAddr, hello: Hello, patience: Option<Duration>, again: bool) -> Self {
+    fn start(visit: Visit) -> Self {
         let (say, heard) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let knock = move || knock(hub, &hello, patience, again, &say, &stopped);
+        let knock = move || knock(&visit, &say, &stopped);
         // Without a thread nobody speaks, which is noticed.
         _ = std::thread::Builder::new()
             .name("log-in".into())
@@ -307,27 +339,37 @@ impl Drop for Knocker {
     }
 }
 
-fn knock(
+/// What a thread that knocks has to know.
+#[derive(Debug)]
+struct Visit {
     hub: SocketAddr,
-    hello: &Hello,
+    hello: Hello,
+    credentials: Option<Credentials>,
+    /// How long to go on where nobody answers.
     patience: Option<Duration>,
+    /// We were inside before.
     again: bool,
-    say: &Sender<Knocked>,
-    stop: &AtomicBool,
-) {
+}
+
+fn knock(visit: &Visit, say: &Sender<Knocked>, stop: &AtomicBool) {
     let begun = Instant::now();
     let mut pauses = Pauses::default();
     while !stop.load(Relaxed) {
-        let said = match log_in(hub, hello) {
-            Ok(port) => Knocked::In(port),
+        let said = match log_in(visit.hub, &visit.hello, visit.credentials.as_ref()) {
+            Ok(entrance) => Knocked::In(entrance),
             Err(why) => {
                 let pause = pauses.next();
-                let hopeless = match again {
+                let hopeless = match visit.again {
                     // It let us in before: it may be full, or half started, for a while.
-                    true => matches!(why, LogInError::Denied { .. }),
+                    true => matches!(
+                        why,
+                        LogInError::Denied { .. } | LogInError::OtherCertificate { .. }
+                    ),
                     false => !why.may_pass(),
                 };
-                let impatient = patience.is_some_and(|limit| begun.elapsed() + pause > limit);
+                let impatient = visit
+                    .patience
+                    .is_some_and(|limit| begun.elapsed() + pause > limit);
                 match hopeless || impatient {
                     true => Knocked::Failed(why),
                     false => Knocked::Waiting { why, pause },
@@ -402,7 +444,7 @@ mod tests {
             name: farsend_wire::jacktrip::Name::EMPTY,
         };
         let hub = ([127, 0, 0, 1], 4464).into();
-        let (mut membership, _invitations) = Membership::new(hub, hello, None);
+        let (mut membership, _invitations) = Membership::new(hub, hello, None, None);
         let send_away = |membership: &mut Membership| {
             membership.note(&LinkEvent::Peer(Event::Left));
             match membership.state {
@@ -414,7 +456,10 @@ mod tests {
             }
         };
         for rest in [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
-            membership.enter(61_002);
+            membership.enter(Entrance {
+                port: 61_002,
+                certificate: None,
+            });
             assert_eq!(send_away(&mut membership), rest);
         }
         membership.entered = Instant::now() - HUB_PATIENCE;

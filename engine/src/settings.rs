@@ -8,6 +8,8 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
+use crate::credentials::Credentials;
+
 /// Most channels each way: what a plugin, a JACK client and the meters are sized for.
 pub const MAX_CHANNELS: usize = 64;
 
@@ -35,6 +37,8 @@ pub struct SessionSettings {
     pub repair: bool,
     /// What is played in place of what is missing.
     pub conceal: Conceal,
+    /// Who we are at a hub that lets in only users with a password.
+    pub credentials: Option<Credentials>,
     /// The header before each packet.
     pub header: HeaderKind,
     /// How long a peer may be silent before the session ends; `None`: for ever.
@@ -80,6 +84,7 @@ impl Default for SessionSettings {
             redundancy: 1,
             repair: true,
             conceal: Conceal::Predict,
+            credentials: None,
             header: HeaderKind::Default,
             give_up: None,
             once: false,

@@ -31,7 +31,7 @@ fn one_datagram_calls_the_hub_and_the_rest_follow_its_answer() {
     let hello = hub.let_in(&place);
     assert_eq!(hello.name, Name::new("alice"));
     assert_eq!(hello.port, member.desk.port);
-    member.run_until(|told| matches!(told, Told::Inside(_)));
+    member.run_until(|told| matches!(told, Told::Inside { .. }));
 
     member.run_for(Duration::from_millis(100));
     let calls = place.received();
@@ -70,7 +70,7 @@ fn after_the_hubs_goodbye_it_is_joined_anew_at_another_port() {
         "whoever has our place now is not to hear a goodbye"
     );
     hub.let_in(&second);
-    member.run_until(|told| matches!(told, Told::Inside(_)));
+    member.run_until(|told| matches!(told, Told::Inside { .. }));
     member.run_for(Duration::from_millis(50));
     let calls = second.received();
     assert_eq!(calls.len(), 1);
@@ -116,7 +116,7 @@ fn a_hub_that_has_gone_hears_nothing_until_it_lets_us_in_again() {
     member.run_for(Duration::from_millis(100));
     assert!(place.received().is_empty());
     hub.let_in(&place);
-    member.run_until(|told| matches!(told, Told::Inside(_)));
+    member.run_until(|told| matches!(told, Told::Inside { .. }));
     member.run_for(Duration::from_millis(50));
     assert_eq!(place.received().len(), 1, "a call");
 }
@@ -268,7 +268,7 @@ impl Member {
     fn enter(&mut self, hub: &Hub, place: &Place) {
         self.run_until(|told| matches!(told, Told::Knocking { .. }));
         hub.let_in(place);
-        self.run_until(|told| matches!(told, Told::Inside(_)));
+        self.run_until(|told| matches!(told, Told::Inside { .. }));
         self.run_for(Duration::from_millis(20));
     }
 

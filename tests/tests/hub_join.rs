@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::machine::is_listening;
 use farsend_tests::lab::probe::{Plan, Probe, Recording};
 use farsend_tests::lab::program;
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
@@ -279,19 +280,6 @@ impl Hub {
         wait_until("the hub listens", || is_listening(port));
         Hub { running }
     }
-}
-
-/// Whether a program of this machine listens on this TCP port; it is not to notice that we look.
-fn is_listening(port: u16) -> bool {
-    ["tcp", "tcp6"].iter().any(|family| {
-        let table = std::fs::read_to_string(format!("/proc/net/{family}")).unwrap_or_default();
-        // proc(5): the local address is the second field, the state the fourth; 0A is listening.
-        table.lines().any(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let local = fields.next().unwrap_or_default();
-            local.ends_with(&format!(":{port:04X}")) && fields.nth(1) == Some("0A")
-        })
-    })
 }
 
 /// Plays to the member and records what it hears, on its own JACK server.

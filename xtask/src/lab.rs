@@ -24,6 +24,14 @@ pub(crate) const JACKTRIP: Need = Need {
     present: || has_program("jacktrip"),
 };
 
+/// What makes certificates and hashes of passwords as the manuals of hubs tell people to.
+pub(crate) const OPENSSL: Need = Need {
+    debian: &["openssl"],
+    what: "openssl",
+    why: "hubs with passwords are tested with its certificates and hashes",
+    present: || has_program("openssl"),
+};
+
 /// What plays the clips whose sound is measured.
 pub(crate) const FLUIDSYNTH: Need = Need {
     debian: &["fluidsynth", "fluid-soundfont-gm"],

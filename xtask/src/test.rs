@@ -28,6 +28,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         lab::NAMESPACES,
         lab::JACKD,
         lab::JACKTRIP,
+        lab::OPENSSL,
         lab::XVFB,
         lab::PYTHON,
         lab::ARDOUR,

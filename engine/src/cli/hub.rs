@@ -8,6 +8,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
 use super::exit::{self, Exit};
+use super::hub_auth::AuthArgs;
 use super::hub_control::{self, Control};
 use super::{complain, options};
 use crate::control::report::Style;
@@ -71,6 +72,8 @@ pub(super) struct HubArgs {
     /// Bits of a recorded player's samples: 24, or 32 for floats. The mix is always floats.
     #[arg(long, value_name = "BITS", default_value = "24", value_parser = depth, requires = "record")]
     record_bits: Depth,
+    #[command(flatten)]
+    auth: AuthArgs,
     /// Print JSON lines: events, and statistics once a second.
     #[arg(long)]
     json: bool,
@@ -89,6 +92,13 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         (_, true) => Style::Quiet,
         _ => Style::Text,
     };
+    if let Some(exit) = args.auth.chore() {
+        return exit;
+    }
+    let auth = match args.auth.settings() {
+        Ok(auth) => auth,
+        Err(exit) => return exit,
+    };
     let local = args.include_server || args.patch == PatchMode::Server;
     if args.include_server && !matches!(args.patch, PatchMode::Others | PatchMode::All) {
         return complain(&RunError::Options(
@@ -101,6 +111,7 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         ));
     }
     let settings = HubSettings {
+        auth,
         port: args.port,
         udp_port: args.udp_port.unwrap_or(args.port),
         rate: SampleRate(args.rate.unwrap_or(48_000)),
@@ -167,6 +178,9 @@ Examples:
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
   farsend hub --port 5000 --json for a script
   farsend hub --record takes     each player and the mix to `takes/2026-11-21 21.37.05/ann.wav`, `mix.wav` ...
+  farsend hub --make-cert        once, for users with passwords; and for each of them:
+  farsend hub --add-user alice   (also for a new password; a hub that runs takes note)
+  farsend hub --auth             players: `jacktrip -C HOST -A`, or `farsend join HOST --user alice`
 
 A hub that runs is asked from the same machine:
   farsend hub status             who is here; --json for a script

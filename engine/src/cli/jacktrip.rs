@@ -15,6 +15,7 @@ use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
 use super::exit::Exit;
+use super::user::UserOptions;
 use crate::control::report::{Reporter, Style};
 use crate::engine::Request;
 use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, SessionSettings};
@@ -112,6 +113,8 @@ struct Options {
     #[command(flatten)]
     hub: hub::HubOptions,
     #[command(flatten)]
+    user: UserOptions,
+    #[command(flatten)]
     ignored: Ignored,
 }
 
@@ -155,18 +158,6 @@ struct Ignored {
     simloss: Option<String>,
     #[arg(long, value_name = "RATE,D", hide = true)]
     simjitter: Option<String>,
-    #[arg(short = 'A', long, hide = true)]
-    auth: bool,
-    #[arg(long, value_name = "FILE", hide = true)]
-    certfile: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    keyfile: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    credsfile: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    username: Option<String>,
-    #[arg(long, value_name = "TEXT", hide = true)]
-    password: Option<String>,
     #[arg(short = 'T', long, value_name = "HZ", hide = true)]
     srate: Option<String>,
     #[arg(short = 'F', long, value_name = "FRAMES", hide = true)]
@@ -200,13 +191,19 @@ pub fn main(options: Vec<OsString>) -> Exit {
     if options.hub_server {
         return hub::main(&options);
     }
-    let (request, remarks) = match options.request() {
+    let (mut request, remarks) = match options.request() {
         Ok(request) => request,
         Err(why) => {
             eprintln!("jacktrip: {why}");
             return Exit::Usage;
         }
     };
+    if options.hub_client.is_some() {
+        match options.user.credentials() {
+            Ok(credentials) => request.session.credentials = credentials,
+            Err(why) => return super::complain(&why.into()),
+        }
+    }
     let style = if options.iostat.is_some() || options.verbose {
         Style::Text
     } else {
@@ -242,6 +239,7 @@ impl Options {
         let redundancy = redundancy.ok_or("-r takes a number from 1 to 16")?;
         let mut remarks = self.ignored.remarks();
         remarks.extend(self.hub.remarks());
+        remarks.extend(self.user.remarks(self.hub_client.is_some(), false));
         if self.remote_name.is_some() && self.hub_client.is_none() {
             remarks.push("-K means nothing here: it names a client on a hub".into());
         }
@@ -281,6 +279,8 @@ impl Options {
                 (_, true) => Conceal::Zero,
                 _ => Conceal::Predict,
             },
+            // Asked for when all else is right.
+            credentials: None,
             header,
             give_up: self.timeout.then_some(JACKTRIP_TIMEOUT),
             once: true,
@@ -316,11 +316,6 @@ impl Options {
                 host: host.clone(),
                 port: port()?,
             },
-            (None, Some(_)) if self.ignored.auth => {
-                return Err(
-                    "logging in at a hub with user and password (-A) is not there yet".into(),
-                );
-            }
             (None, Some(host)) => Role::Member {
                 host: host.clone(),
                 port: port()?,
@@ -369,7 +364,7 @@ impl Options {
 impl Ignored {
     /// A line for each option given.
     fn remarks(&self) -> Vec<String> {
-        let given: [(bool, &str, &str); 22] = [
+        let given: [(bool, &str, &str); 16] = [
             (
                 self.append_thread_id,
                 "--appendthreadid",
@@ -425,12 +420,6 @@ impl Ignored {
                 "--simjitter",
                 "bad networks are not simulated here",
             ),
-            (self.auth, "-A", "it is for hubs"),
-            (self.certfile.is_some(), "--certfile", "it is for hubs"),
-            (self.keyfile.is_some(), "--keyfile", "it is for hubs"),
-            (self.credsfile.is_some(), "--credsfile", "it is for hubs"),
-            (self.username.is_some(), "--username", "it is for hubs"),
-            (self.password.is_some(), "--password", "it is for hubs"),
             (self.srate.is_some(), "-T", "JACK's rate is used"),
             (self.bufsize.is_some(), "-F", "JACK's period is used"),
             (self.rtaudio, "-R", "JACK is used"),
@@ -575,7 +564,6 @@ mod tests {
             ("jacktrip -s -q many", "number"),
             ("jacktrip -s -o 70000", "port"),
             ("jacktrip -S -s", "only one"),
-            ("jacktrip -C hub.example -A", "-A"),
             ("jacktrip -s stray", "stray"),
         ] {
             let error = request(line).unwrap_err();

@@ -5,9 +5,13 @@ pub mod exit;
 #[cfg(target_os = "linux")]
 mod hub;
 #[cfg(target_os = "linux")]
+mod hub_auth;
+#[cfg(target_os = "linux")]
 mod hub_control;
 pub mod jacktrip;
 mod options;
+pub mod secret;
+mod user;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

@@ -9,6 +9,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Name;
 use farsend_wire::sample::SampleFormat;
 
+use super::user::UserArgs;
 use crate::backend::file::WavInput;
 use crate::control::report::Style;
 use crate::engine::{Request, RunError};
@@ -63,6 +64,8 @@ pub(super) struct JoinArgs {
     /// Our own UDP port; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     bind_port: u16,
+    #[command(flatten)]
+    user: UserArgs,
     /// The JACK client's name, where it is to be another than --name.
     #[arg(long, value_name = "NAME")]
     jack_name: Option<String>,
@@ -201,12 +204,13 @@ impl JoinArgs {
     /// What is asked for.
     ///
     /// # Errors
-    /// As [`ClientArgs::request`].
+    /// As [`ClientArgs::request`], and [`RunError::Secret`] for a password that cannot be had.
     pub(super) fn request(&self) -> Result<Request, RunError> {
         let (host, port) = split_host(&self.host, self.port)?;
         let name = Name::new(self.session.name.as_deref().unwrap_or_default());
         let role = Role::Member { host, port, name };
         let mut request = self.session.request(role, self.bind_port, self.once)?;
+        request.session.credentials = self.user.credentials()?;
         if let (BackendSettings::Jack { name, .. }, Some(own)) =
             (&mut request.backend, &self.jack_name)
         {
@@ -311,6 +315,8 @@ const JOIN_NAME: &str =
 const JOIN_EXAMPLES: &str = "\
 Examples:
   farsend join hub.example --name alice   join a hub (JackTrip's or Farsend's), as a JACK client
+  farsend join hub.example --user alice --password-file ~/.hub-password
+                                          at a hub that asks for a password; without the file it is asked for
   farsend join 10.0.0.7 --input take.wav --record mix.wav
                                           no JACK: play a file there, keep what the hub sends";
 

@@ -132,10 +132,17 @@ impl Reporter {
     /// Something happened to our place at a hub.
     pub fn membership(&mut self, told: &Told) {
         match told {
-            Told::Inside(_) => self.wait_anew(),
+            Told::Inside { .. } => self.wait_anew(),
             _ => self.waiting_since = None,
         }
         let mut facts = json!({ "remote": told.remote() });
+        if let Told::Inside {
+            certificate: Some(met),
+            ..
+        } = told
+        {
+            facts["certificate"] = met.to_string().into();
+        }
         if let Told::Waiting { pause, .. } = told {
             facts["pause_s"] = pause.as_secs_f64().into();
         }

@@ -14,9 +14,10 @@ use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::auth::Auth;
 use super::book::Book;
 use super::control::ControlSocket;
-use super::door::Door;
+use super::door::{Answer, Door};
 use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
 use super::pace::{Pacer, Paused};
 use super::player::Player;
@@ -40,13 +41,17 @@ pub fn run(
     reporter: &mut HubReporter,
     quit: &Arc<AtomicBool>,
 ) -> Result<Exit, RunError> {
+    let auth = settings.auth.as_ref().map(Auth::load).transpose()?;
+    if let Some(auth) = &auth {
+        reporter.asks_for_passwords(auth);
+    }
     let sound = match &settings.local {
         Some(local) => Some(OpenClient::open(&local.name)?),
         None => None,
     };
     let paced = paced_by(settings, sound.as_ref());
     let settings = &paced;
-    let door = Door::open(settings.port)?;
+    let door = Door::open(settings.port, auth)?;
     let mut desk = Desk::open(settings, door, sound)?;
     reporter.started(settings, desk.door.port(), desk.udp_port);
     desk.open_control(reporter);
@@ -195,13 +200,14 @@ impl<'a> Desk<'a> {
         let mut welcome = |host: IpAddr, hello: &Hello| {
             if let Some(barred) = book.bars(host, hello.name, Instant::now()) {
                 reporter.kept_out(hello.name, host, barred);
-                return None;
+                return Answer::Full;
             }
             match roster.log_in(host, hello, Instant::now()) {
                 LogIn::Full => {
                     reporter.full(hello.name, host);
-                    None
+                    Answer::Full
                 }
+                LogIn::Later => Answer::Later,
                 LogIn::Welcome { replaces } => {
                     if let Some(place) = replaces {
                         // Without a word: it is the new one who would hear it.
@@ -214,11 +220,14 @@ impl<'a> Desk<'a> {
                         }
                     }
                     pending.push_back(Order::Expect(host, true));
-                    Some(*udp_port)
+                    Answer::Port(*udp_port)
                 }
             }
         };
         door.attend(LOOK_EVERY, &mut welcome);
+        for tidings in door.tidings() {
+            reporter.tell(&tidings);
+        }
     }
 
     /// Builds the player whose first datagram has come, and lets it in.

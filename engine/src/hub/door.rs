@@ -1,4 +1,6 @@
 //! Where players log in, over TCP: one thread, any number of visitors, each with little time and few bytes.
+//!
+//! Where users have passwords, those who ask to say theirs are handed to the [`Porter`] and its thread.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,13 +13,30 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use super::auth::{Auth, Porter};
+use super::fair::share;
+use super::tidings::Tidings;
+
 /// The listener and those who are being greeted.
 #[derive(Debug)]
 pub(super) struct Door {
     listener: TcpListener,
+    /// Those who came first are first.
     visitors: Vec<Visitor>,
-    /// Turned away since there were too many at once.
-    turned_away: u64,
+    /// Where users have passwords.
+    porter: Option<Porter>,
+    tidings: Vec<Tidings>,
+}
+
+/// What is said to one who wants in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Come in: audio goes to this UDP port.
+    Port(u16),
+    /// Not now.
+    Full,
+    /// They are asked about again, until it has taken too long.
+    Later,
 }
 
 #[derive(Debug)]
@@ -27,6 +46,19 @@ struct Visitor {
     greeter: Greeter,
     came: Instant,
     heard: Instant,
+    /// Bytes that came.
+    taken: usize,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Until the hello is there.
+    Speaks,
+    /// Until there is a place.
+    Waits(Hello),
+    /// On to TLS, with what came already.
+    Authenticates(Vec<u8>),
 }
 
 /// Why there is no door.
@@ -51,11 +83,11 @@ pub enum DoorError {
 }
 
 impl Door {
-    /// Listens at the port on all addresses.
+    /// Listens at the port on all addresses. With `auth`, only users are let in.
     ///
     /// # Errors
     /// [`DoorError`].
-    pub(super) fn open(port: u16) -> Result<Self, DoorError> {
+    pub(super) fn open(port: u16, auth: Option<Auth>) -> Result<Self, DoorError> {
         let opened = listen(port, true).or_else(|error| match error.kind() {
             ErrorKind::AddrInUse => Err(error),
             // No IPv6 here.
@@ -65,10 +97,12 @@ impl Door {
             ErrorKind::AddrInUse => DoorError::PortBusy { port },
             _ => DoorError::System { port, source },
         })?;
+        let porter = auth.map(Porter::start).transpose();
         Ok(Self {
             listener,
             visitors: Vec::new(),
-            turned_away: 0,
+            porter: porter.map_err(|source| DoorError::System { port, source })?,
+            tidings: Vec::new(),
         })
     }
 
@@ -79,17 +113,49 @@ impl Door {
     }
 
     /// Waits for at most `patience`, greets who is there, and calls `welcome` for each who has said
-    /// hello: it says which UDP port they get, or none if there is no room.
+    /// hello and, where that is asked for, who they are.
     pub(super) fn attend(
         &mut self,
         patience: Duration,
-        welcome: &mut dyn FnMut(IpAddr, &Hello) -> Option<u16>,
+        welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer,
     ) {
         self.wait(patience);
         self.accept();
         let now = Instant::now();
-        self.visitors
-            .retain_mut(|visitor| visitor.attend(now, welcome));
+        let Self {
+            visitors,
+            porter,
+            tidings,
+            ..
+        } = self;
+        for visitor in visitors.extract_if(.., |visitor| !visitor.attend(now, welcome)) {
+            match visitor.stage {
+                Stage::Speaks => {}
+                Stage::Waits(_) if now < visitor.came + GREETED_WITHIN => {}
+                Stage::Waits(_) => tidings.push(Tidings::NoRoom { host: visitor.host }),
+                Stage::Authenticates(early) => {
+                    if let Some(porter) = porter {
+                        porter.receive(visitor.stream, visitor.host, early);
+                    }
+                }
+            }
+        }
+        if let Some(porter) = porter {
+            porter.attend(
+                now,
+                &mut |question| match welcome(question.host, &question.hello) {
+                    Answer::Port(port) => Some(Some(port)),
+                    Answer::Full => Some(None),
+                    Answer::Later => None,
+                },
+            );
+            tidings.extend(porter.tidings());
+        }
+    }
+
+    /// What has happened since the last time.
+    pub(super) fn tidings(&mut self) -> Vec<Tidings> {
+        std::mem::take(&mut self.tidings)
     }
 
     /// How many are being greeted.
@@ -114,46 +180,62 @@ impl Door {
                 return;
             };
             let host = from.ip().to_canonical();
-            let of_host = self.visitors.iter().filter(|one| one.host == host).count();
-            if self.visitors.len() >= MOST_VISITORS {
-                // The one who has said nothing for longest makes room.
-                self.visitors.remove(0);
-            }
-            if of_host >= MOST_OF_A_HOST || stream.set_nonblocking(true).is_err() {
-                self.turned_away += 1;
+            self.make_room(host);
+            if stream.set_nonblocking(true).is_err() {
                 continue;
             }
             let now = Instant::now();
             self.visitors.push(Visitor {
                 stream,
                 host,
-                greeter: Greeter::new(false),
+                greeter: Greeter::new(self.porter.is_some()),
                 came: now,
                 heard: now,
+                taken: 0,
+                stage: Stage::Speaks,
             });
+        }
+    }
+
+    /// For one more: a host that has its share, or the one that has most, loses its oldest. A hello takes a moment, so
+    /// that those are hardly ever people.
+    fn make_room(&mut self, host: IpAddr) {
+        let of = |host: IpAddr| self.visitors.iter().filter(|one| one.host == host).count();
+        let others = self.visitors.len() - of(host);
+        let crowd = if of(host) >= share(MOST_VISITORS.saturating_sub(others)) {
+            Some(host)
+        } else if self.visitors.len() >= MOST_VISITORS {
+            let hosts = self.visitors.iter().map(|visitor| visitor.host);
+            hosts.max_by_key(|host| of(*host))
+        } else {
+            None
+        };
+        let oldest = |crowd| self.visitors.iter().position(|one| one.host == crowd);
+        if let Some(index) = crowd.and_then(oldest) {
+            self.visitors.remove(index);
         }
     }
 }
 
 impl Visitor {
     /// Hears what they say and answers. False: that was all.
-    fn attend(
-        &mut self,
-        now: Instant,
-        welcome: &mut dyn FnMut(IpAddr, &Hello) -> Option<u16>,
-    ) -> bool {
+    fn attend(&mut self, now: Instant, welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer) -> bool {
         if now.duration_since(self.came) >= GREETED_WITHIN {
             return false;
         }
         let mut bytes = [0; 256];
+        let mut came: &[u8] = &[];
         let greeting = match self.stream.read(&mut bytes) {
             Ok(0) => return false,
             Ok(count) => {
                 self.heard = now;
-                self.greeter
-                    .handle_bytes(bytes.get(..count).unwrap_or_default())
+                came = bytes.get(..count).unwrap_or_default();
+                self.greeter.handle_bytes(came)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Stage::Waits(hello) = self.stage {
+                    return self.ask(hello, welcome);
+                }
                 if now.duration_since(self.heard) < NAME_PATIENCE {
                     return true;
                 }
@@ -162,21 +244,40 @@ impl Visitor {
             }
             Err(_) => return false,
         };
+        let before = self.taken;
+        self.taken += came.len();
         match greeting {
             Greeting::More => true,
-            Greeting::Welcome(hello) => {
-                // JackTrip's hub closes without a word where it is full.
-                if let Some(port) = welcome(self.host, &hello) {
-                    self.say(Reply::Port(port));
+            Greeting::Welcome(hello) => self.ask(hello, welcome),
+            Greeting::Say(reply) => {
+                self.say(reply);
+                if reply == Reply::PleaseAuthenticate {
+                    // The first bytes of TLS may have come together with the word.
+                    let word = Hello::WORD_LEN.saturating_sub(before);
+                    let early = came.get(word..).unwrap_or_default();
+                    self.stage = Stage::Authenticates(early.to_vec());
                 }
                 false
             }
-            Greeting::Say(reply) => {
-                self.say(reply);
-                false
-            }
+            // More than a hello, of one who waits.
+            Greeting::Close if matches!(self.stage, Stage::Waits(_)) => self.taken < MOST_TAKEN,
             Greeting::Close => false,
         }
+    }
+
+    /// Whether there is a place for them. False: they have their answer.
+    fn ask(&mut self, hello: Hello, welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer) -> bool {
+        match welcome(self.host, &hello) {
+            Answer::Port(port) => self.say(Reply::Port(port)),
+            // JackTrip's hub closes without a word where it is full.
+            Answer::Full => {}
+            Answer::Later => {
+                self.stage = Stage::Waits(hello);
+                return true;
+            }
+        }
+        self.stage = Stage::Speaks;
+        false
     }
 
     /// Four bytes go into any socket's buffer.
@@ -206,9 +307,10 @@ fn listen(port: u16, v6: bool) -> io::Result<TcpListener> {
 
 /// How long a log-in may take.
 const GREETED_WITHIN: Duration = Duration::from_secs(10);
-/// Visitors at once, and from one host.
+/// Visitors at once.
 const MOST_VISITORS: usize = 512;
-const MOST_OF_A_HOST: usize = 256;
+/// Bytes of one who waits; what they say after their hello is of no use.
+const MOST_TAKEN: usize = 4096;
 const ACCEPTED_AT_ONCE: usize = 64;
 const BACKLOG: i32 = 256;
 
@@ -222,7 +324,11 @@ mod tests {
         let attend = |door: &mut Door| {
             door.attend(Duration::from_millis(20), &mut |host, hello| {
                 assert_eq!(host, IpAddr::from(Ipv4Addr::LOCALHOST));
-                (hello.name.as_str() != "full").then_some(hello.port)
+                match hello.name.as_str() {
+                    "full" => Answer::Full,
+                    "later" => Answer::Later,
+                    _ => Answer::Port(hello.port),
+                }
             });
         };
         for bytes in says {
@@ -248,7 +354,7 @@ mod tests {
 
     #[test]
     fn who_says_hello_gets_a_port_and_who_finds_no_room_nothing() {
-        let mut door = Door::open(0).unwrap();
+        let mut door = Door::open(0, None).unwrap();
         assert_eq!(answered(&mut door, &[&hello("ann")]), [0x71, 0x11, 0, 0]);
         assert_eq!(answered(&mut door, &[&hello("")[..4]]), [0x71, 0x11, 0, 0]);
         assert_eq!(answered(&mut door, &[&hello("full")]), Vec::<u8>::new());
@@ -257,23 +363,48 @@ mod tests {
 
     #[test]
     fn a_thousand_who_say_nothing_keep_nobody_out_for_long() {
-        let mut door = Door::open(0).unwrap();
+        let mut door = Door::open(0, None).unwrap();
         let mut idle = Vec::new();
         for _ in 0..1000 {
             idle.push(TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap());
-            door.attend(Duration::ZERO, &mut |_, _| None);
+            door.attend(Duration::ZERO, &mut |_, _| Answer::Full);
         }
-        assert!(door.visitors() <= MOST_OF_A_HOST);
+        assert!(door.visitors() <= share(MOST_VISITORS));
         idle.truncate(10);
-        door.attend(Duration::from_millis(20), &mut |_, _| None);
+        door.attend(Duration::from_millis(20), &mut |_, _| Answer::Full);
         assert_eq!(answered(&mut door, &[&hello("ann")]).len(), 4);
     }
 
     #[test]
+    fn who_has_to_wait_is_asked_about_until_there_is_a_place_or_they_go() {
+        let mut door = Door::open(0, None).unwrap();
+        assert_eq!(answered(&mut door, &[&hello("later")]), Vec::<u8>::new());
+        door.attend(Duration::from_millis(20), &mut |_, _| Answer::Later);
+        assert_eq!(door.visitors(), 0, "they have closed");
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap();
+        stream.write_all(&hello("ann")).unwrap();
+        let mut asked = 0;
+        while asked < 5 {
+            door.attend(Duration::from_millis(1), &mut |_, _| {
+                asked += 1;
+                if asked < 5 {
+                    Answer::Later
+                } else {
+                    Answer::Port(4464)
+                }
+            });
+        }
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [0x70, 0x11, 0, 0]);
+        assert_eq!(door.visitors(), 0);
+    }
+
+    #[test]
     fn a_busy_port_is_said_to_be() {
-        let door = Door::open(0).unwrap();
+        let door = Door::open(0, None).unwrap();
         assert!(matches!(
-            Door::open(door.port()),
+            Door::open(door.port(), None),
             Err(DoorError::PortBusy { .. })
         ));
     }

@@ -14,10 +14,12 @@
 //! is a *knock*: it says how many channels go each way, so that the control thread can build the
 //! player and hand it over. Everything that allocates happens there; the audio thread only moves boxes.
 
+mod auth;
 mod book;
 mod control;
 mod desk;
 mod door;
+mod fair;
 mod floor;
 mod lanes;
 mod local;
@@ -35,7 +37,9 @@ mod strips;
 pub(crate) mod table;
 mod takes;
 mod taping;
+mod tidings;
 
+pub use auth::{AuthError, AuthSettings, BookError, CertificateError, make_certificate};
 pub use desk::run;
 pub use door::DoorError;
 pub use patch::PatchMode;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use farsend_wire::jacktrip::{Hello, Name};
 
+use super::fair::share;
 use super::player::Watch;
 
 /// All places, and those who have logged in and were not heard yet.
@@ -54,9 +55,14 @@ impl Roster {
             .iter()
             .position(|entry| entry.as_ref().is_some_and(|entry| entry.address == address));
         let free = self.places.iter().filter(|entry| entry.is_none()).count();
-        let waiting = self.expected.len();
-        if free + usize::from(before.is_some()) <= waiting {
+        let free = free + usize::from(before.is_some());
+        if free == 0 {
             return LogIn::Full;
+        }
+        let of_host = self.expected.iter().filter(|one| one.host == host).count();
+        let left = free.saturating_sub(self.expected.len() - of_host);
+        if of_host >= share(left) {
+            return LogIn::Later;
         }
         self.expected.push(Expected {
             host,
@@ -149,6 +155,9 @@ impl Roster {
 pub(super) enum LogIn {
     /// No place is free.
     Full,
+    /// The places are kept for others who have logged in, or all that one host may have for some of its own: when they
+    /// are heard, or were not for too long, there may be one.
+    Later,
     /// Come in.
     Welcome {
         /// The player in this place is the same one, of before.
@@ -158,3 +167,50 @@ pub(super) enum LogIn {
 
 /// After its log-in a player has to be heard within this.
 const KNOCKS_WITHIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_in(roster: &mut Roster, host: u8, port: u16, now: Instant) -> LogIn {
+        let name = Name::EMPTY;
+        roster.log_in([10, 0, 0, host].into(), &Hello { port, name }, now)
+    }
+
+    fn welcome(roster: &mut Roster, host: u8, port: u16, now: Instant) -> bool {
+        matches!(log_in(roster, host, port, now), LogIn::Welcome { .. })
+    }
+
+    #[test]
+    fn one_host_cannot_have_all_places_kept_for_it() {
+        let (mut roster, now) = (Roster::new(40), Instant::now());
+        let of_school = (0..100)
+            .filter(|port| welcome(&mut roster, 1, *port, now))
+            .count();
+        assert_eq!(of_school, 30, "a school of 30 at once");
+        assert!(welcome(&mut roster, 2, 4464, now));
+        assert!(welcome(&mut roster, 2, 4465, now));
+        // As soon as some are heard, the next may come.
+        assert_eq!(log_in(&mut roster, 1, 200, now), LogIn::Later);
+        for port in 0..3 {
+            let heard = SocketAddr::from(([10, 0, 0, 1], port));
+            assert!(roster.knocked(heard).is_some());
+        }
+        assert!(welcome(&mut roster, 1, 200, now));
+        // And when they are not, after a while.
+        let later = now + KNOCKS_WITHIN;
+        assert_eq!(roster.expire(later).len(), 30);
+        assert!(welcome(&mut roster, 1, 201, later));
+    }
+
+    #[test]
+    fn two_of_a_host_find_the_last_two_places() {
+        let (mut roster, now) = (Roster::new(2), Instant::now());
+        assert!(welcome(&mut roster, 1, 4464, now));
+        assert!(welcome(&mut roster, 1, 4465, now));
+        assert_eq!(log_in(&mut roster, 1, 4466, now), LogIn::Later);
+        assert_eq!(log_in(&mut roster, 2, 4464, now), LogIn::Later);
+        let none = &mut Roster::new(0);
+        assert_eq!(log_in(none, 2, 4464, now), LogIn::Full);
+    }
+}

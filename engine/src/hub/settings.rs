@@ -6,7 +6,7 @@ use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
-use super::PatchMode;
+use super::{AuthSettings, PatchMode};
 use crate::record::Depth;
 
 /// One hub.
@@ -20,6 +20,8 @@ pub struct HubSettings {
     pub rate: SampleRate,
     /// Frames that are mixed at a time; 0: as the sound server has them, or 128.
     pub period: Frames,
+    /// Where users need a password: the files for it.
+    pub auth: Option<AuthSettings>,
     /// Who hears whom.
     pub patch: PatchMode,
     /// Whether a player who sends one channel is heard in both.
@@ -58,6 +60,7 @@ impl Default for HubSettings {
             udp_port: crate::settings::DEFAULT_PORT,
             rate: SampleRate::HZ_48000,
             period: Frames(128),
+            auth: None,
             patch: PatchMode::Others,
             upmix: false,
             local: None,

@@ -1,9 +1,11 @@
 //! Sockets: bytes out, bytes in with their arrival time.
 
+pub mod fingerprint;
 pub mod medium;
 mod port_owner;
 pub mod resolve;
 pub mod tcp;
+mod tls;
 pub mod udp;
 
 use std::net::SocketAddr;

@@ -1,11 +1,15 @@
-//! A log-in at a hub over TCP: one hello, one answer.
+//! A log-in at a hub over TCP: one hello, one answer; or, at a hub that knows its users, more of both inside TLS.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use farsend_wire::jacktrip::{Hello, Reply};
+use farsend_wire::jacktrip::{Hello, LogIn, Reply};
 use thiserror::Error;
+
+use super::fingerprint::Fingerprint;
+use super::tls;
+use crate::credentials::Credentials;
 
 /// Why a hub did not let us in.
 #[derive(Debug, Error)]
@@ -59,6 +63,48 @@ pub enum LogInError {
         /// What it said.
         reply: Reply,
     },
+    /// A hub of before there were users, or something else that lets in anybody.
+    #[error(
+        "the hub at {hub} does not know users with passwords: it is an older one. To play there all the same, leave --user away"
+    )]
+    TooOld {
+        /// Who it was.
+        hub: SocketAddr,
+    },
+    /// The connection was closed before the hub said anything of user and password.
+    #[error(
+        "the hub at {hub} closes the door during the log-in: it is full, or there were too many wrong passwords from here. Try again in a minute"
+    )]
+    ShutOut {
+        /// Who it was.
+        hub: SocketAddr,
+    },
+    /// It shows another certificate than it should.
+    #[error(
+        "the hub at {hub} has a certificate of another fingerprint than it should, so it may be somebody else; the password was not sent. It shows {met}, wanted is {wanted}. Ask the hub's host which is right"
+    )]
+    OtherCertificate {
+        /// Who it was.
+        hub: SocketAddr,
+        /// The certificate it shows.
+        met: Fingerprint,
+        /// The one it should.
+        wanted: Fingerprint,
+    },
+    /// There is no common way to encrypt.
+    #[error("the log-in at {hub} cannot be encrypted: {why}")]
+    NoTls {
+        /// Who it was.
+        hub: SocketAddr,
+        /// What is wrong.
+        why: String,
+    },
+    /// What was typed cannot be sent.
+    #[error(
+        "a user's name and a password have at most {} bytes each",
+        LogIn::MAX_TEXT
+    )]
+    TooLong,
     /// The answer is none that a hub gives.
     #[error("what answers at {hub} is no JackTrip hub: is the port right?")]
     NoHub {
@@ -78,34 +124,107 @@ impl LogInError {
 
     /// Whether there is a hub, which does not let us in.
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Denied { .. })
+        matches!(
+            self,
+            Self::Full { .. } | Self::Denied { .. } | Self::TooOld { .. } | Self::ShutOut { .. }
+        )
+    }
+
+    /// Whether it is about this user, their password or their time.
+    pub const fn is_about_the_user(&self) -> bool {
+        use Reply::{NotAtThisTime, WrongCredentials};
+        matches!(
+            self,
+            Self::TooLong
+                | Self::Denied {
+                    reply: WrongCredentials | NotAtThisTime,
+                    ..
+                }
+        )
     }
 }
 
 fn denied(hub: SocketAddr, reply: Reply) -> String {
     match reply {
         Reply::AuthenticationRequired => format!(
-            "the hub at {hub} lets in only users with a password, and logging in with one is not there yet: ask its host for a hub without (no -A)"
+            "the hub at {hub} lets in only users with a password: ask its host for one, and say --user NAME"
+        ),
+        Reply::NotRequired => format!(
+            "the hub at {hub} lets in everybody and takes no password: to play there, leave --user away"
+        ),
+        Reply::WrongCredentials => format!(
+            "the hub at {hub} knows no such user with this password: check both, upper and lower case too"
+        ),
+        Reply::NotAtThisTime => format!(
+            "user and password are right, but the hub at {hub} does not let this user in at this time: ask its host when"
         ),
         other => format!("the hub at {hub} answers {other:?}, which was not asked for"),
     }
 }
 
-/// Knocks once and gives the hub's UDP port for us. Blocks for [`CONNECT_PATIENCE`] and [`REPLY_PATIENCE`] at most.
+/// How a hub has let us in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entrance {
+    /// The hub's UDP port for us.
+    pub port: u16,
+    /// Its certificate, if it asked who we are.
+    pub certificate: Option<Fingerprint>,
+}
+
+/// Knocks once, as a user if there are `credentials`. Blocks for [`CONNECT_PATIENCE`] and [`REPLY_PATIENCE`] at most,
+/// and for [`REPLY_PATIENCE`] once more with credentials.
 ///
 /// # Errors
 /// [`LogInError`].
-pub fn log_in(hub: SocketAddr, hello: &Hello) -> Result<u16, LogInError> {
-    let mut stream = connect(hub)?;
-    let answer = converse(&mut stream, hello).map_err(|error| match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => LogInError::Silent { hub },
-        ErrorKind::InvalidData => LogInError::NoHub { hub },
-        _ => LogInError::Full { hub },
-    })?;
+pub fn log_in(
+    hub: SocketAddr,
+    hello: &Hello,
+    credentials: Option<&Credentials>,
+) -> Result<Entrance, LogInError> {
+    let mut stream = Patient::new(connect(hub)?);
+    let Some(credentials) = credentials else {
+        let answer = ask(&mut stream, hub, &hello.to_bytes())?;
+        return enter(hub, answer, None);
+    };
+    match Reply::parse(ask(
+        &mut stream,
+        hub,
+        &Reply::PleaseAuthenticate.to_bytes(),
+    )?) {
+        Reply::PleaseAuthenticate => {}
+        Reply::Port(port @ 1..) => {
+            // As JackTrip does, so that the old hub has not to wait for a player who will not come.
+            set_free(SocketAddr::new(hub.ip(), port));
+            return Err(LogInError::TooOld { hub });
+        }
+        Reply::Port(0) | Reply::Unknown(_) => return Err(LogInError::NoHub { hub }),
+        reply => return Err(LogInError::Denied { hub, reply }),
+    }
+    stream.begin_anew();
+    let (answer, certificate) = tls::introduce(&mut stream, hub, hello, credentials)?;
+    enter(hub, answer, Some(certificate))
+}
+
+fn enter(
+    hub: SocketAddr,
+    answer: [u8; Reply::LEN],
+    certificate: Option<Fingerprint>,
+) -> Result<Entrance, LogInError> {
     match Reply::parse(answer) {
-        Reply::Port(port @ 1..) => Ok(port),
+        Reply::Port(port @ 1..) => Ok(Entrance { port, certificate }),
         Reply::Port(0) | Reply::Unknown(_) => Err(LogInError::NoHub { hub }),
         reply => Err(LogInError::Denied { hub, reply }),
+    }
+}
+
+/// One datagram as long as a header; whether it arrives is no matter.
+fn set_free(hub: SocketAddr) {
+    let any: IpAddr = match hub {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    if let Ok(socket) = UdpSocket::bind((any, 0)) {
+        _ = socket.send_to(&[1; 16], hub);
     }
 }
 
@@ -119,20 +238,25 @@ fn connect(hub: SocketAddr) -> Result<TcpStream, LogInError> {
     })
 }
 
-/// The hello in one piece, as JackTrip's hubs want it; then four bytes. `InvalidData`: fewer came.
-fn converse(stream: &mut TcpStream, hello: &Hello) -> io::Result<[u8; Reply::LEN]> {
-    let until = Instant::now() + REPLY_PATIENCE;
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(REPLY_PATIENCE))?;
-    stream.write_all(&hello.to_bytes())?;
+/// Says something in one piece, as JackTrip's hubs want it, and waits for four bytes.
+fn ask(
+    stream: &mut Patient,
+    hub: SocketAddr,
+    words: &[u8],
+) -> Result<[u8; Reply::LEN], LogInError> {
+    converse(stream, words).map_err(|error| match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => LogInError::Silent { hub },
+        ErrorKind::InvalidData => LogInError::NoHub { hub },
+        _ => LogInError::Full { hub },
+    })
+}
+
+/// `InvalidData`: fewer than four came.
+fn converse(stream: &mut Patient, words: &[u8]) -> io::Result<[u8; Reply::LEN]> {
+    stream.write_all(words)?;
     let mut answer = [0; Reply::LEN];
     let mut got = 0;
     while got < answer.len() {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
         match stream.read(&mut answer[got..]) {
             Ok(0) if got == 0 => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(0) => return Err(ErrorKind::InvalidData.into()),
@@ -142,6 +266,51 @@ fn converse(stream: &mut TcpStream, hello: &Hello) -> io::Result<[u8; Reply::LEN
         }
     }
     Ok(answer)
+}
+
+/// A stream that blocks for [`REPLY_PATIENCE`] in all, however the other end deals its bytes out.
+struct Patient {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Patient {
+    fn new(stream: TcpStream) -> Self {
+        // Without it, it is a little slower.
+        _ = stream.set_nodelay(true);
+        let until = Instant::now() + REPLY_PATIENCE;
+        Self { stream, until }
+    }
+
+    fn begin_anew(&mut self) {
+        self.until = Instant::now() + REPLY_PATIENCE;
+    }
+
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        Ok(left)
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// How long the connection may take.
@@ -184,7 +353,14 @@ mod tests {
     #[test]
     fn the_hello_comes_in_one_piece_and_the_port_back() {
         let (address, hub) = hub(&[0x4a, 0xee, 0, 0]);
-        assert_eq!(log_in(address, &HELLO).unwrap(), 61_002);
+        let entrance = log_in(address, &HELLO, None).unwrap();
+        assert_eq!(
+            entrance,
+            Entrance {
+                port: 61_002,
+                certificate: None
+            }
+        );
         assert_eq!(hub.join().unwrap(), HELLO.to_bytes());
     }
 
@@ -194,13 +370,13 @@ mod tests {
         for (answer, refusal, word) in [
             (&[][..], true, "full"),
             (&[0, 0, 2, 0], true, "password"),
-            (&[0, 0, 3, 0], true, "NotRequired"),
+            (&[0, 0, 3, 0], true, "lets in everybody"),
             (&[0, 0, 0, 0], false, "no JackTrip hub"),
             (b"HTTP", false, "no JackTrip hub"),
             (&[1, 2], false, "no JackTrip hub"),
         ] {
             let (address, hub) = hub(answer);
-            let error = log_in(address, &HELLO).unwrap_err();
+            let error = log_in(address, &HELLO, None).unwrap_err();
             let sentence = error.to_string();
             assert!(sentence.contains(word), "{answer:?}: {sentence}");
             assert_eq!(error.is_refusal(), refusal, "{sentence}");
@@ -211,7 +387,7 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let error = log_in(address, &HELLO).unwrap_err();
+        let error = log_in(address, &HELLO, None).unwrap_err();
         assert!(error.may_pass(), "{error}");
         assert!(error.to_string().contains("nothing listens"), "{error}");
     }

@@ -184,6 +184,19 @@ pub fn can_be_made() -> bool {
     })
 }
 
+/// Whether a program of this machine listens on this TCP port; it is not to notice that we look.
+pub fn is_listening(port: u16) -> bool {
+    ["tcp", "tcp6"].iter().any(|family| {
+        let table = std::fs::read_to_string(format!("/proc/net/{family}")).unwrap_or_default();
+        // proc(5): the local address is the second field, the state the fourth; 0A is listening.
+        table.lines().any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let local = fields.next().unwrap_or_default();
+            local.ends_with(&format!(":{port:04X}")) && fields.nth(1) == Some("0A")
+        })
+    })
+}
+
 fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status();
     assert!(

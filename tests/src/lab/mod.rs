@@ -2,6 +2,7 @@
 
 pub mod farsend;
 pub mod hub;
+pub mod hub_files;
 pub mod jack;
 pub mod jacktrip;
 pub mod machine;

@@ -15,6 +15,8 @@ pub enum Need {
     Jacktrip,
     /// `jack_iodelay`, which measures a loop through JACK ports.
     JackIodelay,
+    /// OpenSSL's program, which makes certificates and hashes of passwords.
+    Openssl,
     /// Python with pedalboard, a VST3 host.
     Pedalboard,
     /// Ardour with its Lua shell.
@@ -31,6 +33,7 @@ impl Need {
             Need::Jackd => find_program("jackd").is_some(),
             Need::Jacktrip => find_program("jacktrip").is_some(),
             Need::JackIodelay => find_program("jack_iodelay").is_some(),
+            Need::Openssl => find_program("openssl").is_some(),
             Need::Pedalboard => find_pedalboard().is_some(),
             Need::Ardour => find_ardour().is_some(),
             Need::Sndfile => find_program("sndfile-info").is_some(),
@@ -49,6 +52,7 @@ impl Need {
             Need::JackIodelay => {
                 "jack_iodelay (Debian: apt-get install jackd2 or jack-example-tools)"
             }
+            Need::Openssl => "openssl (Debian: apt-get install openssl)",
             Need::Pedalboard => {
                 "Python with pedalboard (`cargo xtask test` installs it under target)"
             }

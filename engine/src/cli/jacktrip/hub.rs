@@ -1,5 +1,7 @@
 //! `jacktrip -S`: a hub under JackTrip's options.
 
+use std::path::PathBuf;
+
 use farsend_stream::Conceal;
 use farsend_units::{Channels, Frames};
 use farsend_wire::sample::SampleFormat;
@@ -7,7 +9,7 @@ use farsend_wire::sample::SampleFormat;
 use super::{atoi, channels};
 use crate::cli::exit::Exit;
 use crate::control::report::Style;
-use crate::hub::{HubReporter, HubSettings, LocalSettings, PatchMode};
+use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode};
 use crate::settings::DEFAULT_PORT;
 
 /// What only a hub makes something of.
@@ -25,6 +27,15 @@ pub(super) struct HubOptions {
     /// Of a hub: the UDP port of all players' audio [default: 61002].
     #[arg(short = 'U', long = "udpbaseport", value_name = "PORT", value_parser = atoi)]
     udp_base_port: Option<i64>,
+    /// Of a hub, with -A: the certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    certfile: Option<PathBuf>,
+    /// Of a hub, with -A: the certificate's key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    keyfile: Option<PathBuf>,
+    /// Of a hub, with -A: the users and their passwords' hashes.
+    #[arg(long, value_name = "FILE")]
+    credsfile: Option<PathBuf>,
 }
 
 impl HubOptions {
@@ -35,6 +46,9 @@ impl HubOptions {
             (self.include_server, "-i"),
             (self.upmix, "-u"),
             (self.udp_base_port.is_some(), "-U"),
+            (self.certfile.is_some(), "--certfile"),
+            (self.keyfile.is_some(), "--keyfile"),
+            (self.credsfile.is_some(), "--credsfile"),
         ];
         let line = |(_, option)| format!("{option} means nothing here: it is for hubs");
         given.into_iter().filter(|one| one.0).map(line)
@@ -66,15 +80,14 @@ impl super::Options {
     /// The hub, and what is to be said about options that mean something else here, or nothing.
     pub(super) fn hub(&self) -> Result<(HubSettings, Vec<String>), String> {
         self.role()?;
-        if self.ignored.auth {
-            return Err("a hub that asks for a password (-A) is not there yet".into());
-        }
+        let auth = self.hub_auth()?;
         let mode = self.hub.patch.unwrap_or(0);
         let samples = u8::try_from(self.bits)
             .ok()
             .and_then(SampleFormat::from_bits)
             .ok_or("-b takes 8, 16, 24 or 32")?;
         let mut remarks = self.ignored.remarks();
+        remarks.extend(self.user.remarks(false, true));
         let patch = match mode {
             0 => PatchMode::Server,
             1 => PatchMode::Loopback,
@@ -116,6 +129,7 @@ impl super::Options {
                 format!("-U (or -o) leads to port {first}, which is none: 1 to 65535")
             })?;
         let settings = HubSettings {
+            auth,
             port,
             udp_port,
             period: Frames::ZERO,
@@ -133,6 +147,28 @@ impl super::Options {
             ..HubSettings::default()
         };
         Ok((settings, remarks))
+    }
+
+    /// With `-A`, the files that JackTrip wants for it, too.
+    fn hub_auth(&self) -> Result<Option<AuthSettings>, String> {
+        let HubOptions {
+            certfile,
+            keyfile,
+            credsfile,
+            ..
+        } = &self.hub;
+        match (certfile, keyfile, credsfile) {
+            _ if !self.user.is_wanted() => Ok(None),
+            (Some(certificate), Some(key), Some(users)) => Ok(Some(AuthSettings {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                users: users.clone(),
+            })),
+            _ => Err(
+                "a hub with -A takes --certfile, --keyfile and --credsfile: `farsend hub --make-cert` and `farsend hub --add-user` make them"
+                    .into(),
+            ),
+        }
     }
 }
 

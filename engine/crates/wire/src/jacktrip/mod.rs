@@ -5,6 +5,7 @@
 //!   samples:  [channel 0: N samples][channel 1: N samples] ...
 //!   control:  exactly 63 bytes; all ff = the sender stops
 //!   TCP:      [hello: 4 or 68 bytes] ──▶ hub ──▶ [reply: 4 bytes]
+//!   TLS:      [hello, user, password] ──▶ hub ──▶ [reply: 4 bytes]
 //! ```
 //!
 //! Source: captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`.
@@ -14,6 +15,7 @@ mod datagram;
 mod format;
 mod header;
 mod hello;
+mod log_in;
 mod low_half;
 mod stamp;
 
@@ -22,6 +24,7 @@ pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, 
 pub use format::{Format, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};
 pub use hello::{Hello, Name, Reply};
+pub use log_in::{LogIn, LogInError};
 pub use low_half::{Words, classify_words};
 pub use stamp::Stamp;
 
