@@ -19,7 +19,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         said.extend([0x70, 0x11, 0, 0]);
         said.extend(input.arbitrary::<[u8; 64]>()?);
         for _ in 0..2 {
-            said.extend(input.int_in_range(-1..=1100)?.to_le_bytes());
+            said.extend(input.int_in_range(-1..=1100_i32)?.to_le_bytes());
         }
         registrar.handle_bytes(&said);
     }

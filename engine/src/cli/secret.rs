@@ -128,13 +128,13 @@ pub(super) fn ask_user(question: &str) -> Result<String, SecretError> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Whether everyone on the machine can read an ordinary file.
+/// Whether everyone on the machine can read an ordinary file, or write it.
 pub(crate) fn is_open_to_all(file: &File) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let open =
-            |data: std::fs::Metadata| data.is_file() && data.permissions().mode() & 0o004 != 0;
+            |data: std::fs::Metadata| data.is_file() && data.permissions().mode() & 0o006 != 0;
         file.metadata().is_ok_and(open)
     }
     #[cfg(not(unix))]

@@ -128,18 +128,27 @@ impl Door {
             tidings,
             ..
         } = self;
-        for visitor in visitors.extract_if(.., |visitor| !visitor.attend(now, welcome)) {
-            match visitor.stage {
-                Stage::Speaks => {}
-                Stage::Waits(_) if now < visitor.came + GREETED_WITHIN => {}
-                Stage::Waits(_) => tidings.push(Tidings::NoRoom { host: visitor.host }),
-                Stage::Authenticates(early) => {
-                    if let Some(porter) = porter {
-                        porter.receive(visitor.stream, visitor.host, early);
+        let mut kept = Vec::new();
+        for mut visitor in visitors.extract_if(.., |visitor| !visitor.attend(now, welcome)) {
+            let is_late = now >= visitor.came + GREETED_WITHIN;
+            match (visitor.stage, &porter) {
+                (Stage::Waits(_), _) if is_late => {
+                    tidings.push(Tidings::NoRoom { host: visitor.host });
+                }
+                (Stage::Authenticates(early), Some(porter)) if !is_late => {
+                    // Who cannot be taken yet stays at the door.
+                    if let Err((stream, host, early)) =
+                        porter.receive(visitor.stream, visitor.host, early)
+                    {
+                        (visitor.stream, visitor.host) = (stream, host);
+                        visitor.stage = Stage::Authenticates(early);
+                        kept.push(visitor);
                     }
                 }
+                _ => {}
             }
         }
+        visitors.splice(..0, kept);
         if let Some(porter) = porter {
             porter.attend(
                 now,
@@ -167,7 +176,8 @@ impl Door {
     fn wait(&self, patience: Duration) {
         let readable = PollFlags::POLLIN;
         let mut all = vec![PollFd::new(self.listener.as_fd(), readable)];
-        let visitors = self.visitors.iter();
+        let speaks = |visitor: &&Visitor| !matches!(visitor.stage, Stage::Authenticates(_));
+        let visitors = self.visitors.iter().filter(speaks);
         all.extend(visitors.map(|visitor| PollFd::new(visitor.stream.as_fd(), readable)));
         let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
         // Whatever it says: all are looked at.
@@ -221,6 +231,9 @@ impl Visitor {
     /// Hears what they say and answers. False: that was all.
     fn attend(&mut self, now: Instant, welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer) -> bool {
         if now.duration_since(self.came) >= GREETED_WITHIN {
+            return false;
+        }
+        if matches!(self.stage, Stage::Authenticates(_)) {
             return false;
         }
         let mut bytes = [0; 256];

@@ -10,8 +10,12 @@ use std::sync::Arc;
 use farsend_wire::jacktrip::{Hello, LogIn, Reply};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, Stream};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+    Stream,
+};
+use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use super::fingerprint::Fingerprint;
@@ -108,7 +112,11 @@ impl ServerCertVerifier for AnyoneWithTheKey {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        // With the key alone: certificates of version 1, which OpenSSL may make, are not read otherwise.
+        let unreadable = || rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+        let (_, read) = parse_x509_certificate(certificate).map_err(|_| unreadable())?;
+        let key = SubjectPublicKeyInfoDer::from(read.public_key().raw);
+        crypto::verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

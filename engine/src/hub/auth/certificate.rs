@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan as _, Zoned};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
-use rustls::{InconsistentKeys, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use thiserror::Error;
+use x509_parser::certificate::Validity;
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
@@ -147,27 +149,37 @@ pub(super) fn load(certificate: &Path, key: &Path) -> Result<Identity, Certifica
         .map(|first| first.as_ref())
         .unwrap_or_default();
     let fingerprint = Fingerprint::of(first);
-    let days_left = days_left(first, certificate)?;
+    let (_, first_read) = parse_x509_certificate(first).map_err(|error| CertificateError::Not {
+        what: CERTIFICATE,
+        path: certificate.to_owned(),
+        why: error.to_string(),
+    })?;
+    let days_left = days_left(first_read.validity(), certificate)?;
     let secret = read_key(key)?;
-    let unusable = |error: rustls::Error| match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            CertificateError::Mismatch {
-                certificate: certificate.to_owned(),
-                key: key.to_owned(),
-            }
-        }
-        other => CertificateError::Unusable {
+    let unusable = |error: rustls::Error| CertificateError::Unusable {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        why: error.to_string(),
+    };
+    let provider = ring::default_provider();
+    let signer = provider
+        .key_provider
+        .load_private_key(secret)
+        .map_err(unusable)?;
+    // Not left to TLS, which does not read certificates of version 1 that OpenSSL may make.
+    let public = signer.public_key();
+    if public.is_none_or(|public| public.as_ref() != first_read.public_key().raw) {
+        return Err(CertificateError::Mismatch {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
-            why: other.to_string(),
-        },
-    };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        });
+    }
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain.clone(), signer));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(unusable)?;
+        .with_cert_resolver(Arc::new(shown));
     // Each connection is one log-in, and nobody comes back to it.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -281,15 +293,8 @@ fn read(
 }
 
 /// How long it is valid from now; an error if it is not.
-fn days_left(certificate: &[u8], path: &Path) -> Result<i64, CertificateError> {
-    let (_, parsed) =
-        parse_x509_certificate(certificate).map_err(|error| CertificateError::Not {
-            what: CERTIFICATE,
-            path: path.to_owned(),
-            why: error.to_string(),
-        })?;
+fn days_left(validity: &Validity, path: &Path) -> Result<i64, CertificateError> {
     let now = Timestamp::now().as_second();
-    let validity = parsed.validity();
     let (first, last) = (
         validity.not_before.timestamp(),
         validity.not_after.timestamp(),

@@ -6,7 +6,8 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{
-    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, TrySendError, channel,
+    sync_channel,
 };
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub(in crate::hub) struct Question {
     until: Instant,
 }
 
-type Newcomer = (TcpStream, IpAddr, Vec<u8>);
+pub(in crate::hub) type Newcomer = (TcpStream, IpAddr, Vec<u8>);
 
 /// To whom, and their port; none where there is no place.
 type Answer = (u64, Option<u16>);
@@ -58,7 +59,7 @@ enum Word {
 impl Porter {
     /// Starts the thread.
     pub(in crate::hub) fn start(auth: Auth) -> std::io::Result<Self> {
-        let (newcomers, arrivals) = sync_channel(MOST_GUESTS);
+        let (newcomers, arrivals) = sync_channel(MOST_NEWCOMERS);
         let (answers, answered) = channel();
         let (say, words) = sync_channel(MOST_WORDS);
         let stop = Arc::new(AtomicBool::new(false));
@@ -86,11 +87,20 @@ impl Porter {
         })
     }
 
-    /// Hands a connection over that was told to go on with TLS. `early`: what came from it already. With too many
-    /// waiting it is closed.
-    pub(in crate::hub) fn receive(&self, stream: TcpStream, host: IpAddr, early: Vec<u8>) {
-        if let Some(newcomers) = &self.newcomers {
-            _ = newcomers.try_send((stream, host, early));
+    /// Hands a connection over that was told to go on with TLS. `early`: what came from it already. Gives it back if it
+    /// cannot be taken yet.
+    pub(in crate::hub) fn receive(
+        &self,
+        stream: TcpStream,
+        host: IpAddr,
+        early: Vec<u8>,
+    ) -> Result<(), Newcomer> {
+        let Some(newcomers) = &self.newcomers else {
+            return Ok(());
+        };
+        match newcomers.try_send((stream, host, early)) {
+            Err(TrySendError::Full(newcomer)) => Err(newcomer),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         }
     }
 
@@ -322,8 +332,11 @@ fn now_here() -> Moment {
     }
 }
 
-/// Log-ins at once: each holds some ten kB.
+/// Log-ins at once: each holds some ten kB. With those at the door they are fewer than the 1024 open files that a
+/// program may have.
 const MOST_GUESTS: usize = 256;
+/// Others wait at the door.
+const MOST_NEWCOMERS: usize = 32;
 const MOST_WORDS: usize = 4 * MOST_GUESTS;
 /// How often newcomers and answers are looked for, while somebody is there.
 const LOOK_EVERY_MS: u8 = 10;
