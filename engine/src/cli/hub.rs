@@ -177,7 +177,7 @@ Examples:
   farsend hub -p all -u          everyone hears themselves, too; mono players in both ears
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
   farsend hub --port 5000 --json for a script
-  farsend hub --record takes     each player and the mix to `takes/2026-11-21 21.37.05/ann.wav`, `mix.wav` ...
+  farsend hub --record takes     each player and the mix to files in a new folder under `takes`
   farsend hub --make-cert        once, for users with passwords; and for each of them:
   farsend hub --add-user alice   (also for a new password; a hub that runs takes note)
   farsend hub --auth             players: `jacktrip -C HOST -A`, or `farsend join HOST --user alice`
@@ -191,7 +191,9 @@ A hub that runs is asked from the same machine:
   farsend hub patch all          everyone hears themselves, too, from now on
 
 Recording:
-  All files begin at the same sample and carry the time of day in it, so that they line up in a DAW dropped at its
-  beginning or at their time stamps. Who comes later has silence before; who comes back under the same name from the same host
-  goes on in the same file. What was lost on the way and concealed is recorded as it was heard. A disk that is too slow leaves silence of
-  the same length, and a full one ends the recording; the hub says so and goes on. A hub that is killed loses the last two seconds of it.";
+  All files begin at the same sample and carry the time of day, so that they line up in a DAW,
+  dropped at its beginning or at their time stamps. Who comes later has silence before; who comes
+  back under the same name from the same host goes on in the same file. What was lost on the way
+  is recorded as it was heard: concealed. Where the disk is too slow there is silence of the same
+  length; a full one ends the recording, not the hub. Killed, a hub loses the last two seconds of
+  its files.";

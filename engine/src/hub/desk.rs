@@ -75,7 +75,6 @@ pub fn run(
             let numbers = desk.numbers.read();
             desk.sight.note(&mut desk.roster, &numbers);
             let status = desk.status();
-            reporter.recording = desk.takes.as_ref().map(Takes::status);
             reporter.statistics(&mut desk.roster, &numbers, &status);
         }
     }
@@ -274,7 +273,7 @@ impl<'a> Desk<'a> {
                 reporter.joined(&entry, &format, self.roster.count() + 1);
                 if let Some(takes) = &mut self.takes {
                     let order = |order| self.pending.push_back(order);
-                    takes.admit(place, &entry, &format, reporter, order);
+                    takes.admit(place, entry.name, entry.address, &format, reporter, order);
                 }
                 self.roster.take(place, entry);
                 self.recall(place);

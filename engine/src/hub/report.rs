@@ -23,8 +23,6 @@ use crate::peers::LinkEvent;
 #[derive(Debug)]
 pub struct HubReporter {
     printer: Printer,
-    /// How the recording goes, if there is one: for programs, and in a few words.
-    pub(super) recording: Option<(Value, String)>,
 }
 
 impl HubReporter {
@@ -32,7 +30,6 @@ impl HubReporter {
     pub fn new(style: Style) -> Self {
         Self {
             printer: Printer::new(style),
-            recording: None,
         }
     }
 
@@ -225,16 +222,14 @@ impl HubReporter {
                 line.insert("unsent".into(), now.unsent.into());
                 line.insert("strangers".into(), now.strangers.into());
                 line.insert("players".into(), players.into());
-                if let Some((facts, _)) = &self.recording {
-                    line.insert("recording".into(), facts.clone());
+                if let Some(recording) = &status.recording {
+                    line.insert("recording".into(), json!(recording));
                 }
                 println!("{}", Value::Object(line));
             }
             Style::Text if self.printer.shows_numbers() => {
                 let (columns, lines) = table::terminal();
-                let recording = self.recording.as_ref().map(|(_, word)| word.as_str());
-                self.printer
-                    .show(&table::fitting(status, recording, columns, lines));
+                self.printer.show(&table::fitting(status, columns, lines));
             }
             Style::Text | Style::Quiet => {}
         }

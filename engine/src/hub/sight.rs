@@ -94,6 +94,7 @@ impl Sight {
                     seconds: one.until.duration_since(now).as_secs(),
                 })
                 .collect(),
+            recording: None,
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
-use farsend_ipc::hub::{KeptOut, PlayerStatus, Status, Wish};
+use farsend_ipc::hub::{KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
 
 use super::PatchMode;
+use super::takes::clock;
 use crate::control::line::meter;
 
 /// Everything there is to tell, in so many columns at most.
@@ -27,22 +28,17 @@ pub(crate) fn whole(status: &Status, columns: u16) -> String {
     text
 }
 
-/// The same in so many lines: players beyond that are only counted. `recording`: how that goes.
-pub(super) fn fitting(
-    status: &Status,
-    recording: Option<&str>,
-    columns: u16,
-    lines: u16,
-) -> String {
+/// The same in so many lines: players beyond that are only counted.
+pub(super) fn fitting(status: &Status, columns: u16, lines: u16) -> String {
     let players = &status.players;
     // The line above, the titles, what is beyond, and where the cursor stands.
     let most = usize::from(lines.saturating_sub(4));
     let shown = players.len().min(most);
-    let mut head = head(status);
-    if let Some(recording) = recording {
-        head = format!("{recording}; {head}");
-    }
-    let mut text: String = head.trim_end().chars().take(columns.into()).collect();
+    let mut text: String = head(status)
+        .trim_end()
+        .chars()
+        .take(columns.into())
+        .collect();
     text.push('\n');
     text.push_str(&table(&players[..shown], columns));
     if shown < players.len() {
@@ -65,8 +61,13 @@ fn head(status: &Status) -> String {
         0 => "nobody is here".to_owned(),
         count => format!("{count} of {} places taken", status.places),
     };
+    let recording = match &status.recording {
+        None => String::new(),
+        Some(RecordingStatus { stopped: true, .. }) => "recording STOPPED; ".to_owned(),
+        Some(recording) => format!("recording {}; ", clock(recording.seconds)),
+    };
     format!(
-        "{players}; {patch}; {} Hz, {} frames; {:.1} % of a core, {} of {} periods late\n",
+        "{recording}{players}; {patch}; {} Hz, {} frames; {:.1} % of a core, {} of {} periods late\n",
         status.rate, status.period, status.busy_percent, status.late_periods, status.periods
     )
 }
@@ -208,6 +209,31 @@ mod tests {
         }
     }
 
+    fn recording(seconds: f64) -> RecordingStatus {
+        RecordingStatus {
+            folder: "takes/2026-11-21 21.37.05".into(),
+            files: 3,
+            seconds,
+            bytes: 1_000_000,
+            missed_frames: 0,
+            clipped: 0,
+            stopped: false,
+        }
+    }
+
+    #[test]
+    fn a_recording_is_told_first_and_that_it_has_stopped() {
+        let mut status = status(&[]);
+        status.recording = Some(recording(3_725.0));
+        let text = whole(&status, u16::MAX);
+        assert!(text.starts_with("recording 1:02:05; nobody"), "{text}");
+        if let Some(recording) = &mut status.recording {
+            recording.stopped = true;
+        }
+        let text = whole(&status, u16::MAX);
+        assert!(text.starts_with("recording STOPPED; nobody"), "{text}");
+    }
+
     #[test]
     fn all_there_is_to_tell_is_in_the_table() {
         let mut status = status(&["ann", "bob"]);
@@ -243,9 +269,10 @@ mod tests {
             .map(|i| format!("{i} 音楽家 with a long name"))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let status = status(&names);
+        let mut status = status(&names);
+        status.recording = Some(recording(3_725.0));
         for (columns, lines) in [(80, 24), (120, 50), (200, 300), (20, 5), (1, 1), (0, 0)] {
-            let text = fitting(&status, Some("recording"), columns, lines);
+            let text = fitting(&status, columns, lines);
             assert!(text.ends_with('\n'));
             let count = text.lines().count();
             assert!(

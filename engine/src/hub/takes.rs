@@ -5,10 +5,11 @@
 //! host, goes on in the same file.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use farsend_ipc::hub::RecordingStatus;
 use farsend_units::{Channels, SampleRate};
 use farsend_wire::jacktrip::{Format, Name};
 use serde_json::{Value, json};
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 use super::HubSettings;
 use super::floor::Order;
 use super::report::HubReporter;
-use super::roster::Entry;
 use super::taping::{self, MIX};
 use crate::record::{
     Depth, Ended, Folder, Head, Moment, Names, Progress, RecordError, Recorder, Tape, TrackId,
@@ -123,7 +123,8 @@ impl Takes {
     pub(super) fn admit(
         &mut self,
         place: u16,
-        entry: &Entry,
+        name: Name,
+        from: SocketAddr,
         format: &Format,
         reporter: &mut HubReporter,
         mut order: impl FnMut(Order),
@@ -132,7 +133,7 @@ impl Takes {
             return;
         }
         let channels = format.channels.min(Channels(MAX_CHANNELS as u8));
-        let who = (entry.name, entry.address.ip(), channels);
+        let who = (name, from.ip(), channels);
         let stems = self.stems.entry(who).or_default();
         let track = match stems.iter_mut().find(|stem| !stem.taken) {
             Some(stem) => {
@@ -140,15 +141,15 @@ impl Takes {
                 stem.track
             }
             None if self.files < MOST_FILES => {
-                let host = entry.address.ip().to_string();
-                let name = if entry.name.is_empty() {
+                let host = from.ip().to_string();
+                let name = if name.is_empty() {
                     &host
                 } else {
-                    entry.name.as_str()
+                    name.as_str()
                 };
                 let was = history(format.rate, u16::from(format.samples.bits()), channels);
                 let past = format!("{was},T=network; {} a packet\r\n", format.period);
-                let description = format!("{name} ({})", entry.address);
+                let description = format!("{name} ({from})");
                 let name = self.names.give(name);
                 let track = self.open_file(name, channels, self.depth, description, past);
                 let stem = Stem { track, taken: true };
@@ -202,19 +203,18 @@ impl Takes {
         }
     }
 
-    /// How it goes, for programs; and a word for people.
-    pub(super) fn status(&self) -> (Value, String) {
+    /// How it goes.
+    pub(super) fn status(&self) -> RecordingStatus {
         let now = self.recorder.progress();
-        let facts = json!({
-            "folder": self.folder, "files": self.files, "seconds": self.seconds(now.length),
-            "bytes": now.bytes, "missed_frames": now.missed, "clipped": now.clipped, "stopped": now.stopped,
-        });
-        let word = if now.stopped {
-            "not recording".to_owned()
-        } else {
-            format!("recording {}", clock(self.seconds(now.length)))
-        };
-        (facts, word)
+        RecordingStatus {
+            folder: self.folder.display().to_string(),
+            files: self.files,
+            seconds: self.seconds(now.length),
+            bytes: now.bytes,
+            missed_frames: now.missed,
+            clipped: now.clipped,
+            stopped: now.stopped,
+        }
     }
 
     /// Completes the files, when the tape is finished. Blocks until the disk has them.
@@ -346,7 +346,7 @@ fn said(depth: Depth) -> &'static str {
 }
 
 /// `1:02:03`, or `2:03`.
-fn clock(seconds: f64) -> String {
+pub(super) fn clock(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match hours {
@@ -364,3 +364,209 @@ fn span(seconds: f64) -> String {
 const GAPS_EVERY: Duration = Duration::from_secs(5);
 /// Files of one recording, against guests who come under ever new names.
 const MOST_FILES: u32 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use farsend_units::Frames;
+    use farsend_wire::sample::SampleFormat;
+
+    use super::super::RecordSettings;
+    use super::*;
+    use crate::control::report::Style;
+
+    /// A recording, and what is called with each place, name, host and channels.
+    struct Story {
+        within: tempfile::TempDir,
+        takes: Takes,
+        tape: Tape,
+        reporter: HubReporter,
+    }
+
+    impl Story {
+        fn begin() -> Self {
+            let within = tempfile::tempdir().expect("a writable folder");
+            let settings = HubSettings {
+                players: 8,
+                record: Some(RecordSettings {
+                    folder: within.path().join("takes"),
+                    depth: Depth::Int24,
+                }),
+                ..HubSettings::default()
+            };
+            let opened = Takes::open(&settings).expect("a writable folder");
+            let (takes, tape) = opened.expect("it is wished");
+            let mut story = Self {
+                within,
+                takes,
+                tape,
+                reporter: HubReporter::new(Style::Quiet),
+            };
+            let Self {
+                takes,
+                tape,
+                reporter,
+                ..
+            } = &mut story;
+            takes.begin(reporter, |order| obey(tape, order));
+            story
+        }
+
+        fn admit(&mut self, place: u16, name: &str, host: u8, channels: u8) {
+            let Self {
+                takes,
+                tape,
+                reporter,
+                ..
+            } = self;
+            let format = Format {
+                rate: SampleRate::HZ_48000,
+                period: Frames(128),
+                channels: Channels(channels),
+                wants: Channels(2),
+                samples: SampleFormat::I16,
+            };
+            let from = SocketAddr::from(([192, 0, 2, host], 4464));
+            takes.admit(place, Name::new(name), from, &format, reporter, |order| {
+                obey(tape, order);
+            });
+        }
+
+        fn leave(&mut self, place: u16) {
+            self.tape.lift(usize::from(place));
+            self.takes.leave(place);
+        }
+
+        /// Everybody plays their place's number, for a second.
+        fn play(&mut self) {
+            for _ in 0..375 {
+                for slot in 0..taping::slots(8) {
+                    let level = (slot + 1) as f32 / 64.0;
+                    self.tape
+                        .write(slot, Frames(128), |_, _, out| out.fill(level));
+                }
+                self.tape.advance(Frames(128));
+            }
+        }
+
+        /// Each file's name, with the place that is heard in each second.
+        fn end(mut self) -> Vec<(String, String)> {
+            self.tape.finish();
+            let folder = self.takes.folder.clone();
+            self.takes.finish(&mut self.reporter);
+            let entries = std::fs::read_dir(folder).expect("it was made");
+            let mut files: Vec<_> = entries
+                .map(|entry| {
+                    let path = entry.expect("readable").path();
+                    let name = path.file_name().expect("a name").to_string_lossy();
+                    (name.into_owned(), heard(&path))
+                })
+                .collect();
+            files.sort();
+            drop(self.within);
+            files
+        }
+    }
+
+    fn obey(tape: &mut Tape, order: Order) {
+        if let Order::Record(slot, pen) = order {
+            tape.put(slot, pen);
+        }
+    }
+
+    /// A character a second: a dash for silence.
+    fn heard(path: &std::path::Path) -> String {
+        let reader = hound::WavReader::open(path).expect("a WAV file");
+        let (spec, scale) = (reader.spec(), 1.0 / 8_388_608.0);
+        let samples: Vec<f32> = match spec.sample_format {
+            hound::SampleFormat::Int => reader
+                .into_samples::<i32>()
+                .map(|x| x.expect("whole") as f32 * scale)
+                .collect(),
+            hound::SampleFormat::Float => {
+                let samples = reader.into_samples::<f32>();
+                samples.map(|x| x.expect("whole")).collect()
+            }
+        };
+        let seconds = samples.chunks(48_000 * usize::from(spec.channels));
+        let seconds = seconds.map(|second| {
+            assert!(second.iter().all(|x| *x == second[0]));
+            match (second[0] * 64.0) as usize {
+                0 => '-',
+                slot if slot <= 8 => char::from_digit(slot as u32 - 1, 10).expect("a digit"),
+                _ => '+',
+            }
+        });
+        seconds.collect()
+    }
+
+    fn files<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
+        all.map(|(name, heard)| (name.to_owned(), heard.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn who_comes_back_goes_on_in_the_same_file_wherever_they_sit() {
+        let mut story = Story::begin();
+        story.admit(0, "ann", 1, 2);
+        story.play();
+        story.admit(1, "ben", 2, 1);
+        story.play();
+        story.leave(0);
+        story.play();
+        story.admit(3, "ann", 1, 2);
+        story.play();
+        let all = [
+            ("ann.wav", "00-3"),
+            ("ben.wav", "-111"),
+            ("mix.wav", "++++"),
+        ];
+        assert_eq!(story.end(), files(all));
+    }
+
+    #[test]
+    fn the_same_name_twice_or_with_other_channels_or_from_elsewhere_is_another_file() {
+        let mut story = Story::begin();
+        story.admit(0, "ann", 1, 2);
+        story.admit(1, "ann", 1, 2);
+        story.admit(2, "Ann", 2, 2);
+        story.admit(3, "", 3, 1);
+        story.play();
+        story.leave(0);
+        story.leave(3);
+        story.admit(0, "ann", 1, 1);
+        story.admit(3, "../mix", 4, 1);
+        story.play();
+        let all = [
+            ("192.0.2.3.wav", "3"),
+            ("Ann (3).wav", "22"),
+            ("ann (2).wav", "11"),
+            ("ann (4).wav", "-0"),
+            ("ann.wav", "0"),
+            ("mix (2).wav", "-3"),
+            ("mix.wav", "++"),
+        ];
+        assert_eq!(story.end(), files(all));
+    }
+
+    #[test]
+    fn the_mix_has_as_many_files_as_the_widest_player_needs() {
+        let mut story = Story::begin();
+        story.play();
+        story.admit(0, "ann", 1, 5);
+        story.play();
+        let all = [
+            ("ann.wav", "-0"),
+            ("mix 3-4.wav", "-+"),
+            ("mix 5-6.wav", "-+"),
+            ("mix.wav", "++"),
+        ];
+        assert_eq!(story.end(), files(all));
+    }
+
+    #[test]
+    fn times_are_read_at_a_glance() {
+        assert_eq!(clock(59.9), "0:59");
+        assert_eq!(clock(3_600.0 * 26.0 + 61.0), "26:01:01");
+        assert_eq!(span(0.128), "0.13 s");
+    }
+}

@@ -42,12 +42,26 @@ pub(super) fn write(tape: &mut Tape, players: &[Option<Box<Player>>], end: usize
     for mix in 0..MIXES {
         tape.write(mixes(places) + mix, period, |channel, from, out| {
             let channel = mix * MIX + channel;
-            let (total, local) = (mixer.total(channel), mixer.local_apart(channel));
-            for (i, out) in out.iter_mut().enumerate() {
-                let total = total.and_then(|lane| lane.get(from + i));
-                let local = local.and_then(|lane| lane.get(from + i));
-                let local = f64::from(local.copied().unwrap_or(0.0));
-                *out = (total.copied().unwrap_or(0.0) + local) as f32;
+            let total = mixer.total(channel).and_then(|lane| lane.get(from..));
+            let local = mixer.local_apart(channel);
+            let local = local.and_then(|lane| lane.get(from..));
+            match (total, local) {
+                (Some(total), Some(local)) => {
+                    for ((out, total), local) in out.iter_mut().zip(total).zip(local) {
+                        *out = (total + f64::from(*local)) as f32;
+                    }
+                }
+                (Some(total), None) => {
+                    for (out, total) in out.iter_mut().zip(total) {
+                        *out = *total as f32;
+                    }
+                }
+                (None, Some(local)) => {
+                    for (out, local) in out.iter_mut().zip(local) {
+                        *out = *local;
+                    }
+                }
+                (None, None) => out.fill(0.0),
             }
         });
     }

@@ -305,3 +305,53 @@ pub(super) const MOST_PAGES: usize = 8192;
 const SPACE_EVERY: Duration = Duration::from_secs(10);
 /// A disk that will be full before is warned of.
 const SPACE_SHORT: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::DiskFile;
+
+    #[derive(Debug)]
+    struct Left(u64);
+
+    impl Disk for Left {
+        fn create(&mut self, _: &str) -> io::Result<Box<dyn DiskFile>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn reopen(&mut self, _: &str) -> io::Result<Box<dyn DiskFile>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn free(&self) -> Option<u64> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_disk_that_will_soon_be_full_is_warned_of_once() {
+        let begun = Instant::now();
+        let at = |s| begun + Duration::from_secs(s);
+        let mut space = Space::default();
+        let a_minute = |space: &mut Space, s| {
+            space.written += 60_000_000;
+            space.look(at(s), &Left(700_000_000))
+        };
+        assert_eq!(a_minute(&mut space, 0), None);
+        space.written = 0;
+        // A megabyte a second: 700 s.
+        assert_eq!(a_minute(&mut space, 60), None);
+        space.written += 60_000_000;
+        assert_eq!(a_minute(&mut space, 120), Some(Duration::from_secs(350)));
+        assert_eq!(a_minute(&mut space, 180), None);
+    }
+
+    #[test]
+    fn a_disk_that_nothing_is_written_to_lasts() {
+        let begun = Instant::now();
+        let mut space = Space::default();
+        for s in [0, 60, 120] {
+            assert_eq!(space.look(begun + Duration::from_secs(s), &Left(0)), None);
+        }
+    }
+}

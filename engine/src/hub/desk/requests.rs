@@ -14,6 +14,7 @@ use crate::hub::floor::Order;
 use crate::hub::report::HubReporter;
 use crate::hub::roster::{Entry, Roster};
 use crate::hub::sight::Place;
+use crate::hub::takes::Takes;
 
 impl Desk<'_> {
     /// Lets this machine's command line and scripts ask.
@@ -32,8 +33,11 @@ impl Desk<'_> {
             patch: self.patch,
         };
         let (numbers, late) = (self.numbers.read(), self.pacer.late());
-        self.sight
-            .status(place, &mut self.roster, &self.book, &numbers, late)
+        let roster = &mut self.roster;
+        Status {
+            recording: self.takes.as_ref().map(Takes::status),
+            ..self.sight.status(place, roster, &self.book, &numbers, late)
+        }
     }
 
     /// Answers those who ask at the control socket.

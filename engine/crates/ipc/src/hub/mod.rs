@@ -14,4 +14,4 @@ mod status;
 
 pub use lines::{Lines, MOST_LINE, TooLong};
 pub use request::{Answer, MOST_DB, MOST_MINUTES, Request, RequestError, Why};
-pub use status::{KeptOut, PlayerStatus, Status, Wish};
+pub use status::{KeptOut, PlayerStatus, RecordingStatus, Status, Wish};

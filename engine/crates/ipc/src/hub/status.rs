@@ -35,6 +35,8 @@ pub struct Status {
     pub wishes: Vec<Wish>,
     /// Who may not log in for a while.
     pub kept_out: Vec<KeptOut>,
+    /// How the recording goes, if there is one.
+    pub recording: Option<RecordingStatus>,
 }
 
 /// A player.
@@ -106,4 +108,23 @@ pub struct KeptOut {
     pub name: Option<String>,
     /// For how long still.
     pub seconds: u64,
+}
+
+/// A recording of everybody and the mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordingStatus {
+    /// Where the files are.
+    pub folder: String,
+    /// How many there are.
+    pub files: u32,
+    /// How long it is.
+    pub seconds: f64,
+    /// Bytes of audio that were written.
+    pub bytes: u64,
+    /// Frames at which something is silence, since the disk was too slow.
+    pub missed_frames: u64,
+    /// Samples beyond full scale that were clipped.
+    pub clipped: u64,
+    /// Whether the disk refused something: nothing more is recorded then.
+    pub stopped: bool,
 }
