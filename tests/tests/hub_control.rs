@@ -1,0 +1,215 @@
+//! A hub that runs is asked from the command line, with real JackTrips as players, and by those who send nonsense.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::hub::{hears, player};
+use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::jacktrip::Jacktrip;
+use farsend_tests::lab::probe::{Plan, Probe};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
+const RATE: u32 = 48_000;
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn hub(machine: &Machine, name: &str, options: &[&str]) -> Farsend {
+    let mut hub = Farsend::start_without_jack(machine, name, &[&["hub"], options].concat());
+    hub.wait_for_event("started", 1, LIMIT);
+    hub
+}
+
+/// What `farsend hub WORDS` says, and its exit code.
+fn ask(words: &[&str]) -> (String, i32) {
+    let output = command(&[&["hub"], words].concat()).output();
+    let output = output.expect("the program can be started");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).expect("it says text");
+    println!("hub {words:?}: {said}");
+    (said, output.status.code().unwrap_or(-1))
+}
+
+/// The same where it has to be done.
+fn told(words: &[&str]) -> String {
+    let (said, code) = ask(words);
+    assert_eq!(code, 0, "{words:?}: {said}");
+    said
+}
+
+fn status() -> Value {
+    serde_json::from_str(&told(&["status", "--json"])).expect("it is JSON")
+}
+
+/// How loud a sine at half of full scale is heard: the level that is kept for most of the time.
+fn level(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> f32 {
+    let (from, to) = (format!("{from}:send_"), format!("{to}:receive_"));
+    let plan = Plan {
+        name: "probe",
+        play: Some((&from, 1)),
+        record: Some((&to, 1)),
+        frames: 3 * RATE,
+        sine: Some(440),
+    };
+    let recording = Probe::start(machine, jack, &plan).recording();
+    let peak = |block: &[f32]| block.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+    let mut peaks: Vec<f32> = recording.channels[0].chunks(480).map(peak).collect();
+    peaks.sort_by(f32::total_cmp);
+    peaks[peaks.len() * 2 / 3]
+}
+
+#[test]
+fn players_are_listed_muted_turned_down_and_sent_away() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::default());
+        let mut hub = hub(machine, "hub", &[]);
+        let _ann = player(machine, &jack, "ann", 4471, &[]);
+        let ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
+        let _carl = player(machine, &jack, "carl", 4473, &[]);
+        hub.wait_for_event("joined", 3, LIMIT);
+        std::thread::sleep(Duration::from_secs(2));
+        let heard = |from: &str, to: &str| hears(machine, (&jack, from), (&jack, to));
+
+        let players = status()["players"].clone();
+        let column = |name: &str| -> Vec<Value> {
+            let players = players.as_array().expect("a list").iter();
+            players.map(|player| player[name].clone()).collect()
+        };
+        assert_eq!(column("name"), ["ann", "ben", "carl"]);
+        assert_eq!(column("sends"), [2, 1, 2]);
+        assert_eq!(column("address")[2], "127.0.0.1:4473");
+        assert!(told(&["status"]).contains("127.0.0.1:4472"));
+
+        told(&["mute", "ann"]);
+        assert!(!heard("ann", "ben"));
+        told(&["unmute", "Ann"]);
+        assert!(heard("ann", "ben"));
+        told(&["mute", "ann", "--for", "ben"]);
+        assert!(!heard("ann", "ben") && heard("ann", "carl"));
+        told(&["unmute", "127.0.0.1:4471", "--for", "ben"]);
+        told(&["solo", "carl", "--for", "ben"]);
+        assert!(!heard("ann", "ben") && heard("carl", "ben"));
+        told(&["solo", "carl", "--for", "ben", "--off"]);
+        told(&["gain", "ann", "-20"]);
+        told(&["gain", "ann", "6", "--for", "carl"]);
+        let (ben_hears, carl_hears) = (
+            level(machine, &jack, "ann", "ben"),
+            level(machine, &jack, "ann", "carl"),
+        );
+        assert!((0.045..0.055).contains(&ben_hears), "{ben_hears}");
+        assert!((0.09..0.11).contains(&carl_hears), "{carl_hears}");
+        told(&["patch", "none"]);
+        assert!(!heard("carl", "ben"));
+        told(&["patch", "others"]);
+
+        let (said, code) = ask(&["kick", "nobody"]);
+        assert!(code == 1 && said.contains("ann, ben, carl"), "{said}");
+        told(&["kick", "ben", "--for", "5"]);
+        hub.wait_for_event("left", 1, LIMIT);
+        drop(ben);
+        let options = ["-C", "127.0.0.1", "-B", "4472", "-K", "ben"];
+        let _again = Jacktrip::start(machine, &jack, "again", &options);
+        hub.wait_for_event("kept_out", 1, LIMIT);
+        assert_eq!(status()["kept_out"][0]["name"], "ben");
+        let _dora = player(machine, &jack, "dora", 4474, &[]);
+        hub.wait_for_event("joined", 4, LIMIT);
+    });
+}
+
+#[test]
+fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::default());
+        let mut hub = hub(machine, "hub", &[]);
+        let ann = player(machine, &jack, "ann", 4471, &[]);
+        hub.wait_for_event("joined", 1, LIMIT);
+        told(&["gain", "ann", "-6"]);
+        let other = Jacktrip::start(
+            machine,
+            &jack,
+            "other",
+            &["-C", "127.0.0.1", "-B", "4472", "-K", "ann"],
+        );
+        hub.wait_for_event("joined", 2, LIMIT);
+        let (said, code) = ask(&["mute", "ann"]);
+        assert!(code == 1 && said.contains("ann (1), ann (2)"), "{said}");
+        told(&["mute", "ann (2)"]);
+        let players = status()["players"].clone();
+        assert_eq!(players[0]["gain_db"], -6.0);
+        assert_eq!(players[1]["name"], "ann (2)");
+        assert_eq!(players[1]["muted"], true);
+        drop((ann, other));
+        hub.wait_for_event("left", 2, Duration::from_secs(15));
+        let _ann = player(machine, &jack, "ann", 4475, &[]);
+        hub.wait_for_event("joined", 3, LIMIT);
+        assert_eq!(status()["players"][0]["gain_db"], -6.0);
+    });
+}
+
+#[test]
+fn hubs_are_told_apart_by_port_and_one_that_is_gone_is_said_to_be() {
+    on_a_private_machine(&[], |machine| {
+        assert_eq!(ask(&["status"]).1, 10);
+        let mut first = hub(machine, "first", &[]);
+        let mut second = hub(machine, "second", &["--port", "4500"]);
+        let (said, code) = ask(&["status"]);
+        assert!(
+            code == 1 && said.contains("--port 4464, --port 4500"),
+            "{said}"
+        );
+        let (said, code) = ask(&["patch", "all", "--port", "9"]);
+        assert!(code == 10 && said.contains("--port 4500"), "{said}");
+        told(&["patch", "all", "--port", "4500"]);
+        assert!(told(&["status", "--port", "4464"]).contains("hears the others"));
+        assert!(told(&["status", "--port", "4500"]).contains("hears all"));
+        second.running.signal(Signal::SIGTERM);
+        second.running.wait_exit_code(LIMIT);
+        told(&["status"]);
+        first.running.signal(Signal::SIGKILL);
+        first.running.wait_exit(LIMIT);
+        assert_eq!(ask(&["status"]).1, 10);
+        let _third = hub(machine, "third", &[]);
+        told(&["status"]);
+    });
+}
+
+#[test]
+fn nonsense_at_the_control_socket_keeps_nobody_from_asking() {
+    on_a_private_machine(&[], |machine| {
+        let mut hub = hub(machine, "hub", &[]);
+        let folder = std::env::var_os("FARSEND_RUNTIME_DIR").expect("the private machine has one");
+        let path = Path::new(&folder).join("hub-4464.sock");
+        let connect = || UnixStream::connect(&path).expect("the hub listens");
+        let idle: Vec<UnixStream> = (0..100).map(|_| connect()).collect();
+        for bytes in [
+            &[0xff; 100_000][..],
+            &[b'['; 5000],
+            b"\n\n\n{}\n[]\nnull\n",
+            b"{\"do\":\"kick\",\"player\":\"\\u0000\",\"minutes\":1e308}\n",
+            b"{\"do\":\"gain\",\"player\":\"\",\"db\":-1e999}\n",
+            b"{\"do\":\"status\"",
+        ] {
+            // It may hang up in the middle.
+            _ = connect().write_all(bytes);
+        }
+        let mut deaf = connect();
+        deaf.set_nonblocking(true).expect("it is a socket");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(2) {
+            _ = deaf.write(b"{\"do\":\"status\"}\n");
+        }
+        let mut asking = connect();
+        asking.write_all(b"nonsense\n").expect("the hub listens");
+        let mut answer = [0; 200];
+        let count = asking.read(&mut answer).expect("the hub answers");
+        let answer = String::from_utf8_lossy(&answer[..count]);
+        assert!(answer.contains("\"not_understood\""), "{answer}");
+        told(&["status"]);
+        assert!(hub.running.is_running());
+        drop(idle);
+    });
+}
