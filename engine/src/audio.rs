@@ -1,6 +1,6 @@
 //! What one period does: input to packets, packets to output, and the numbers of both.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_rt::{LatestWriter, clock};
@@ -57,7 +57,7 @@ impl AudioPath {
     /// Sends something for `missed` frames between the last block and `next`, which is to be sent after it.
     fn fill(&mut self, now: MonoTime, missed: Frames, next: &[&[f32]]) {
         if missed > Frames::ZERO {
-            let wall_us = wall_us();
+            let wall_us = clock::wall_us();
             self.filler.fill(missed, next, &mut |block| {
                 self.link.send_filler(now, wall_us, block);
             });
@@ -67,7 +67,7 @@ impl AudioPath {
 
     /// Sends one block, for a backend with halves of its own.
     pub fn send(&mut self, now: MonoTime, block: &[&[f32]]) {
-        self.link.send(now, wall_us(), block);
+        self.link.send(now, clock::wall_us(), block);
         self.meter_out.update(block);
     }
 
@@ -160,15 +160,6 @@ impl Paced for AudioPath {
 
 fn copy_peaks(to: &mut [f32; MAX_CHANNELS], peaks: &[f32]) {
     to.iter_mut().zip(peaks).for_each(|(to, peak)| *to = *peak);
-}
-
-/// Microseconds since the Unix epoch, as JackTrip stamps its packets. No receiver uses it.
-fn wall_us() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-        })
 }
 
 /// How old the published numbers may be.

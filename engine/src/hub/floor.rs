@@ -1,7 +1,7 @@
 //! What the audio thread of a hub does, period after period. Nothing here allocates, locks, waits or logs.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use farsend_rt::{LatestWriter, clock};
 use farsend_units::MonoTime;
@@ -155,7 +155,7 @@ impl Floor {
             mixer.mix_local(output);
             mixer.add_local(input);
         }
-        let wall_us = wall_us();
+        let wall_us = clock::wall_us();
         for place in 0..players.len() {
             // Out of the row, so that it can be looked along.
             let Some(mut player) = players[place].take() else {
@@ -329,14 +329,6 @@ fn knock(knocks: &mut Producer<Knock>, at: MonoTime, from: SocketAddr, payload: 
         };
         chunk.fill_from_iter(std::iter::once(knock));
     }
-}
-
-/// Microseconds since the Unix epoch, as JackTrip stamps its packets.
-fn wall_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    })
 }
 
 /// So many players' datagrams of a period fit into the smallest buffers that sockets have.

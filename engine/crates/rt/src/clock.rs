@@ -1,9 +1,20 @@
-//! The machine's monotonic clock, as [`MonoTime`].
+//! The machine's clocks: the monotonic one, as [`MonoTime`], and the one on the wall.
 //!
-//! On Unix it is `CLOCK_MONOTONIC`: the same for every process of the machine, so that a plugin's
+//! On Unix the first is `CLOCK_MONOTONIC`: the same for every process of the machine, so that a plugin's
 //! stamp means something to the engine. Elsewhere it counts from the program's first reading.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use farsend_units::MonoTime;
+
+/// Microseconds since the Unix epoch, as JackTrip stamps its packets; 0 before that. Wait-free, for any thread; may jump.
+pub fn wall_us() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        })
+}
 
 /// What time it is. Wait-free (a call into the vDSO where there is one), for any thread.
 pub fn now() -> MonoTime {
