@@ -204,12 +204,7 @@ pub fn main(options: Vec<OsString>) -> Exit {
             Err(why) => return super::complain(&why.into()),
         }
     }
-    let style = if options.iostat.is_some() || options.verbose {
-        Style::Text
-    } else {
-        Style::Quiet
-    };
-    let mut reporter = Reporter::new(style);
+    let mut reporter = Reporter::new(options.style());
     for remark in remarks {
         reporter.note(&remark);
     }
@@ -217,6 +212,15 @@ pub fn main(options: Vec<OsString>) -> Exit {
 }
 
 impl Options {
+    /// Numbers are printed where they were asked for.
+    fn style(&self) -> Style {
+        if self.iostat.is_some() || self.verbose {
+            Style::Text
+        } else {
+            Style::Quiet
+        }
+    }
+
     /// The session, and what is to be said about options that mean nothing here.
     fn request(&self) -> Result<(Request, Vec<String>), String> {
         let role = self.role()?;

@@ -8,7 +8,6 @@ use farsend_wire::sample::SampleFormat;
 
 use super::{atoi, channels};
 use crate::cli::exit::Exit;
-use crate::control::report::Style;
 use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode};
 use crate::settings::DEFAULT_PORT;
 
@@ -64,12 +63,7 @@ pub(super) fn main(options: &super::Options) -> Exit {
             return Exit::Usage;
         }
     };
-    let style = if options.iostat.is_some() || options.verbose {
-        Style::Text
-    } else {
-        Style::Quiet
-    };
-    let mut reporter = HubReporter::new(style);
+    let mut reporter = HubReporter::new(options.style());
     for remark in remarks {
         reporter.note(&remark);
     }
