@@ -7,16 +7,18 @@
 mod machines;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use farsend_protocol::jacktrip::{Event, PacketizerError};
-use farsend_stream::{JitterBuffer, Pulled};
+use farsend_stream::{JitterBuffer, Kernels, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::{DatagramError, Format, STOP};
+use farsend_wire::jacktrip::{DatagramError, Format, RATES, STOP};
 use rtrb::{Consumer, Producer};
 
 pub use self::machines::Machines;
 use crate::net::Outlet as _;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
+use crate::sending::Adopted;
 use crate::settings::SessionSettings;
 use crate::statistics::Statistics;
 
@@ -27,6 +29,8 @@ pub enum LinkEvent {
     Peer(Event),
     /// The peer's stream has a shape that cannot be played.
     Unplayable(Format),
+    /// The peer is sent other rates, bits or packets than ours, or plays at another rate.
+    Adopted(Adopted),
     /// A datagram of ours came back: nothing listens where we send.
     Refused,
     /// The peer was restarted: its numbers began anew.
@@ -93,7 +97,7 @@ impl PeerLink {
         } = line;
         Ok(Self {
             socket,
-            machines: Machines::new(settings, out, remote, beat, events)?,
+            machines: Machines::new(settings, out, remote, beat, &kernels(beat.rate), events)?,
             refused: 0,
             malformed: 0,
         })
@@ -183,6 +187,12 @@ impl PeerLink {
     pub fn socket(&self) -> &AudioSocket {
         &self.socket
     }
+}
+
+/// Whatever rate a peer announces, there is a kernel for it: made here, some milliseconds before the first datagram, an
+/// audio thread need not make it. To be shared by all who play at `own`. Control thread.
+pub fn kernels(own: SampleRate) -> Arc<Kernels> {
+    Arc::new(Kernels::new(own, &RATES))
 }
 
 /// The goodbye, for a control thread whose audio thread is gone: twice, as every JackTrip does.

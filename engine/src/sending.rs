@@ -11,11 +11,12 @@
 //! makes its *call* with one datagram, and waits with all others until it knows what comes from there: after
 //! a second datagram of another rate the other would be gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_protocol::jacktrip::Packetizer;
-use farsend_stream::Resampler;
+use farsend_stream::{Kernel, Kernels, Resampler};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{Format, Header, HeaderKind, Stamp, rate_code};
@@ -33,6 +34,19 @@ pub struct Wire {
     pub samples: SampleFormat,
 }
 
+/// What a peer is sent where that is not what we have, or where it plays at another rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adopted {
+    /// Whether the peer is a Farsend.
+    pub farsend: bool,
+    /// What it plays and sends.
+    pub theirs: Wire,
+    /// What we play, and would send.
+    pub own: Wire,
+    /// What it is sent.
+    pub sent: Wire,
+}
+
 /// The way of our blocks to the packetizer. Audio thread, but for `new`.
 #[derive(Debug)]
 pub struct Sending {
@@ -40,6 +54,7 @@ pub struct Sending {
     own: Wire,
     wire: Wire,
     resampler: Resampler,
+    kernels: Arc<Kernels>,
     /// What comes out of it: `OUT` frames a channel.
     out: Box<[f32]>,
     /// Before this time no call is made.
@@ -47,13 +62,17 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// Blocks leave as they come. Allocates.
-    pub fn new(own: Wire, channels: Channels) -> Self {
+    /// Blocks leave as they come, until [`begin`](Self::begin) asks for one of the rates that there are `kernels` for.
+    /// Allocates.
+    pub fn new(own: Wire, channels: Channels, kernels: &Arc<Kernels>) -> Self {
         let channels = channels.get().min(MAX_CHANNELS);
+        let even = kernels.get(own.rate, own.rate).cloned();
+        let kernel = even.unwrap_or_else(|| Kernel::new(own.rate, own.rate));
         Self {
             own,
             wire: own,
-            resampler: Resampler::new(channels, own.rate, own.rate, IN),
+            resampler: Resampler::with_kernel(channels, kernel, IN),
+            kernels: Arc::clone(kernels),
             out: vec![0.0; channels * OUT].into(),
             call_at: MonoTime::default(),
         }
@@ -77,7 +96,8 @@ impl Sending {
         }
         let (a, b) = (self.own.period.0.max(1), peer.period.0.max(1));
         // The header says nominal rates; ours may be a hertz beside one.
-        let same_rate = rate_code(peer.rate) == rate_code(self.own.rate);
+        let same_rate = rate_code(peer.rate) == rate_code(self.own.rate)
+            || self.kernels.get(self.own.rate, peer.rate).is_none();
         let fits = same_rate && (a % b == 0 || b % a == 0);
         Wire {
             rate: if same_rate { self.own.rate } else { peer.rate },
@@ -86,11 +106,13 @@ impl Sending {
         }
     }
 
-    /// The packetizer sends this from now on. Where it is another rate than before, the kernel for it takes half a
-    /// millisecond to make.
+    /// The packetizer sends this, as it was [chosen](Self::choose), from now on.
     pub fn begin(&mut self, wire: Wire) {
-        if wire.rate != self.wire.rate {
-            self.resampler.set_rates(self.own.rate, wire.rate);
+        if let Some(kernel) = self.kernels.get(self.own.rate, wire.rate)
+            && wire.rate != self.wire.rate
+        {
+            // Not the last of its kind: `kernels` has it, too.
+            drop(self.resampler.set_kernel(kernel.clone()));
             self.resampler.reset();
         }
         self.wire = wire;
@@ -99,6 +121,21 @@ impl Sending {
     /// What the peer gets.
     pub fn wire(&self) -> Wire {
         self.wire
+    }
+
+    /// What is worth telling of that, if a peer of this format gets it.
+    pub fn adopted(&self, peer: Format, farsend: bool) -> Option<Adopted> {
+        let other_rate = rate_code(peer.rate) != rate_code(self.own.rate);
+        (self.wire != self.own || other_rate).then_some(Adopted {
+            farsend,
+            theirs: Wire {
+                rate: peer.rate,
+                period: peer.period,
+                samples: peer.samples,
+            },
+            own: self.own,
+            sent: self.wire,
+        })
     }
 
     /// Whether this block becomes whole packets, with nothing of what came before it in them.
@@ -185,12 +222,17 @@ const CALL_AGAIN: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::kernels;
 
     const OWN: Wire = Wire {
         rate: SampleRate::HZ_48000,
         period: Frames(128),
         samples: SampleFormat::I16,
     };
+
+    fn sending() -> Sending {
+        Sending::new(OWN, Channels(2), &kernels(OWN.rate))
+    }
 
     fn format(rate: u32, period: u32, samples: SampleFormat) -> Format {
         Format {
@@ -204,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_jacktrip_gets_its_own_rate_and_bits_and_packets_that_fit() {
-        let sending = Sending::new(OWN, Channels(2));
+        let sending = sending();
         for (rate, period, sent) in [
             (48_000, 128, 128),
             (48_000, 64, 128),
@@ -225,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_farsend_gets_what_there_is() {
-        let sending = Sending::new(OWN, Channels(2));
+        let sending = sending();
         let peer = format(44_100, 96, SampleFormat::I24);
         assert_eq!(sending.choose(peer, true, false), OWN);
         let its = Wire {
@@ -236,9 +278,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_adopted_is_told_and_what_is_not_is_not() {
+        let mut sending = sending();
+        let mut adopted = |peer: Format, farsend| {
+            let wire = sending.choose(peer, farsend, false);
+            sending.begin(wire);
+            sending.adopted(peer, farsend).map(|adopted| adopted.sent)
+        };
+        let i16 = SampleFormat::I16;
+        assert_eq!(adopted(format(48_000, 64, i16), false), None);
+        assert_eq!(adopted(format(48_000, 480, SampleFormat::I24), true), None);
+        let other_rate = format(44_100, 128, i16);
+        assert_eq!(adopted(other_rate, true), Some(OWN));
+        let sent = Wire {
+            rate: SampleRate::HZ_44100,
+            ..OWN
+        };
+        assert_eq!(adopted(other_rate, false), Some(sent));
+        let sent = Wire {
+            samples: SampleFormat::I24,
+            ..OWN
+        };
+        let bits = format(48_000, 128, SampleFormat::I24);
+        assert_eq!(adopted(bits, false), Some(sent));
+    }
+
+    #[test]
     fn all_frames_come_out_at_the_other_rate() {
         for rate in [22_050, 44_100, 96_000, 192_000] {
-            let mut sending = Sending::new(OWN, Channels(2));
+            let mut sending = sending();
             sending.begin(Wire {
                 rate: SampleRate(rate),
                 ..OWN
@@ -257,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_call_is_repeated_after_a_second_or_soon_after_it_was_refused() {
-        let mut sending = Sending::new(OWN, Channels(2));
+        let mut sending = sending();
         let ms = |ms: u64| MonoTime::from_nanos(ms * 1_000_000);
         assert_eq!(sending.calls_due(ms(10)), 1);
         sending.note_called(ms(10));

@@ -8,6 +8,7 @@ use farsend_stream::{BufferCounts, Irregular, Jitter};
 use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
+use crate::sending::Adopted;
 use crate::settings::MAX_CHANNELS;
 
 /// One look at a session. Counts run since its start.
@@ -17,6 +18,8 @@ pub struct Statistics {
     pub remote: Option<SocketAddr>,
     /// What the peer sends, once it was heard.
     pub format: Option<Format>,
+    /// What it is sent where that is not what we have, or where it plays at another rate.
+    pub adopted: Option<Adopted>,
     /// Packets in each of its datagrams.
     pub redundancy: u8,
     /// Whether it is there now.
@@ -72,6 +75,7 @@ impl Default for Statistics {
         Self {
             remote: None,
             format: None,
+            adopted: None,
             redundancy: 1,
             present: false,
             broken_floats: false,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend::net::Outlet;
-use farsend::peers::{Beat, LinkEvent, Machines};
+use farsend::peers::{Beat, LinkEvent, Machines, kernels};
 use farsend::settings::{Role, SessionSettings};
 use farsend::statistics::Statistics;
 use farsend_netsim::{Loss, Path, PathConfig};
@@ -73,7 +73,9 @@ impl End {
             period: Frames(PERIOD as u32),
             block: Frames(PERIOD as u32),
         };
-        let machines = Machines::new(settings, outbox.clone(), remote.map(address), beat, events);
+        let remote = remote.map(address);
+        let kernels = kernels(beat.rate);
+        let machines = Machines::new(settings, outbox.clone(), remote, beat, &kernels, events);
         Self {
             machines: machines.unwrap(),
             outbox,

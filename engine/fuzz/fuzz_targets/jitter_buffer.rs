@@ -1,9 +1,10 @@
 //! Any packets, blocks and calls in any order: every block is filled, with finite audio.
 #![no_main]
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Kernels, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -23,6 +24,40 @@ impl From<How> for Origin {
             How::Repaired => Self::Repaired,
         }
     }
+}
+
+/// Those for which there are kernels, and any.
+#[derive(Debug, Arbitrary)]
+enum Rate {
+    Nominal(u8),
+    Any(u32),
+}
+
+impl From<Rate> for SampleRate {
+    fn from(rate: Rate) -> Self {
+        match rate {
+            Rate::Nominal(which) => NOMINAL[usize::from(which) % NOMINAL.len()],
+            Rate::Any(rate) => Self(rate),
+        }
+    }
+}
+
+const OWN: [SampleRate; 3] = [SampleRate::HZ_48000, SampleRate::HZ_44100, SampleRate::HZ_192000];
+const NOMINAL: [SampleRate; 7] = [
+    SampleRate::HZ_22050,
+    SampleRate::HZ_32000,
+    SampleRate::HZ_44100,
+    SampleRate::HZ_48000,
+    SampleRate::HZ_88200,
+    SampleRate::HZ_96000,
+    SampleRate::HZ_192000,
+];
+
+/// Those of `own`, made once.
+fn kernels(own: SampleRate) -> &'static Arc<Kernels> {
+    static ALL: LazyLock<[Arc<Kernels>; 3]> =
+        LazyLock::new(|| OWN.map(|own| Arc::new(Kernels::new(own, &NOMINAL))));
+    &ALL[OWN.iter().position(|rate| *rate == own).unwrap_or_default()]
 }
 
 #[derive(Debug, Arbitrary)]
@@ -47,7 +82,7 @@ enum Step {
     /// As a backend does it each period.
     Period,
     Format {
-        rate: u32,
+        rate: Rate,
         period: u16,
         channels: u8,
     },
@@ -74,7 +109,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     };
     let config = BufferConfig {
         channels: Channels(input.int_in_range(0..=2)?),
-        rate: SampleRate(*input.choose(&[48_000, 44_100, 192_000])?),
+        rate: *input.choose(&OWN)?,
         depth: match *input.choose(queues)? {
             0 => DepthPolicy::AUTO,
             queue => DepthPolicy::Fixed(queue),
@@ -87,7 +122,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             Conceal::Wavetable,
         ])?,
     };
-    let mut buffer = JitterBuffer::new(config);
+    let mut buffer = JitterBuffer::new(config, kernels(config.rate));
     let mut now = MonoTime::from_nanos(0);
     let mut number = 0_i64;
     let mut audio = vec![vec![0.0_f32; 8192]; 4];
@@ -117,7 +152,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 pull(&mut buffer, &mut audio, 64, config.channels.get());
             }
             Step::Format { rate, period, channels } => {
-                let _ = buffer.set_format(SampleRate(rate), Frames(period.into()), Channels(channels));
+                let _ = buffer.set_format(rate.into(), Frames(period.into()), Channels(channels));
             }
             Step::Reset => buffer.reset(),
             Step::FadeOut => buffer.fade_out(),

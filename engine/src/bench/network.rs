@@ -20,7 +20,7 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use rtrb::{Consumer, RingBuffer};
 
 use crate::net::Outlet;
-use crate::peers::{Beat, LinkEvent, Machines};
+use crate::peers::{Beat, LinkEvent, Machines, kernels};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -227,7 +227,8 @@ impl End {
         };
         let wire = Wire::default();
         let (sender, events) = RingBuffer::new(64);
-        let machines = Machines::new(&settings, wire.clone(), remote, beat, sender)?;
+        let kernels = kernels(beat.rate);
+        let machines = Machines::new(&settings, wire.clone(), remote, beat, &kernels, sender)?;
         let mut clock = Clock::new(plan.clock.clone());
         let silence = vec![vec![0.0; plan.period.get()]; channels.get()];
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::adopted;
 use super::health::Health;
 use super::minute::Minute;
 use super::words;
@@ -36,19 +37,26 @@ pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
     let drift = now
         .drift_ppm
         .map_or_else(String::new, |ppm| format!("  {ppm:+.0} ppm"));
+    let sent = now
+        .adopted
+        .filter(|adopted| adopted.sent != adopted.own)
+        .map_or_else(String::new, |adopted| {
+            format!("  sent {}", adopted::short(&adopted.sent))
+        });
     let happened = happened(&minute);
     let [long, short] = &jitter;
     let without = String::new();
-    let ways: [[&String; 4]; 6] = [
-        [long, &trip, &one_way, &drift],
-        [short, &trip, &one_way, &drift],
-        [short, &without, &one_way, &drift],
-        [short, &without, &one_way, &without],
-        [&without, &without, &one_way, &without],
-        [&without; 4],
+    let ways: [[&String; 5]; 7] = [
+        [long, &trip, &one_way, &drift, &sent],
+        [short, &trip, &one_way, &drift, &sent],
+        [short, &without, &one_way, &drift, &sent],
+        [short, &without, &one_way, &without, &sent],
+        [short, &without, &one_way, &without, &without],
+        [&without, &without, &one_way, &without, &without],
+        [&without; 5],
     ];
-    let lines = ways.map(|[jitter, trip, one_way, drift]| {
-        format!("{levels}{depth}{jitter}{trip}{one_way} ms{drift}{happened}")
+    let lines = ways.map(|[jitter, trip, one_way, drift, sent]| {
+        format!("{levels}{depth}{jitter}{trip}{one_way} ms{drift}{sent}{happened}")
     });
     let fits = |line: &&String| line.chars().count() <= WIDTH;
     let shortest = &lines[lines.len() - 1];
@@ -118,8 +126,10 @@ const CELLS: usize = 5;
 mod tests {
     use super::*;
     use crate::control::trouble::Caller;
+    use crate::sending::{Adopted, Wire};
     use farsend_stream::{DepthPolicy, Jitter};
     use farsend_units::{Frames, SampleRate};
+    use farsend_wire::SampleFormat;
 
     #[test]
     fn a_clean_session_is_told_whole() {
@@ -139,6 +149,37 @@ mod tests {
             told(&now, 0),
             "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2 ms  +12 ppm  no gaps"
         );
+    }
+
+    #[test]
+    fn what_the_peer_is_sent_is_told_where_it_was_adopted() {
+        let own = Wire {
+            rate: SampleRate::HZ_48000,
+            period: Frames(128),
+            samples: SampleFormat::I16,
+        };
+        let theirs = Wire {
+            rate: SampleRate::HZ_44100,
+            samples: SampleFormat::I24,
+            ..own
+        };
+        let adopted = |sent| Statistics {
+            round_trip: None,
+            adopted: Some(Adopted {
+                farsend: false,
+                theirs,
+                own,
+                sent,
+            }),
+            ..session()
+        };
+        let line = told(&adopted(theirs), 0);
+        assert!(
+            line.ends_with("+12 ppm  sent 44.1 kHz 24 bit  no gaps"),
+            "{line}"
+        );
+        let line = told(&adopted(own), 0);
+        assert!(line.ends_with("+12 ppm  no gaps"), "{line}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is said to people and programs about sessions, and the engine's service for plugins.
 
+pub mod adopted;
 pub mod advice;
 pub mod facts;
 pub mod health;

@@ -183,7 +183,10 @@ impl PluginSession {
                     advice: advice.into(),
                 };
             }
-            LinkEvent::Refused | LinkEvent::Restarted | LinkEvent::Malformed(_) => {}
+            LinkEvent::Adopted(_)
+            | LinkEvent::Refused
+            | LinkEvent::Restarted
+            | LinkEvent::Malformed(_) => {}
         }
     }
 

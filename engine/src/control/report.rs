@@ -8,6 +8,7 @@ use farsend_protocol::jacktrip::Event;
 use farsend_units::{Frames, SampleRate};
 use serde_json::{Value, json};
 
+use super::adopted;
 use super::facts::facts;
 use super::health::Health;
 use super::line::line;
@@ -124,6 +125,7 @@ impl Reporter {
                 "remote": remote, "rate": format.rate.0, "period": format.period.0,
                 "channels": format.channels.0, "bits": format.samples.bits(),
             }),
+            LinkEvent::Adopted(adopted) => adopted::facts(adopted, remote),
             _ => json!({ "remote": remote }),
         };
         self.say(words::name(event), &words::sentence(event, remote), facts);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use farsend_protocol::jacktrip::Event;
 use farsend_wire::jacktrip::Format;
 
+use super::adopted;
 use crate::peers::LinkEvent;
 use crate::statistics::Statistics;
 
@@ -20,6 +21,7 @@ pub fn name(event: &LinkEvent) -> &'static str {
         LinkEvent::Peer(Event::FormatChanged { .. }) => "format_changed",
         LinkEvent::Peer(Event::Replaced { .. }) => "replaced",
         LinkEvent::Unplayable(_) => "unplayable",
+        LinkEvent::Adopted(_) => "adopted",
         LinkEvent::Refused => "refused",
         LinkEvent::Restarted => "restarted",
         LinkEvent::Malformed(_) => "malformed",
@@ -46,6 +48,7 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
             format!("{from} has been silent, and {to} calls: taking that one")
         }
         LinkEvent::Unplayable(format) => unplayable(&peer, format),
+        LinkEvent::Adopted(adopted) => adopted::sentence(adopted, remote),
         LinkEvent::Refused => remote.map_or_else(|| "nobody listens there".to_owned(), refused),
         LinkEvent::Restarted => format!("{peer} was restarted"),
         LinkEvent::Malformed(error) => {

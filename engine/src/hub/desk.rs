@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
 use farsend_rt::{LatestReader, latest};
-use farsend_stream::Conceal;
+use farsend_stream::{Conceal, Kernels};
 use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -30,7 +30,7 @@ use super::{HubSettings, PatchMode};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
 use crate::engine::RunError;
-use crate::peers::LinkEvent;
+use crate::peers::{LinkEvent, kernels};
 
 /// Runs a hub until `quit`.
 ///
@@ -101,6 +101,8 @@ fn paced_by(settings: &HubSettings, sound: Option<&OpenClient>) -> HubSettings {
 
 struct Desk<'a> {
     settings: &'a HubSettings,
+    /// What all players are resampled with.
+    kernels: Arc<Kernels>,
     door: Door,
     roster: Roster,
     takes: Option<Takes>,
@@ -143,6 +145,7 @@ impl<'a> Desk<'a> {
         let pacer = Pacer::start(floor, settings, sound)?;
         Ok(Self {
             settings,
+            kernels: kernels(settings.rate),
             door,
             roster: Roster::new(settings.players),
             takes,
@@ -260,7 +263,15 @@ impl<'a> Desk<'a> {
         } else {
             Conceal::Fade
         };
-        match Player::new(self.settings, conceal, knock.from, format, redundancy) {
+        let player = Player::new(
+            self.settings,
+            &self.kernels,
+            conceal,
+            knock.from,
+            format,
+            redundancy,
+        );
+        match player {
             Ok((mut player, watch)) => {
                 player.take_knock(knock.at, knock.payload());
                 self.order(Order::Admit(place, player));

@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_rt::{LatestReader, LatestWriter, latest};
-use farsend_stream::{Conceal, Gain, Meter};
+use farsend_stream::{Conceal, Gain, Kernels, Meter};
 use farsend_units::MonoTime;
 use farsend_wire::jacktrip::Format;
 use rtrb::{Consumer, RingBuffer};
@@ -56,6 +57,7 @@ impl Player {
     /// Their channels make packets that are too large to send.
     pub(super) fn new(
         settings: &HubSettings,
+        kernels: &Arc<Kernels>,
         conceal: Conceal,
         address: SocketAddr,
         format: Format,
@@ -88,7 +90,8 @@ impl Player {
                 redundancy,
                 ..session.clone()
             };
-            Machines::new(&session, Shelf::default(), None, beat, events).map(|made| (made, told))
+            Machines::new(&session, Shelf::default(), None, beat, kernels, events)
+                .map(|made| (made, told))
         };
         let (machines, told) = build(redundancy.clamp(1, MOST_COPIES)).or_else(|_| build(1))?;
         let player = Box::new(Self {

@@ -15,6 +15,7 @@ use super::floor::FloorStatistics;
 use super::pace::Paused;
 use super::roster::{Entry, Roster};
 use super::table;
+use crate::control::adopted;
 use crate::control::printer::Printer;
 use crate::control::report::Style;
 use crate::peers::LinkEvent;
@@ -184,6 +185,7 @@ impl HubReporter {
                 "unplayable",
                 format!("sends what cannot be played: {} a packet", format.period),
             ),
+            LinkEvent::Adopted(adopted) => ("adopted", adopted::predicate(adopted)),
             LinkEvent::Malformed(error) => (
                 "malformed",
                 format!("sends what is not understood: {error}"),
@@ -193,6 +195,11 @@ impl HubReporter {
         let text = format!("{} {what}", title(entry.name, entry.address));
         let mut facts = of(entry.name, entry.address.ip());
         facts["remote"] = json!(entry.address);
+        if let (LinkEvent::Adopted(adopted), Value::Object(facts)) = (event, &mut facts)
+            && let Value::Object(adopted) = adopted::facts(adopted, Some(entry.address))
+        {
+            facts.extend(adopted);
+        }
         self.say(name, &text, facts);
     }
 

@@ -4,13 +4,14 @@
 //! [`Outlet`], what the control thread should know goes out through a ring of events.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
     PeerConfig, Taken, Verdict,
 };
-use farsend_stream::{BufferConfig, JitterBuffer, Origin, Pulled};
+use farsend_stream::{BufferConfig, JitterBuffer, Kernels, Origin, Pulled};
 use farsend_units::{Frames, MonoTime};
 use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Stamp};
 use rtrb::{Consumer, Producer};
@@ -18,7 +19,7 @@ use rtrb::{Consumer, Producer};
 use super::{Beat, Invitation, LinkEvent};
 use crate::net::Outlet;
 use crate::repair::LinkRepair;
-use crate::sending::{Sending, Wire, stamp_of};
+use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -52,6 +53,7 @@ pub struct Machines<O> {
     sent: u64,
     unsent: u64,
     format: Option<Format>,
+    adopted: Option<Adopted>,
     redundancy: u8,
 }
 
@@ -69,7 +71,8 @@ enum State {
 }
 
 impl<O: Outlet> Machines<O> {
-    /// Machines that send through `out`, and call `remote` unless they wait for a call. Control thread.
+    /// Machines that send through `out`, and call `remote` unless they wait for a call. `kernels`: of
+    /// [`kernels`](super::kernels) for the beat's rate. Control thread.
     ///
     /// # Errors
     /// [`PacketizerError`] when such packets cannot be sent, as for a datagram beyond UDP's limit.
@@ -78,6 +81,7 @@ impl<O: Outlet> Machines<O> {
         out: O,
         remote: Option<SocketAddr>,
         beat: Beat,
+        kernels: &Arc<Kernels>,
         events: Producer<LinkEvent>,
     ) -> Result<Self, PacketizerError> {
         let Beat {
@@ -118,22 +122,22 @@ impl<O: Outlet> Machines<O> {
             Some(remote) => Peer::client(config, remote),
             None => Peer::server(config),
         };
-        let buffer = JitterBuffer::new(BufferConfig {
+        let buffer = BufferConfig {
             channels: settings.receive,
             rate,
             depth: settings.depth,
             block,
             conceal: settings.conceal,
-        });
+        };
         Ok(Self {
             out,
             peer,
             depacketizer: Depacketizer::new(settings.header, fallback),
             packetizer,
-            sending: Sending::new(own, settings.send),
+            sending: Sending::new(own, settings.send, kernels),
             header: settings.header,
             stamp: Stamp::default(),
-            buffer,
+            buffer: JitterBuffer::new(buffer, kernels),
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
             repairs: false,
@@ -148,6 +152,7 @@ impl<O: Outlet> Machines<O> {
             sent: 0,
             unsent: 0,
             format: None,
+            adopted: None,
             redundancy: 1,
         })
     }
@@ -299,6 +304,7 @@ impl<O: Outlet> Machines<O> {
         } = self;
         to.remote = peer.remote().filter(|_| self.state != State::Outside);
         to.format = self.format;
+        to.adopted = self.adopted;
         to.redundancy = self.redundancy;
         to.present = peer.is_present();
         to.broken_floats = depacketizer.has_32_bit_bug();
@@ -434,6 +440,10 @@ impl<O: Outlet> Machines<O> {
             .set_stream(wire.rate, wire.period, wire.samples);
         if set.is_ok() {
             self.sending.begin(wire);
+        }
+        self.adopted = self.sending.adopted(format, self.stamp.farsend);
+        if let Some(adopted) = self.adopted {
+            self.tell(LinkEvent::Adopted(adopted));
         }
     }
 

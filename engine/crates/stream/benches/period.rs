@@ -9,9 +9,12 @@
 //! `cargo bench -p farsend-stream`
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use farsend_stream::{BufferConfig, Conceal, DepthPolicy, Gain, JitterBuffer, Meter, Origin};
+use farsend_stream::{
+    BufferConfig, Conceal, DepthPolicy, Gain, JitterBuffer, Kernels, Meter, Origin,
+};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 const BLOCK: usize = 128;
@@ -65,13 +68,16 @@ fn periods(c: &mut Criterion) {
 fn buffer(channels: u8, conceal: Conceal) -> JitterBuffer {
     let channels = Channels(channels);
     let block = Frames(BLOCK as u32);
-    let mut buffer = JitterBuffer::new(BufferConfig {
-        channels,
-        rate: RATE,
-        depth: DepthPolicy::Fixed(4),
-        block,
-        conceal,
-    });
+    let mut buffer = JitterBuffer::new(
+        BufferConfig {
+            channels,
+            rate: RATE,
+            depth: DepthPolicy::Fixed(4),
+            block,
+            conceal,
+        },
+        &Arc::new(Kernels::new(RATE, &[])),
+    );
     buffer
         .set_format(SampleRate::HZ_48000, block, channels)
         .expect("128 frames fit");

@@ -9,7 +9,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use farsend_stream::Resampler;
+use farsend_stream::{Kernel, Kernels, Resampler};
 use farsend_units::SampleRate;
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters};
@@ -72,13 +72,28 @@ fn frames(c: &mut Criterion) {
         });
     }
     group.finish();
-    let mut resampler = Resampler::new(1, SampleRate(1), SampleRate(1), BLOCK);
     for (from, to) in [(48_000, 48_000), (44_100, 48_000), (192_000, 44_100)] {
         c.bench_function(&format!("kernel for {from} to {to} Hz"), |b| {
-            b.iter(|| resampler.set_rates(SampleRate(from), SampleRate(to)));
+            b.iter(|| Kernel::new(SampleRate(from), SampleRate(to)));
         });
     }
+    c.bench_function("all kernels of 48000 Hz", |b| {
+        b.iter(|| Kernels::new(SampleRate::HZ_48000, &NOMINAL.map(SampleRate)));
+    });
+    let mut resampler = Resampler::new(1, SampleRate(1), SampleRate(1), BLOCK);
+    let kernels = [48_000, 96_000].map(|rate| Kernel::new(SampleRate::HZ_44100, SampleRate(rate)));
+    let mut turns = kernels.iter().cycle();
+    c.bench_function("another kernel", |b| {
+        b.iter(|| {
+            turns
+                .next()
+                .map(|kernel| resampler.set_kernel(kernel.clone()))
+        });
+    });
 }
+
+/// JackTrip's rates.
+const NOMINAL: [u32; 7] = [22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
 
 /// What a caller would copy.
 fn noise(block: &mut [&mut [f32]]) {

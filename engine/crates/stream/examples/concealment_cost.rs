@@ -9,10 +9,11 @@
 // The audio of the crate knows no clock; what measures it does.
 #![allow(clippy::disallowed_types)]
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use farsend_netsim::Random;
-use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Kernels, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 const RATE: u32 = 48_000;
@@ -25,13 +26,16 @@ fn main() {
     };
     let music = music();
     let channels = Channels(channels.min(254) as u8);
-    let mut buffer = JitterBuffer::new(BufferConfig {
-        channels,
-        rate: SampleRate(RATE),
-        depth: DepthPolicy::Fixed(4),
-        block: Frames(frames),
-        conceal: Conceal::Predict,
-    });
+    let mut buffer = JitterBuffer::new(
+        BufferConfig {
+            channels,
+            rate: SampleRate(RATE),
+            depth: DepthPolicy::Fixed(4),
+            block: Frames(frames),
+            conceal: Conceal::Predict,
+        },
+        &Arc::new(Kernels::new(SampleRate(RATE), &[])),
+    );
     buffer
         .set_format(SampleRate(RATE), Frames(frames), channels)
         .expect("a common period");

@@ -77,6 +77,12 @@ pub enum Unsupported {
         /// What was asked for.
         rate: SampleRate,
     },
+    /// A rate for which no kernel was made.
+    #[error("a rate of {} Hz, which nothing here is prepared for", rate.0)]
+    NoKernel {
+        /// What was asked for.
+        rate: SampleRate,
+    },
     /// The queue in packets of this period is longer than the buffer's memory.
     #[error("a queue of {queue} packets of {period} is more than the {room} that the buffer holds")]
     TooDeep {

@@ -17,6 +17,7 @@
 
 mod playing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -29,7 +30,7 @@ use crate::contract::{
     Unsupported,
 };
 use crate::depth::{Depth, FASTER, Pace, Place, Step};
-use crate::resample::Resampler;
+use crate::resample::{Kernel, Kernels, Resampler};
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
 use crate::watch::{Irregular, Watch};
@@ -53,6 +54,8 @@ pub struct JitterBuffer {
     watch: Watch,
     weaver: Weaver,
     resampler: Resampler,
+    /// Between all rates that a peer may have and ours. The resampler's is a clone of one of them.
+    kernels: Arc<Kernels>,
     /// The step of the last block, while it is bent.
     step: f64,
     change: Change,
@@ -73,8 +76,9 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer without a format. Allocates all that it will ever need: for 2 channels some megabytes.
-    pub fn new(config: BufferConfig) -> Self {
+    /// An empty buffer without a format, for peers of the rates that there are `kernels` for, to and from `config.rate`.
+    /// Allocates all that it will ever need: for 2 channels some megabytes.
+    pub fn new(config: BufferConfig, kernels: &Arc<Kernels>) -> Self {
         let config = BufferConfig {
             block: Frames(config.block.0.clamp(1, LONGEST_BLOCK)),
             ..config
@@ -85,6 +89,8 @@ impl JitterBuffer {
         let frames = longest.min(wanted(&config, 1024, highest).max(MEMORY_FRAMES));
         let frames = frames.min(MEMORY_SAMPLES / config.channels.get().max(1));
         let slots = wanted(&config, 1, highest).min(frames);
+        let even = kernels.get(config.rate, config.rate).cloned();
+        let kernel = even.unwrap_or_else(|| Kernel::new(config.rate, config.rate));
         let mut buffer = Self {
             config,
             period: 0,
@@ -94,7 +100,8 @@ impl JitterBuffer {
             depth: Depth::new(config.depth, config.rate),
             watch: Watch::default(),
             weaver: Weaver::new(config.conceal, config.channels, config.rate),
-            resampler: Resampler::new(config.channels.get(), config.rate, config.rate, CHUNK),
+            resampler: Resampler::with_kernel(config.channels.get(), kernel, CHUNK),
+            kernels: Arc::clone(kernels),
             step: 1.0,
             change: Change::None,
             base: None,
@@ -115,7 +122,7 @@ impl JitterBuffer {
 
     /// Takes packets of `period` frames at `rate` and `peer_channels` from now on and forgets those before,
     /// fading out what sounds. Channels beyond the local ones are dropped, local ones beyond the
-    /// peer's are silent. Another rate than the one before costs some milliseconds.
+    /// peer's are silent. Bounded, for the audio thread: docs/resampler.md has the cost.
     ///
     /// # Errors
     /// Then there is no format: packets are dropped until another is set.
@@ -134,6 +141,9 @@ impl JitterBuffer {
         if !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate.0) {
             return Err(Unsupported::Rate { rate });
         }
+        let Some(kernel) = self.kernels.get(rate, self.config.rate) else {
+            return Err(Unsupported::NoKernel { rate });
+        };
         let channels = peer_channels.min(self.config.channels).get();
         let block = in_theirs(self.config.block.get(), self.config.rate, rate);
         let wanted = wanted(&self.config, period.0, rate);
@@ -152,7 +162,8 @@ impl JitterBuffer {
         }
         if rate != self.rate {
             self.resampler.reset();
-            self.resampler.set_rates(rate, self.config.rate);
+            // Not the last of its kind: `kernels` has it, too.
+            drop(self.resampler.set_kernel(kernel.clone()));
             self.rate = rate;
         }
         self.step = self.resampler.nominal_step();

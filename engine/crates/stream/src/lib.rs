@@ -27,5 +27,5 @@ pub use gain::Gain;
 pub use glide::Glide;
 pub use jitter::JitterBuffer;
 pub use meter::Meter;
-pub use resample::{LEAST_STEP, MOST_STEP, Resampler};
+pub use resample::{Kernel, Kernels, LEAST_STEP, MOST_STEP, Resampler};
 pub use watch::Irregular;

@@ -15,7 +15,7 @@
 //! frames, and need [`Resampler::lookahead`] more. On a frame both play the same, so that the
 //! one may follow the other without a seam wherever the fraction is 0.
 //!
-//! Everything is allocated in `new`.
+//! Everything is allocated in `new`; for other rates a [`Kernel`] is handed over that was made elsewhere.
 
 mod held;
 mod kernel;
@@ -24,7 +24,9 @@ use farsend_units::SampleRate;
 use pulp::{Arch, Simd, WithSimd};
 
 use held::Held;
-use kernel::{Kernel, MOST_HALF, dot};
+use kernel::{MOST_HALF, dot};
+
+pub use kernel::{Kernel, Kernels};
 
 /// Plays source frames at a position that its caller controls.
 ///
@@ -79,16 +81,21 @@ struct Run {
 
 impl Resampler {
     /// Silence, for `channels` (up to 255) and blocks of up to `longest_block` output frames; longer ones
-    /// work, but `push` may have no room for all they want. Allocates.
+    /// work, but `push` may have no room for all they want. Allocates, and makes a kernel.
     ///
     /// Memory grows with ten times `longest_block`, the most source frames that such a block can take.
     pub fn new(channels: usize, from: SampleRate, to: SampleRate, longest_block: usize) -> Self {
+        Self::with_kernel(channels, Kernel::new(from, to), longest_block)
+    }
+
+    /// The same with a kernel that is there already. Allocates.
+    pub fn with_kernel(channels: usize, kernel: Kernel, longest_block: usize) -> Self {
         let longest_block = longest_block.clamp(1, 1 << 20);
         let taken = (longest_block as f64 * MOST_STEP) as usize;
         // The past and the frames between the two sides of a splice, what a block takes, what it looks ahead.
         let capacity = PAST + 2 * MOST_REACH + taken + MOST_HALF + 2;
         let mut resampler = Self {
-            kernel: Kernel::new(from, to),
+            kernel,
             held: Held::new(channels, capacity, PAST),
             at: PAST,
             fraction: 0.0,
@@ -99,17 +106,20 @@ impl Resampler {
             nominal_step: 1.0,
             arch: Arch::new(),
         };
-        resampler.set_times(from, to);
+        resampler.set_times();
         resampler
     }
 
-    /// From now on from this rate to that. Allocates nothing, but takes about a millisecond.
+    /// From now on at the rates of this kernel. Returns the one before: the last clone of it frees memory where it
+    /// is dropped, which should not be the audio thread.
     ///
     /// Frames that are held stay what they are: [`reset`](Self::reset) drops them. Rates whose ratio is beyond
     /// 9 to 1 are played with some aliasing.
-    pub fn set_rates(&mut self, from: SampleRate, to: SampleRate) {
-        self.kernel.set_rates(from, to);
-        self.set_times(from, to);
+    #[must_use = "dropping the last clone of a kernel frees memory"]
+    pub fn set_kernel(&mut self, kernel: Kernel) -> Kernel {
+        let before = std::mem::replace(&mut self.kernel, kernel);
+        self.set_times();
+        before
     }
 
     /// The step at which the source plays at its own speed, as far as the nominal rates say.
@@ -292,7 +302,8 @@ impl Resampler {
         self.splice = None;
     }
 
-    fn set_times(&mut self, from: SampleRate, to: SampleRate) {
+    fn set_times(&mut self) {
+        let (from, to) = (self.kernel.from(), self.kernel.to());
         self.reach = (from.0 as usize / 50).clamp(1, MOST_REACH);
         self.cross = (to.0 as usize / 200).max(1);
         self.nominal_step = tame(f64::from(from.0) / f64::from(to.0.max(1)));

@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use assert_no_alloc::assert_no_alloc;
 use common::{RATE, pull};
-use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin, Pulled};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Kernels, Origin, Pulled};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -73,6 +75,14 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
+/// The rate that is to come, of some: another has no kernel, and is refused.
+fn rate_of(call: &Call) -> Option<SampleRate> {
+    match call {
+        Call::Format { rate, .. } if rate % 5 > 0 => Some(SampleRate(*rate)),
+        _ => None,
+    }
+}
+
 fn rate() -> impl Strategy<Value = u32> {
     prop_oneof![Just(48_000u32), Just(192_000), Just(44_100), 1u32..400_000]
 }
@@ -105,7 +115,8 @@ proptest! {
 
     #[test]
     fn no_sequence_of_calls_does_harm(config in config(), calls in vec(call(), 1..60)) {
-        let mut buffer = JitterBuffer::new(config);
+        let rates: Vec<SampleRate> = calls.iter().filter_map(rate_of).collect();
+        let mut buffer = JitterBuffer::new(config, &Arc::new(Kernels::new(config.rate, &rates)));
         let mut out = vec![Vec::new(); usize::from(config.channels.0).max(1)];
         let (mut number, mut time) = (0i64, 1u64 << 40);
         let _ = buffer.set_format(RATE, Frames(128), Channels(2));

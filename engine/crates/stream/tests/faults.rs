@@ -369,7 +369,7 @@ fn an_absurd_queue_is_refused_rather_than_given_memory() {
         ..Scene::default()
     }
     .config();
-    let mut buffer = farsend_stream::JitterBuffer::new(config);
+    let mut buffer = farsend_stream::JitterBuffer::new(config, &common::KERNELS);
     let refused = buffer
         .set_format(RATE, Frames(128), Channels(64))
         .unwrap_err();

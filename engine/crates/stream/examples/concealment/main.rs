@@ -10,12 +10,13 @@
 mod clips;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clips::{CLIPS, RATE};
 use farsend_netsim::{Loss, Path, PathConfig};
 use farsend_score::{Plan, Score, score};
-use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Origin};
+use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Kernels, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 const METHODS: [Conceal; 4] = [
@@ -68,13 +69,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One channel over a path that loses 3 % of the packets in bursts of 1.5, and is regular else.
 fn hear(sent: &[f32], conceal: Conceal, queue: u16) -> Vec<f32> {
-    let mut buffer = JitterBuffer::new(BufferConfig {
-        channels: Channels(1),
-        rate: SampleRate(RATE),
-        depth: DepthPolicy::Fixed(queue),
-        block: Frames(PERIOD as u32),
-        conceal,
-    });
+    let mut buffer = JitterBuffer::new(
+        BufferConfig {
+            channels: Channels(1),
+            rate: SampleRate(RATE),
+            depth: DepthPolicy::Fixed(queue),
+            block: Frames(PERIOD as u32),
+            conceal,
+        },
+        &Arc::new(Kernels::new(SampleRate(RATE), &[])),
+    );
     buffer
         .set_format(SampleRate(RATE), Frames(PERIOD as u32), Channels(1))
         .expect("128 frames fit");

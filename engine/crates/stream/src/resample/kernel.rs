@@ -6,58 +6,70 @@
 //!
 //! Rows of weights are made for instants [`PHASES`] to a frame (fewer for a stretched kernel, which bends less
 //! between frames), and those in between are interpolated linearly, once for all channels.
+//!
+//! Making them takes some ten thousand sines and Bessel functions, about half a millisecond: more than an audio thread
+//! has to give. So kernels are made beforehand, and are cheap to hand on.
+
+use std::sync::Arc;
 
 use farsend_units::SampleRate;
 use pulp::Simd;
 
-/// Weights for any instant between two frames.
-#[derive(Debug)]
-pub(crate) struct Kernel {
+/// Weights for any instant between two frames, on the way from one rate to another.
+///
+/// Made where allocating is allowed; a clone shares the weights and costs as much as counting.
+#[derive(Debug, Clone)]
+pub struct Kernel {
     /// `phases + 1` rows of `taps`: the last one is the first, a frame later.
-    rows: Box<[f32]>,
+    rows: Arc<[f32]>,
+    recipe: Recipe,
     taps: usize,
     phases: usize,
+    from: SampleRate,
+    to: SampleRate,
 }
 
 impl Kernel {
-    /// A kernel from one rate to another. Allocates for all rates.
-    pub(crate) fn new(from: SampleRate, to: SampleRate) -> Self {
-        let mut kernel = Self {
-            rows: vec![0.0; MOST_WEIGHTS].into(),
-            taps: 0,
-            phases: 1,
-        };
-        kernel.set_rates(from, to);
-        kernel
+    /// The kernel from one rate to another: half a millisecond of sines, and up to 50 KiB. Not for the audio thread.
+    pub fn new(from: SampleRate, to: SampleRate) -> Self {
+        let recipe = Recipe::of(from, to);
+        let (half, phases) = (recipe.half(), recipe.phases());
+        let mut rows = vec![0.0; (phases + 1) * 2 * half];
+        for (row, weights) in rows.chunks_exact_mut(2 * half).enumerate() {
+            recipe.fill(row as f64 / phases as f64, half, weights);
+        }
+        Self {
+            rows: rows.into(),
+            recipe,
+            taps: 2 * half,
+            phases,
+            from,
+            to,
+        }
     }
 
-    /// Makes the weights for other rates: some ten thousand sines, about a millisecond.
-    pub(crate) fn set_rates(&mut self, from: SampleRate, to: SampleRate) {
-        let stretch = f64::from(from.0.max(1)) / f64::from(to.0.max(1));
-        let stretch = stretch.clamp(1.0, LONGEST_STRETCH as f64);
-        let Shape { half, beta } = shape(from.min(to));
-        let reach = half as f64 * stretch;
-        let half = (reach.ceil() as usize).next_multiple_of(LANES / 2);
-        self.taps = 2 * half;
-        self.phases = (PHASES as f64 / stretch).ceil() as usize;
-        let peak = bessel(beta);
-        let rows = self.rows.chunks_exact_mut(self.taps);
-        for (row, weights) in rows.enumerate().take(self.phases + 1) {
-            let fraction = row as f64 / self.phases as f64;
-            let weight = |tap: usize| {
-                let distance = tap as f64 - (half - 1) as f64 - fraction;
-                sinc(distance / stretch) * kaiser(distance / reach, beta) / peak
-            };
-            let mut sum = 0.0;
-            for (tap, out) in weights.iter_mut().enumerate() {
-                let weight = weight(tap);
-                sum += weight;
-                *out = weight as f32;
-            }
-            // Constant audio stays the same at any phase.
-            let scale = (1.0 / sum) as f32;
-            weights.iter_mut().for_each(|weight| *weight *= scale);
-        }
+    /// The same weights for other rates, if those are made of the same: all ways up from 48 kHz or more are, for
+    /// example, or from less.
+    fn shared(&self, from: SampleRate, to: SampleRate) -> Option<Self> {
+        (self.recipe == Recipe::of(from, to)).then(|| Self {
+            from,
+            to,
+            ..self.clone()
+        })
+    }
+
+    /// The rate of what is played.
+    pub fn from(&self) -> SampleRate {
+        self.from
+    }
+
+    /// The rate of what comes out.
+    pub fn to(&self) -> SampleRate {
+        self.to
+    }
+
+    fn is_for(&self, from: SampleRate, to: SampleRate) -> bool {
+        (self.from, self.to) == (from, to)
     }
 
     /// How many frames an instant is made of: those up to it, and as many after it.
@@ -85,6 +97,94 @@ impl Kernel {
         for ((weight, here), next) in tail.iter_mut().zip(here_tail).zip(next_tail) {
             *weight = here + (next - here) * part;
         }
+    }
+}
+
+/// The kernels that a stream may need between our own rate and some others, all made beforehand, so that an audio
+/// thread that meets another rate has nothing to calculate and nothing to wait for.
+#[derive(Debug)]
+pub struct Kernels {
+    own: SampleRate,
+    all: Box<[Kernel]>,
+}
+
+impl Kernels {
+    /// Those from our own rate and to it, for each of `others`, and for our own alone. Some milliseconds, and some
+    /// hundred KiB for all rates that a JackTrip may have; to be shared by all streams of one rate of ours. Not for the
+    /// audio thread.
+    pub fn new(own: SampleRate, others: &[SampleRate]) -> Self {
+        let mut all = vec![Kernel::new(own, own)];
+        for (from, to) in others
+            .iter()
+            .flat_map(|&other| [(other, own), (own, other)])
+        {
+            if !all.iter().any(|kernel| kernel.is_for(from, to)) {
+                let shared = all.iter().find_map(|kernel| kernel.shared(from, to));
+                all.push(shared.unwrap_or_else(|| Kernel::new(from, to)));
+            }
+        }
+        Self {
+            own,
+            all: all.into(),
+        }
+    }
+
+    /// Our own rate.
+    pub fn own(&self) -> SampleRate {
+        self.own
+    }
+
+    /// The kernel between these two rates, one of which is our own, if it was made. Looks through a dozen.
+    pub fn get(&self, from: SampleRate, to: SampleRate) -> Option<&Kernel> {
+        self.all.iter().find(|kernel| kernel.is_for(from, to))
+    }
+}
+
+/// What the weights follow from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Recipe {
+    /// How much wider than at equal rates.
+    stretch: f64,
+    shape: Shape,
+}
+
+impl Recipe {
+    fn of(from: SampleRate, to: SampleRate) -> Self {
+        let stretch = f64::from(from.0.max(1)) / f64::from(to.0.max(1));
+        Self {
+            stretch: stretch.clamp(1.0, LONGEST_STRETCH as f64),
+            shape: shape(from.min(to)),
+        }
+    }
+
+    /// Frames to each side that have a weight.
+    fn reach(&self) -> f64 {
+        self.shape.half as f64 * self.stretch
+    }
+
+    /// Half the taps: the reach, rounded for the processor's sake.
+    fn half(&self) -> usize {
+        (self.reach().ceil() as usize).next_multiple_of(LANES / 2)
+    }
+
+    fn phases(&self) -> usize {
+        (PHASES as f64 / self.stretch).ceil() as usize
+    }
+
+    /// Writes the weights of all taps for an instant `fraction` behind a frame.
+    fn fill(&self, fraction: f64, half: usize, weights: &mut [f32]) {
+        let beta = self.shape.beta;
+        let (reach, peak) = (self.reach(), bessel(beta));
+        let mut sum = 0.0;
+        for (tap, out) in weights.iter_mut().enumerate() {
+            let distance = tap as f64 - (half - 1) as f64 - fraction;
+            let weight = sinc(distance / self.stretch) * kaiser(distance / reach, beta) / peak;
+            sum += weight;
+            *out = weight as f32;
+        }
+        // Constant audio stays the same at any phase.
+        let scale = (1.0 / sum) as f32;
+        weights.iter_mut().for_each(|weight| *weight *= scale);
     }
 }
 
@@ -134,7 +234,7 @@ fn bessel(x: f64) -> f64 {
 }
 
 /// A window.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Shape {
     /// Frames of the lower rate to each side of an instant.
     half: usize,
@@ -167,8 +267,6 @@ const LONGEST_STRETCH: usize = 9;
 /// What a loop of the processor's may take at once, and half of it.
 const LANES: usize = 8;
 const MOST_TAPS: usize = 2 * (LONGEST_HALF * LONGEST_STRETCH).next_multiple_of(LANES / 2);
-/// At most `PHASES / s + 2` rows of `2 * (LONGEST_HALF * s + LANES / 2)` weights, for any stretch s from 1 on.
-const MOST_WEIGHTS: usize = (2 * LONGEST_HALF + LANES) * PHASES + 2 * MOST_TAPS + 2 * LANES;
 /// Half the taps of the longest kernel.
 pub(crate) const MOST_HALF: usize = MOST_TAPS / 2;
 
@@ -191,6 +289,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn kernels_between_our_rate_and_all_others_are_there_and_those_alike_share_their_weights() {
+        let own = SampleRate::HZ_48000;
+        let others = [22_050, 44_100, 48_000, 88_200, 96_000, 192_000].map(SampleRate);
+        let kernels = Kernels::new(own, &others);
+        for other in others {
+            for (from, to) in [(other, own), (own, other)] {
+                let made = kernels.get(from, to).unwrap();
+                let anew = Kernel::new(from, to);
+                assert_eq!((made.from(), made.to()), (from, to));
+                assert_eq!((&made.rows, made.taps), (&anew.rows, anew.taps));
+            }
+        }
+        let rows =
+            |from, to| Arc::as_ptr(&kernels.get(SampleRate(from), SampleRate(to)).unwrap().rows);
+        assert_eq!(rows(48_000, 96_000), rows(48_000, 192_000));
+        assert_eq!(rows(22_050, 48_000), rows(44_100, 48_000));
+        assert_ne!(rows(44_100, 48_000), rows(48_000, 48_000));
+        assert!(kernels.get(own, SampleRate(11_025)).is_none());
     }
 
     #[test]

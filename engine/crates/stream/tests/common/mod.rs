@@ -4,13 +4,14 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use std::f64::consts::TAU;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use farsend_netsim::{Path, PathConfig};
 use farsend_stream::{
-    BufferConfig, BufferCounts, Conceal, DepthPolicy, Inserted, JitterBuffer, Origin, Pulled,
+    BufferConfig, BufferCounts, Conceal, DepthPolicy, Inserted, JitterBuffer, Kernels, Origin,
+    Pulled,
 };
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
@@ -18,6 +19,12 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 pub const RATE: SampleRate = SampleRate::HZ_48000;
+
+/// Between [`RATE`] and those of peers.
+pub static KERNELS: LazyLock<Arc<Kernels>> = LazyLock::new(|| {
+    let rates = [22_050, 44_100, 88_200, 96_000, 192_000].map(SampleRate);
+    Arc::new(Kernels::new(RATE, &rates))
+});
 
 /// What a test varies; the rest is as in `Scene::default()`.
 #[derive(Clone)]
@@ -98,7 +105,7 @@ impl Scene {
     }
 
     pub fn buffer(&self) -> JitterBuffer {
-        let mut buffer = JitterBuffer::new(self.config());
+        let mut buffer = JitterBuffer::new(self.config(), &KERNELS);
         buffer
             .set_format(
                 self.peer_rate,

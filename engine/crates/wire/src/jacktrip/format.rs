@@ -66,8 +66,8 @@ pub(super) const NONE: u8 = 255;
 
 const UNDEFINED_RATE: u8 = 7;
 
-/// By code.
-const RATES: [SampleRate; 7] = [
+/// All rates that a header can say, by code.
+pub const RATES: [SampleRate; 7] = [
     SampleRate::HZ_22050,
     SampleRate::HZ_32000,
     SampleRate::HZ_44100,

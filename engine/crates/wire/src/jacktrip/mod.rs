@@ -21,7 +21,7 @@ mod stamp;
 
 pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_stop};
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
-pub use format::{Format, channel_bytes, rate_code};
+pub use format::{Format, RATES, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};
 pub use hello::{Hello, Name, Reply};
 pub use log_in::{LogIn, LogInError};
