@@ -2,6 +2,7 @@
 //! of the rest.
 
 use farsend_netsim::{Jitter, Loss, PathConfig};
+use farsend_tests::lab::jack::JackClock;
 use farsend_tests::lab::session::{Kind, Session, Setup};
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
 use farsend_tests::signal::{Depth, Heard, listen};
@@ -9,9 +10,9 @@ use std::time::Duration;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
 
-/// Every twentieth datagram, never two in a row.
+/// Every tenth datagram, never two in a row.
 const SINGLE_LOSSES: Loss = Loss::Bursts {
-    rate: 0.05,
+    rate: 0.1,
     length: 1.0,
 };
 
@@ -22,10 +23,10 @@ const BURSTS: Loss = Loss::Bursts {
 };
 
 /// Of a packet, in frames.
-const PERIOD: u64 = 128;
+const PERIOD: u64 = Setup::STEREO.clock.period as u64;
 
 /// How long it fades back in after a loss, in frames: 5 ms.
-const FADE: u64 = 240;
+const FADE: u64 = Setup::STEREO.clock.rate as u64 / 200;
 
 #[test]
 fn with_two_copies_single_losses_are_not_heard_at_either_end() {
@@ -96,23 +97,23 @@ fn without_copies_the_lost_counter_tells_what_is_missing() {
                 ..Setup::STEREO
             },
         );
-        let before = session.server.farsend().next_statistics();
-        let (at_a, _) = session.record(machine, 144_000);
-        let counts = session.server.farsend().next_statistics();
-        let swallowed = session
-            .relay
-            .as_ref()
-            .expect("there is one")
-            .to_server()
-            .lost;
-        assert!(counts.lost > 30, "{counts:?}");
+        let mut attempts = (0..4).map(|_| {
+            let before = session.server.farsend().next_statistics();
+            let (at_a, _) = session.record(machine, 3 * Setup::STEREO.clock.rate);
+            let counts = session.server.farsend().next_statistics();
+            let relay = session.relay.as_ref().expect("there is one");
+            let heard = listen(&at_a.channels[0], 0, Depth::Bits16, 1);
+            (before, counts, relay.to_server().lost, heard)
+        });
+        // A busy machine may move JackTrip's time, or ours.
+        let steady = attempts.find(|(.., heard)| heard.lines.len() == 1);
+        let (before, counts, swallowed, heard) = steady.expect("the delay moves each time");
+        assert!(counts.lost > 15, "{counts:?}");
         // Losses before the first datagram are not known, and some may be on their way.
         assert!(
             swallowed.abs_diff(counts.lost) <= 12,
             "{swallowed} swallowed, {counts:?}"
         );
-        let heard = listen(&at_a.channels[0], 0, Depth::Bits16, 1);
-        assert!(heard.lines.len() == 1, "the delay moved: {heard:?}");
         let (missing, counted) = (heard.wrong.len() as u64, counts.lost - before.lost);
         let samples = heard.wrong_samples() as u64;
         assert!(
@@ -137,10 +138,10 @@ fn jitter_copies_and_overtaking_are_not_heard() {
         let network = PathConfig {
             seed: 5,
             delay: Duration::from_millis(5),
-            jitter: Jitter::Uniform(Duration::from_millis(6)),
-            duplicate: 0.05,
-            reorder: 0.05,
-            reorder_by: Duration::from_millis(6),
+            jitter: Jitter::Uniform(Duration::from_millis(25)),
+            duplicate: 0.1,
+            reorder: 0.1,
+            reorder_by: Duration::from_millis(25),
             ..PathConfig::default()
         };
         let setup = Setup {
@@ -162,10 +163,13 @@ fn between_two_farsends_bursts_of_loss_are_repaired_below_two_fifths_more() {
             loss: BURSTS,
             ..PathConfig::default()
         };
-        let (server, client) = (Kind::Farsend, Kind::Farsend);
         let setup = Setup {
-            server,
-            client,
+            server: Kind::Farsend,
+            client: Kind::Farsend,
+            clock: JackClock {
+                period: 128,
+                ..JackClock::PATIENT
+            },
             queue: 12,
             network: Some(network),
             ..Setup::STEREO
@@ -181,10 +185,10 @@ fn between_two_farsends_bursts_of_loss_are_repaired_below_two_fifths_more() {
         let received = counts.received - before.received;
         let repaired = counts.repaired - before.repaired;
         let missing = counts.lost + counts.late - before.lost - before.late;
-        assert!(repaired * 50 > received, "{counts:?} {up:?}");
+        assert!(repaired * 100 > received, "{counts:?} {up:?}");
         // In virtual time it is fewer than one in 5000; a busy machine is late by itself.
         assert!(
-            missing * 500 <= received,
+            missing * 300 <= received,
             "{missing} of {received}: {counts:?}"
         );
         assert!(counts.repair_overhead_percent < 40.0, "{counts:?}");
@@ -234,7 +238,7 @@ enum At {
     TheServer,
 }
 
-/// A session in which at least one of a few recordings is whole. Each has some forty losses, so what is not repaired shows
+/// A session in which at least one of a few recordings is whole. Each has some fifteen losses a way, so what is not repaired shows
 /// in all of them; what a busy machine does to JackTrip, whose threads have no priority, and to the clocks of dummy JACK
 /// servers does not.
 fn with_everything_heard(ends: At, setup: Setup, machine: &Machine) -> Session {
@@ -242,7 +246,7 @@ fn with_everything_heard(ends: At, setup: Setup, machine: &Machine) -> Session {
     for _ in 0..4 {
         let session = Session::start(machine, setup);
         for _ in 0..2 {
-            let (at_a, at_b) = session.record(machine, 96_000);
+            let (at_a, at_b) = session.record(machine, 2 * Setup::STEREO.clock.rate);
             let heard =
                 [at_a, at_b].map(|recording| listen(&recording.channels[0], 0, Depth::Bits16, 1));
             let asked = if ends == At::BothEnds {

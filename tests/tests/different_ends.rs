@@ -15,6 +15,10 @@ const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
 
 /// Farsend waits at 48 kHz, JackTrip calls.
 const AS_SERVER: Setup = Setup {
+    clock: JackClock {
+        rate: 48_000,
+        period: 128,
+    },
     sine: Some(HERTZ),
     ..Setup::STEREO
 };

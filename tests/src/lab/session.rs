@@ -55,14 +55,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Ours as the server, JackTrip as the client, two channels each way, as either would have it unless told.
+    /// Ours as the server, JackTrip as the client, two channels each way, as either would have it unless told, on
+    /// [patient](JackClock::PATIENT) JACK servers.
     pub const STEREO: Setup = Setup {
         server: Kind::Farsend,
         client: Kind::Jacktrip,
-        clock: JackClock {
-            rate: 48_000,
-            period: 128,
-        },
+        clock: JackClock::PATIENT,
         client_clock: None,
         depth: Depth::Bits16,
         client_depth: None,
