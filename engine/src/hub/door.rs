@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
 use super::auth::{Auth, Porter};
-use super::fair::share;
+use super::fair::crowd;
 use super::tidings::Tidings;
 
 /// The listener and those who are being greeted.
@@ -207,21 +207,11 @@ impl Door {
         }
     }
 
-    /// For one more: a host that has its share, or the one that has most, loses its oldest. A hello takes a moment, so
-    /// that those are hardly ever people.
+    /// For one more: a crowded host loses its oldest. A hello takes a moment, so that those are hardly ever people.
     fn make_room(&mut self, host: IpAddr) {
-        let of = |host: IpAddr| self.visitors.iter().filter(|one| one.host == host).count();
-        let others = self.visitors.len() - of(host);
-        let crowd = if of(host) >= share(MOST_VISITORS.saturating_sub(others)) {
-            Some(host)
-        } else if self.visitors.len() >= MOST_VISITORS {
-            let hosts = self.visitors.iter().map(|visitor| visitor.host);
-            hosts.max_by_key(|host| of(*host))
-        } else {
-            None
-        };
+        let hosts = self.visitors.iter().map(|visitor| visitor.host);
         let oldest = |crowd| self.visitors.iter().position(|one| one.host == crowd);
-        if let Some(index) = crowd.and_then(oldest) {
+        if let Some(index) = crowd(hosts, host, MOST_VISITORS).and_then(oldest) {
             self.visitors.remove(index);
         }
     }
@@ -382,7 +372,7 @@ mod tests {
             idle.push(TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap());
             door.attend(Duration::ZERO, &mut |_, _| Answer::Full);
         }
-        assert!(door.visitors() <= share(MOST_VISITORS));
+        assert!(door.visitors() <= crate::hub::fair::share(MOST_VISITORS));
         idle.truncate(10);
         door.attend(Duration::from_millis(20), &mut |_, _| Answer::Full);
         assert_eq!(answered(&mut door, &[&hello("ann")]).len(), 4);

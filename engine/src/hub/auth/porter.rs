@@ -21,7 +21,7 @@ use super::Auth;
 use super::book::Book;
 use super::guest::{Guest, Standing};
 use super::throttle::Throttle;
-use crate::hub::fair::share;
+use crate::hub::fair::crowd;
 use crate::hub::tidings::Tidings;
 
 /// The control thread's end.
@@ -204,25 +204,10 @@ impl Lodge {
         _ = poll(&mut all, PollTimeout::from(LOOK_EVERY_MS));
     }
 
-    /// Makes room for one more: a host that has its share, or the one that has most, loses its oldest.
+    /// Makes room for one more: a crowded host loses its oldest whose password is not known to be right.
     fn admit(&mut self, newcomer: Newcomer) {
-        let host = newcomer.1;
-        let of = |host: IpAddr| {
-            self.guests
-                .iter()
-                .filter(|guest| guest.host == host)
-                .count()
-        };
-        let others = self.guests.len() - of(host);
-        let crowd = if of(host) >= share(MOST_GUESTS.saturating_sub(others)) {
-            Some(host)
-        } else if self.guests.len() >= MOST_GUESTS {
-            let hosts = self.guests.iter().map(|guest| guest.host);
-            hosts.max_by_key(|host| of(*host))
-        } else {
-            None
-        };
-        if let Some(crowd) = crowd {
+        let hosts = self.guests.iter().map(|guest| guest.host);
+        if let Some(crowd) = crowd(hosts, newcomer.1, MOST_GUESTS) {
             let oldest = |guest: &Guest| guest.host == crowd && guest.is_unknown();
             match self.guests.iter().position(oldest) {
                 Some(index) => drop(self.guests.remove(index)),
