@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::Farsend;
-use farsend_tests::lab::hub::player;
+use farsend_tests::lab::hub::{member, player};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::{self, Machine, Need, on_a_private_machine};
 use nix::sys::signal::Signal;
@@ -134,17 +134,8 @@ fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
 fn who_sends_copies_is_sent_as_many() {
     on_a_private_machine(&[], |machine| {
         let _hub = hub(machine, &[]);
-        for (copies, port) in [("1", "4471"), ("3", "4472")] {
-            let join = [
-                "join",
-                "127.0.0.1",
-                "--backend",
-                "timer",
-                "--bind-port",
-                port,
-            ];
-            let arguments = [&join[..], &["-r", copies]].concat();
-            let mut player = Farsend::start_without_jack(machine, "player", &arguments);
+        for copies in ["1", "3"] {
+            let mut player = member(machine, "player", &["-r", copies]);
             player.wait_for_peer();
             player.running.wait_until("hear the hub", LIMIT, |output| {
                 output.contains(&format!("\"peer_redundancy\":{copies},"))

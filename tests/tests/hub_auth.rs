@@ -6,11 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::hub::{self, member};
 use farsend_tests::lab::hub_files::{self, HubFiles};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
-use farsend_tests::lab::machine::is_listening;
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine, program};
+use nix::sys::signal::Signal;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip, Need::Openssl];
 const LIMIT: Duration = Duration::from_secs(20);
@@ -109,7 +110,7 @@ fn we_log_in_at_a_real_jacktrip_hub() {
         let password = password_file(machine, PASSWORD);
         let user = ["--user", "ann", "--password-file", &password];
         let pinned = [&user[..], &["--fingerprint", &fingerprint]].concat();
-        let mut member = join(machine, "ann", &pinned);
+        let mut member = member(machine, "alto", &pinned);
         member.wait_for_peer();
         jack.wait_for_port("alto:receive_2", LIMIT);
         assert_eq!(member.events("joined")[0]["certificate"], fingerprint);
@@ -168,6 +169,36 @@ fn each_refusal_of_our_hub_has_a_sentence_and_an_exit_code() {
 }
 
 #[test]
+fn jacktrips_own_options_make_a_hub_with_passwords() {
+    on_a_private_machine(NEEDS, |machine| {
+        let clock = JackClock {
+            rate: 22_050,
+            period: 256,
+        };
+        let jack = JackServer::start(machine, "a", clock);
+        let files = HubFiles::make(machine);
+        // Others, so that it needs no JACK of its own.
+        let mut hub = command(&["jacktrip", "-S", "-p", "2", "-A", "-V"]);
+        hub.args(files.options(["--certfile", "--keyfile", "--credsfile"]));
+        let mut hub = Running::start(machine, "hub", &mut hub);
+        hub.wait_for("UDP port 61002", LIMIT);
+        let options = ["-C", "127.0.0.1", "-B", "4471", "-K", "alto", "-A"];
+        let user = ["--username", "ann", "--password", PASSWORD];
+        let _ann = Jacktrip::start(machine, &jack, "ann", &[&options[..], &user].concat());
+        hub.wait_for("alto (127.0.0.1:4471) plays", LIMIT);
+        jack.wait_for_port("ann:receive_2", LIMIT);
+        let wrong = machine.path("wrong");
+        hub_files::write(&wrong, "Secret\n");
+        let wrong = wrong.display().to_string();
+        let ben = ["--user", "ben", "--password-file", &wrong];
+        ends(machine, &ben, 13, "no such user with this password");
+        assert!(!hub.output().contains(PASSWORD));
+        hub.signal(Signal::SIGINT);
+        assert_eq!(hub.wait_exit_code(LIMIT), 0);
+    });
+}
+
+#[test]
 fn a_hub_without_users_says_so_to_one_who_comes_as_one() {
     on_a_private_machine(&[], |machine| {
         let mut hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
@@ -193,7 +224,7 @@ fn who_is_added_while_the_hub_runs_may_log_in_and_who_is_taken_away_may_not() {
         assert_eq!(hub.events("users")[0]["users"], 3);
         let password = password_file(machine, "rosebud");
         let ben = ["--user", "ben", "--password-file", &password];
-        join(machine, "ben", &ben).wait_for_peer();
+        member(machine, "ben", &ben).wait_for_peer();
 
         hub_files::write(&files.users, "nonsense\n");
         hub.wait_for_event("bad_line", 1, LIMIT);
@@ -268,11 +299,8 @@ fn noise_and_silence_in_place_of_tls_keep_nobody_out() {
         newest.read_exact(&mut answer).expect("it is told to go on");
         assert_eq!(answer, [0, 0, 1, 0]);
         let password = password_file(machine, PASSWORD);
-        let mut ann = join(
-            machine,
-            "ann",
-            &["--user", "ann", "--password-file", &password],
-        );
+        let user = ["--user", "ann", "--password-file", &password];
+        let mut ann = member(machine, "ann", &user);
         ann.wait_for_peer();
         hub.wait_for_event("joined", 1, LIMIT);
     });
@@ -310,24 +338,10 @@ fn refusals(machine: &Machine) {
 
 /// A member that is not let in.
 fn ends(machine: &Machine, options: &[&str], code: i32, word: &str) {
-    let mut member = join(machine, "refused", options);
+    let mut member = member(machine, "refused", options);
     assert_eq!(member.running.wait_exit_code(LIMIT), code, "{options:?}");
     let said = member.running.output();
     assert!(said.contains(word), "{options:?}: {said}");
-}
-
-fn join(machine: &Machine, name: &str, options: &[&str]) -> Farsend {
-    let words = [
-        "join",
-        "127.0.0.1",
-        "--bind-port",
-        "0",
-        "--backend",
-        "timer",
-        "--name",
-        "alto",
-    ];
-    Farsend::start_without_jack(machine, name, &[&words[..], options].concat())
 }
 
 fn password_file(machine: &Machine, password: &str) -> String {
@@ -371,15 +385,7 @@ fn chore(files: &HubFiles, words: &[&str], typed: &str) -> Output {
 
 /// The real JackTrip as a hub with passwords.
 fn jacktrips_hub(machine: &Machine, jack: &JackServer, files: &HubFiles) -> Running {
-    let mut command = program::command("jacktrip", &["-S", "-p", "1", "-A"]);
-    command.args(files.options(["--certfile", "--keyfile", "--credsfile"]));
-    command.env("QT_LOGGING_RULES", "*=false");
-    let hub = Running::start(machine, "hub", jack.used_by(&mut command));
-    // It listens some time after it is ready to say so.
-    let started = std::time::Instant::now();
-    while !is_listening(4464) {
-        assert!(started.elapsed() < LIMIT, "{}", hub.output());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    hub
+    let files = files.options(["--certfile", "--keyfile", "--credsfile"]);
+    let options = ["-p", "1", "-A"].map(str::to_owned);
+    hub::jacktrips_hub(machine, jack, 4464, &[&options[..], &files].concat())
 }

@@ -6,10 +6,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::hub::{jacktrips_hub, join, member};
 use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::machine::is_listening;
 use farsend_tests::lab::probe::{Plan, Probe, Recording};
-use farsend_tests::lab::program;
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
 use farsend_tests::signal::{Depth, Heard, Tone, listen, listen_to_tone};
 use nix::sys::signal::Signal;
@@ -45,7 +44,7 @@ fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
         };
         let at_hub = JackServer::start(machine, "a", clock);
         let at_home = JackServer::start(machine, "b", JackClock::default());
-        let hub = Hub::start(machine, &at_hub, "1", &[]);
+        let hub = open_hub(machine, &at_hub, "1", &[]);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&[]));
         member.wait_for_peer();
         let mut heard = Vec::new();
@@ -59,7 +58,7 @@ fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
             }
             heard.push(tone);
         }
-        panic!("{heard:?}\n{}", hub.running.output());
+        panic!("{heard:?}\n{}", hub.output());
     });
 }
 
@@ -67,9 +66,13 @@ fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
 fn a_hub_is_joined_by_ipv6() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let _hub = Hub::start(machine, &at_hub, "1", &[]);
-        let words = [&["join", "::1", "--bind-port", "4470"], TIMER].concat();
-        let mut member = Farsend::start_without_jack(machine, "alice", &words);
+        let _hub = open_hub(machine, &at_hub, "1", &[]);
+        let words = ["join", "::1", "--bind-port", "0", "--backend", "timer"];
+        let mut member = Farsend::start_without_jack(
+            machine,
+            "alice",
+            &[&words[..], &["--name", "alice"]].concat(),
+        );
         member.wait_for_peer();
         at_hub.wait_for_port("alice:receive_2", SOON);
         assert_eq!(member.events("joined")[0]["remote"], "[::1]:61002");
@@ -81,7 +84,7 @@ fn the_hub_knows_our_name_and_has_our_place_again_when_we_leave() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
         let at_home = JackServer::start(machine, "b", JackClock::default());
-        let mut hub = Hub::start(machine, &at_hub, "1", &[]);
+        let mut hub = open_hub(machine, &at_hub, "1", &[]);
         for name in ["alice", "bob"] {
             let mut member = Farsend::start(machine, &at_home, name, &join(&[]));
             member.wait_for_peer();
@@ -94,7 +97,7 @@ fn the_hub_knows_our_name_and_has_our_place_again_when_we_leave() {
                 !at_hub.ports().iter().any(|port| port.starts_with(name))
             });
         }
-        assert!(hub.running.is_running());
+        assert!(hub.is_running());
     });
 }
 
@@ -103,7 +106,7 @@ fn our_jacktrip_joins_a_hub_by_jacktrips_own_options() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
         let at_home = JackServer::start(machine, "b", JackClock::default());
-        let _hub = Hub::start(machine, &at_hub, "1", &["-o", "10"]);
+        let _hub = jacktrips_hub(machine, &at_hub, HUB_PORT + 10, &["-p", "1"]);
         let words = [
             "jacktrip",
             "-C",
@@ -132,18 +135,18 @@ fn a_hub_that_is_started_again_is_joined_again() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
         let at_home = JackServer::start(machine, "b", JackClock::default());
-        let mut hub = Hub::start(machine, &at_hub, "1", &[]);
+        let mut hub = open_hub(machine, &at_hub, "1", &[]);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&[]));
         member.wait_for_peer();
-        hub.running.signal(Signal::SIGTERM);
+        hub.signal(Signal::SIGTERM);
         member.wait_for_event("left", 1, SOON);
-        hub.running.wait_exit(SOON);
+        hub.wait_exit(SOON);
         member.wait_for_event("waiting", 1, SOON);
-        let hub = Hub::start(machine, &at_hub, "1", &[]);
+        let hub = open_hub(machine, &at_hub, "1", &[]);
         member.wait_for_event("connected", 2, Duration::from_secs(20));
         let heard = record(machine, &at_home, "alice", 48_000);
         let heard = listen(&heard.channels[0], 0, Depth::Bits16, 2);
-        assert!(heard.exact > 40_000, "{heard:?}\n{}", hub.running.output());
+        assert!(heard.exact > 40_000, "{heard:?}\n{}", hub.output());
     });
 }
 
@@ -151,13 +154,13 @@ fn a_hub_that_is_started_again_is_joined_again() {
 fn a_hub_that_is_killed_is_noticed_and_joined_again() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let mut hub = Hub::start(machine, &at_hub, "1", &[]);
-        let mut member = Farsend::start_without_jack(machine, "alice", &join(TIMER));
+        let mut hub = open_hub(machine, &at_hub, "1", &[]);
+        let mut member = member(machine, "alice", &[]);
         member.wait_for_peer();
-        hub.running.signal(Signal::SIGKILL);
-        hub.running.wait_exit(SOON);
+        hub.signal(Signal::SIGKILL);
+        hub.wait_exit(SOON);
         member.wait_for_event("lost", 1, SOON);
-        let _hub = Hub::start(machine, &at_hub, "1", &[]);
+        let _hub = open_hub(machine, &at_hub, "1", &[]);
         member.wait_for_event("connected", 2, Duration::from_secs(20));
     });
 }
@@ -166,11 +169,10 @@ fn a_hub_that_is_killed_is_noticed_and_joined_again() {
 fn with_once_it_ends_with_the_hub() {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let mut hub = Hub::start(machine, &at_hub, "5", &[]);
-        let mut member =
-            Farsend::start_without_jack(machine, "alice", &join(&[TIMER, &["--once"]].concat()));
+        let mut hub = open_hub(machine, &at_hub, "5", &[]);
+        let mut member = member(machine, "alice", &["--once"]);
         member.wait_for_peer();
-        hub.running.signal(Signal::SIGTERM);
+        hub.signal(Signal::SIGTERM);
         assert_eq!(member.running.wait_exit_code(SOON), 0);
     });
 }
@@ -178,8 +180,7 @@ fn with_once_it_ends_with_the_hub() {
 #[test]
 fn where_nothing_listens_it_waits_and_then_says_so() {
     on_a_private_machine(&[], |machine| {
-        let options = [TIMER, &["--timeout", "3"]].concat();
-        let mut member = Farsend::start_without_jack(machine, "alice", &join(&options));
+        let mut member = member(machine, "alice", &["--timeout", "3"]);
         assert_eq!(member.running.wait_exit_code(SOON), 10);
         assert!(member.events("waiting").len() >= 2);
         let said = member.running.output();
@@ -197,7 +198,7 @@ fn a_hub_that_says_nothing_a_full_one_and_one_with_users_have_a_sentence_each() 
             (None, 10, "says nothing"),
         ] {
             let door = TcpListener::bind(("127.0.0.1", HUB_PORT)).expect("the port is ours");
-            let mut member = Farsend::start_without_jack(machine, "alice", &join(TIMER));
+            let mut member = member(machine, "alice", &[]);
             let (mut stream, _) = door.accept().expect("somebody knocks");
             let mut hello = [0; 68];
             stream.read_exact(&mut hello).expect("a whole hello comes");
@@ -221,7 +222,7 @@ fn comes_back(patch: &str, options: &[&str], depth: Depth) {
     on_a_private_machine(NEEDS, |machine| {
         let at_hub = JackServer::start(machine, "a", JackClock::default());
         let at_home = JackServer::start(machine, "b", JackClock::default());
-        let hub = Hub::start(machine, &at_hub, patch, options);
+        let hub = open_hub(machine, &at_hub, patch, options);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&["-q", "8"]));
         member.wait_for_peer();
         at_hub.wait_for_port("alice:receive_2", SOON);
@@ -238,7 +239,7 @@ fn comes_back(patch: &str, options: &[&str], depth: Depth) {
             }
             last = heard;
         }
-        panic!("{last:?}\n{}", hub.running.output());
+        panic!("{last:?}\n{}", hub.output());
     });
 }
 
@@ -255,31 +256,14 @@ fn longest_exact(heard: &Heard, frames: usize) -> usize {
     gaps.max().unwrap_or(0)
 }
 
-const TIMER: &[&str] = &["--backend", "timer", "--name", "alice"];
-
-fn join<'a>(options: &[&'a str]) -> Vec<&'a str> {
-    [&["join", "127.0.0.1", "--bind-port", "4470"], options].concat()
-}
-
-/// The real JackTrip as a hub server.
-struct Hub {
-    running: Running,
-}
-
-impl Hub {
-    /// Starts it and waits until it lets clients in.
-    fn start(machine: &Machine, server: &JackServer, patch: &str, options: &[&str]) -> Hub {
-        let mut command = program::command("jacktrip", &["-S", "-p", patch]);
-        command.args(options).env("QT_LOGGING_RULES", "*=false");
-        let running = Running::start(machine, "hub", server.used_by(&mut command));
-        let port = if options.contains(&"-o") {
-            HUB_PORT + 10
-        } else {
-            HUB_PORT
-        };
-        wait_until("the hub listens", || is_listening(port));
-        Hub { running }
-    }
+/// The real JackTrip as a hub of this patch mode.
+fn open_hub(machine: &Machine, server: &JackServer, patch: &str, options: &[&str]) -> Running {
+    jacktrips_hub(
+        machine,
+        server,
+        HUB_PORT,
+        &[&["-p", patch], options].concat(),
+    )
 }
 
 /// Plays to the member and records what it hears, on its own JACK server.

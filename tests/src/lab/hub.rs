@@ -1,11 +1,15 @@
 //! Players at a hub, and whether they hear each other.
 
-use std::time::Duration;
+use std::ffi::OsStr;
+use std::time::{Duration, Instant};
 
-use super::Machine;
+use super::farsend::Farsend;
 use super::jack::JackServer;
 use super::jacktrip::Jacktrip;
+use super::machine::is_listening;
 use super::probe::{Plan, Probe};
+use super::program;
+use super::{Machine, Running};
 use crate::signal::listen_to_tone;
 
 /// A real JackTrip as a client of the hub on this machine, from a UDP port of its own.
@@ -27,6 +31,40 @@ pub fn player(
     player
 }
 
+/// The words that make a Farsend a member of the hub on this machine, from a UDP port that is free.
+pub fn join<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    [&["join", "127.0.0.1", "--bind-port", "0"], options].concat()
+}
+
+/// A Farsend as a member of that hub, in time with the machine's clock.
+pub fn member(machine: &Machine, name: &str, options: &[&str]) -> Farsend {
+    let options = [&["--backend", "timer", "--name", name], options].concat();
+    Farsend::start_without_jack(machine, name, &join(&options))
+}
+
+/// A real JackTrip as a hub, which lets clients in at this TCP port.
+///
+/// # Panics
+///
+/// If it does not listen within ten seconds.
+pub fn jacktrips_hub(
+    machine: &Machine,
+    jack: &JackServer,
+    port: u16,
+    options: &[impl AsRef<OsStr>],
+) -> Running {
+    let mut command = program::command("jacktrip", &["-S", "-B", &port.to_string()]);
+    command.args(options).env("QT_LOGGING_RULES", "*=false");
+    let hub = Running::start(machine, "hub", jack.used_by(&mut command));
+    let started = Instant::now();
+    // It listens some time after it is ready to say so.
+    while !is_listening(port) {
+        assert!(started.elapsed() < LIMIT, "{}", hub.output());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    hub
+}
+
 /// Plays a sine into `send_1` of the first JACK client, while `receive_1` of the second is recorded, a few times if the
 /// machine is busy: whether it is heard. Each on its own JACK server, at 48 kHz.
 ///
@@ -39,18 +77,18 @@ pub fn hears(machine: &Machine, from: (&JackServer, &str), to: (&JackServer, &st
         name: "probe_play",
         play: Some((&ports.0, 1)),
         record: None,
-        frames: 3 * RATE,
+        frames: TAKE,
         sine: Some(440),
     };
     let record = Plan {
         name: "probe_record",
         play: None,
         record: Some((&ports.1, 1)),
-        frames: 3 * RATE,
+        frames: TAKE,
         sine: None,
     };
     let _playing = Probe::start(machine, from.0, &play);
-    for attempt in 0..6 {
+    for attempt in 0..TAKES {
         let recording = Probe::start(machine, at, &record).recording();
         let samples = &recording.channels[0];
         let silent = samples.iter().all(|sample| sample.abs() < 1e-3);
@@ -66,4 +104,9 @@ pub fn hears(machine: &Machine, from: (&JackServer, &str), to: (&JackServer, &st
     false
 }
 
+const LIMIT: Duration = Duration::from_secs(10);
 const RATE: u32 = 48_000;
+/// Of a recording: thrice what has to be heard of it.
+const TAKE: u32 = RATE * 3 / 2;
+/// Of what does not sound right, as long as it takes a buffer to settle on a busy machine.
+const TAKES: u32 = 12;
