@@ -93,6 +93,10 @@ enum State {
         since: Instant,
         refused: Option<u64>,
     },
+    /// By the hub's host, who lets us in again after so many seconds.
+    SentAway {
+        seconds: u32,
+    },
     /// Not let in for good.
     Over,
 }
@@ -151,6 +155,16 @@ impl Membership {
                     refused: None,
                 };
             }
+            // To come back all the same would be to stand before a door that stays closed. One who may come at once does.
+            (
+                Event::SentAway {
+                    seconds: seconds @ 1..,
+                },
+                _,
+            ) => {
+                self.state = State::SentAway { seconds: *seconds };
+            }
+            (Event::Left, State::SentAway { .. } | State::Over) => {}
             (Event::Left, _) => {
                 if self.entered.elapsed() >= HUB_PATIENCE {
                     self.rest = REST;
@@ -203,6 +217,11 @@ impl Membership {
             State::Called { since } if now >= *since + HUB_PATIENCE => {
                 self.withdraw();
                 Some(Told::Unanswered(remote))
+            }
+            State::SentAway { seconds } => {
+                let seconds = *seconds;
+                self.state = State::Over;
+                Some(Told::Failed(LogInError::SentAway { hub, seconds }))
             }
             State::Quiet { since, refused } => {
                 // A hub that has ended is told of by the first datagram that comes back.
@@ -464,6 +483,41 @@ mod tests {
         }
         membership.entered = Instant::now() - HUB_PATIENCE;
         assert_eq!(send_away(&mut membership), 1.0);
+    }
+
+    #[test]
+    fn who_is_sent_away_for_a_while_does_not_knock_again_and_says_why() {
+        let hello = Hello {
+            port: 4464,
+            name: farsend_wire::jacktrip::Name::EMPTY,
+        };
+        let hub = ([127, 0, 0, 1], 4464).into();
+        let (mut membership, _invitations) = Membership::new(hub, hello, None, None);
+        membership.enter(Entrance {
+            port: 61_002,
+            certificate: None,
+        });
+        for event in [Event::SentAway { seconds: 90 }, Event::Left] {
+            membership.note(&LinkEvent::Peer(event));
+        }
+        let told = membership.poll(0);
+        let Some(Told::Failed(why @ LogInError::SentAway { seconds: 90, .. })) = told else {
+            panic!("{told:?}");
+        };
+        assert!(
+            why.is_refusal() && why.to_string().contains("2 min"),
+            "{why}"
+        );
+        membership.note(&LinkEvent::Peer(Event::Left));
+        assert!(membership.poll(0).is_none());
+        // Who may come again at once does.
+        membership.enter(Entrance {
+            port: 61_002,
+            certificate: None,
+        });
+        membership.note(&LinkEvent::Peer(Event::SentAway { seconds: 0 }));
+        membership.note(&LinkEvent::Peer(Event::Left));
+        assert!(matches!(membership.state, State::Outside { .. }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use farsend_tests::lab::farsend::{Farsend, command};
-use farsend_tests::lab::hub::{hears, player};
+use farsend_tests::lab::hub::{hears, member, player};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::probe::{Plan, Probe};
@@ -147,6 +147,37 @@ fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
         let _ann = player(machine, &jack, "ann", 4475, &[]);
         hub.wait_for_event("joined", 3, LIMIT);
         assert_eq!(status()["players"][0]["gain_db"], -6.0);
+    });
+}
+
+#[test]
+fn a_farsend_that_is_sent_away_knows_it_and_comes_back_only_where_it_may() {
+    on_a_private_machine(&[], |machine| {
+        let _hub = hub(machine, "hub", &[]);
+        let mut ann = member(machine, "ann", &[]);
+        let wait_until_known = || {
+            let started = Instant::now();
+            while status()["players"][0]["is_farsend"] != true {
+                assert!(started.elapsed() < LIMIT, "it answers pings");
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        };
+        ann.wait_for_peer();
+        wait_until_known();
+        told(&["kick", "ann", "--for", "0"]);
+        ann.wait_for_event("sent_away", 1, LIMIT);
+        ann.wait_for_event("connected", 2, LIMIT);
+        wait_until_known();
+        told(&["kick", "ann", "--for", "5"]);
+        assert_eq!(ann.running.wait_exit_code(LIMIT), 11);
+        assert_eq!(ann.events("sent_away")[1]["seconds"], 300);
+        let said = ann.running.output();
+        assert!(said.contains("lets us in again in 5 min"), "{said}");
+        assert!(!said.contains("full"), "{said}");
+        let mut again = member(machine, "ann", &[]);
+        assert_eq!(again.running.wait_exit_code(LIMIT), 11);
+        let said = again.running.output();
+        assert!(said.contains("does not let us in for a while"), "{said}");
     });
 }
 

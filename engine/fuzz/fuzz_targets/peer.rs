@@ -51,6 +51,14 @@ enum Step {
     Back {
         by: u32,
     },
+    SentAway {
+        from: u8,
+        seconds: u32,
+    },
+    /// By us.
+    SendAway {
+        seconds: u32,
+    },
     Leave,
     Unpolled,
 }
@@ -132,6 +140,14 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             }
             Step::Back { by } => {
                 now = now.saturating_sub(Duration::from_micros(u64::from(*by)));
+                None
+            }
+            Step::SentAway { from, seconds } => {
+                let word = Control::SentAway { seconds: *seconds };
+                Some((host(from % 3), word.to_bytes().to_vec()))
+            }
+            Step::SendAway { seconds } => {
+                peer.handle_send_away(now, *seconds);
                 None
             }
             Step::Leave => {

@@ -28,7 +28,7 @@ pub enum Exit {
     AlreadyRunning = 9,
     /// `farsend join`, `farsend bench hub`, `farsend hub status` and the like: no hub answers there.
     NoHub = 10,
-    /// `farsend join`, `farsend bench hub`: the hub is full, or lets in only users with a password.
+    /// `farsend join`, `farsend bench hub`: the hub is full, has sent us away, or lets in only users with a password.
     HubRefuses = 11,
     /// A password, credentials file, certificate or key that cannot be used.
     Secret = 12,
@@ -58,7 +58,7 @@ Exit codes:
   8   a WAV file cannot be read or written
   9   farsend engine: one is running already
   10  farsend join, bench hub, hub status and the like: no hub answers there
-  11  farsend join, bench hub: the hub is full, or lets in only users with a password
+  11  farsend join, bench hub: the hub is full, has sent us away, or lets in only users with a password
   12  a password, credentials file, certificate or key cannot be used
   13  farsend join: no such user with this password, or not at this time
   14  farsend join: the hub's certificate is not that of --fingerprint";

@@ -184,6 +184,7 @@ impl PluginSession {
                 };
             }
             LinkEvent::Adopted(_)
+            | LinkEvent::Peer(Event::SentAway { .. })
             | LinkEvent::Refused
             | LinkEvent::Restarted
             | LinkEvent::Malformed(_) => {}

@@ -126,6 +126,9 @@ impl Reporter {
                 "channels": format.channels.0, "bits": format.samples.bits(),
             }),
             LinkEvent::Adopted(adopted) => adopted::facts(adopted, remote),
+            LinkEvent::Peer(Event::SentAway { seconds }) => {
+                json!({ "remote": remote, "seconds": seconds })
+            }
             _ => json!({ "remote": remote }),
         };
         self.say(words::name(event), &words::sentence(event, remote), facts);

@@ -17,6 +17,7 @@ pub fn name(event: &LinkEvent) -> &'static str {
         LinkEvent::Peer(Event::FellQuiet) => "quiet",
         LinkEvent::Peer(Event::Returned) => "returned",
         LinkEvent::Peer(Event::Left) => "left",
+        LinkEvent::Peer(Event::SentAway { .. }) => "sent_away",
         LinkEvent::Peer(Event::GaveUp) => "gave_up",
         LinkEvent::Peer(Event::FormatChanged { .. }) => "format_changed",
         LinkEvent::Peer(Event::Replaced { .. }) => "replaced",
@@ -40,6 +41,7 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
         }
         LinkEvent::Peer(Event::Returned) => format!("{peer} is back"),
         LinkEvent::Peer(Event::Left) => format!("{peer} ended the session"),
+        LinkEvent::Peer(Event::SentAway { .. }) => format!("the host of {peer} sends us away"),
         LinkEvent::Peer(Event::GaveUp) => format!("{peer} was silent for too long: giving up"),
         LinkEvent::Peer(Event::FormatChanged { to, .. }) => {
             format!("{peer} now sends {}", shape(to))

@@ -49,11 +49,21 @@ pub enum LogInError {
     },
     /// The connection was closed in place of an answer.
     #[error(
-        "{hub} closes the door without an answer: the hub is full. Try again when somebody has left, or ask for one with more places"
+        "{hub} closes the door without an answer: the hub is full, or its host does not let us in for a while. Try again later, or ask them"
     )]
     Full {
         /// Who it was.
         hub: SocketAddr,
+    },
+    /// The host of a Farsend hub has sent us away.
+    #[error(
+        "the host of the hub at {hub} has sent us away, and lets us in again in {} min: ask them why, and come back then", seconds.div_ceil(60)
+    )]
+    SentAway {
+        /// Who it was.
+        hub: SocketAddr,
+        /// For so long.
+        seconds: u32,
     },
     /// A JackTrip hub says no.
     #[error("{}", denied(*.hub, *.reply))]
@@ -126,7 +136,11 @@ impl LogInError {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Full { .. } | Self::Denied { .. } | Self::TooOld { .. } | Self::ShutOut { .. }
+            Self::Full { .. }
+                | Self::SentAway { .. }
+                | Self::Denied { .. }
+                | Self::TooOld { .. }
+                | Self::ShutOut { .. }
         )
     }
 

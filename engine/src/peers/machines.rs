@@ -283,6 +283,12 @@ impl<O: Outlet> Machines<O> {
         self.buffer.pull(out)
     }
 
+    /// Tells the peer, if it is a Farsend, that it is sent away for so many seconds. A goodbye is to follow.
+    pub fn send_away(&mut self, now: MonoTime, seconds: u32) {
+        self.peer.handle_send_away(now, seconds);
+        self.drain(now);
+    }
+
     /// Says goodbye to the peer, if there is one. Nothing is sent after that.
     pub fn leave(&mut self, now: MonoTime) {
         if self.state != State::Ended {
@@ -402,7 +408,7 @@ impl<O: Outlet> Machines<O> {
             }
             Event::FormatChanged { to, .. } => self.begin(to),
             Event::Replaced { format, .. } => self.begin(format),
-            Event::FellQuiet | Event::Returned => {}
+            Event::FellQuiet | Event::Returned | Event::SentAway { .. } => {}
             Event::Left | Event::GaveUp => {
                 self.buffer.fade_out();
                 if self.once || event == Event::GaveUp {

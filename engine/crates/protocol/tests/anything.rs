@@ -83,6 +83,9 @@ enum Step {
     Timeout {
         later: i64,
     },
+    SendAway {
+        seconds: u32,
+    },
     Leave,
 }
 
@@ -138,8 +141,8 @@ fn story(
                     .all(|(to, _)| answers.contains(&Some(*to)))
             );
         }
-        // At most: two stops, a pong, a ping.
-        prop_assert!(wants.sends.len() <= 4);
+        // At most: a word for one who is sent away, two stops, a pong, a ping.
+        prop_assert!(wants.sends.len() <= 5);
 
         if let Some(wait) = wants.wait.filter(|&wait| wait <= now) {
             // Due: after it is handled the machine waits for something later.
@@ -181,6 +184,10 @@ fn follow(known: Known, event: Event, called: Option<SocketAddr>) -> Result<Know
             prop_assert!(called.is_none() && remote == from && from != to);
             Known::Present(to)
         }
+        (known @ (Known::Present(_) | Known::Quiet(_)), Event::SentAway { .. }) => {
+            prop_assert!(called.is_some());
+            known
+        }
         (known, event) => {
             return Err(TestCaseError::fail(format!("{event:?} while {known:?}")));
         }
@@ -214,6 +221,10 @@ fn apply_and_judge(peer: &mut Peer, now: MonoTime, step: &Step) -> (MonoTime, Op
             peer.handle_timeout(now);
             (now, None)
         }
+        Step::SendAway { seconds } => {
+            peer.handle_send_away(now, *seconds);
+            (now, None)
+        }
         Step::Leave => {
             peer.handle_leave(now);
             (now, None)
@@ -236,6 +247,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => any::<u64>().prop_map(|stamp| Control::Pong { stamp }.to_bytes().to_vec()),
         1 => any::<u32>().prop_map(|lost| Control::Reception(Reception { lost, ..Reception::default() }).to_bytes().to_vec()),
         1 => any::<u16>().prop_map(|n| Control::Wanted(Wanted { first: SeqNum(n), missing: 1 }).to_bytes().to_vec()),
+        1 => any::<u32>().prop_map(|seconds| Control::SentAway { seconds }.to_bytes().to_vec()),
         1 => any::<u16>().prop_map(repair),
         1 => prop::collection::vec(any::<u8>(), 0..70),
         1 => prop::collection::vec(any::<u8>(), 63),
@@ -244,6 +256,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         40 => (later(), prop_oneof![3 => Just(1_u8), 1 => 2_u8..4], payload)
             .prop_map(|(later, from, payload)| Step::Datagram { later, from, payload }),
         10 => later().prop_map(|later| Step::Timeout { later }),
+        1 => any::<u32>().prop_map(|seconds| Step::SendAway { seconds }),
         1 => Just(Step::Leave),
     ]
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::{Peer, PeerConfig, Verdict};
+use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Verdict};
 use farsend_units::{MonoTime, SeqNum};
 use farsend_wire::jacktrip::{Control, Reception, STOP, Wanted};
 use farsend_wire::repair::Repair;
@@ -163,6 +163,53 @@ fn a_jacktrip_is_told_nothing_and_asked_nothing() {
             assert!(matches!(control, Some(Control::Ping { .. })), "{control:?}");
         }
     }
+}
+
+#[test]
+fn one_who_is_sent_away_is_told_for_how_long_once_and_before_the_goodbye() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.run(1500, 0);
+    let now = two.now();
+    two.ends[0].handle_send_away(now, 600);
+    let word = Control::SentAway { seconds: 600 }.to_bytes();
+    assert_eq!(drain(&mut two.ends[0]).sends, [(host(2), word)]);
+    two.ends[0].handle_leave(now);
+    let sends = drain(&mut two.ends[0]).sends;
+    assert_eq!(sends, [(host(2), word), (host(2), STOP), (host(2), STOP)]);
+    // Whoever else says so is not believed.
+    assert_eq!(
+        two.ends[1].handle_datagram(now, host(3), &word),
+        Verdict::Stranger
+    );
+    for (_, payload) in sends {
+        _ = two.ends[1].handle_datagram(now, host(1), &payload);
+    }
+    let told = drain(&mut two.ends[1]).events;
+    assert_eq!(told, [Event::SentAway { seconds: 600 }, Event::Left]);
+}
+
+#[test]
+fn a_jacktrip_that_is_sent_away_hears_the_goodbye_and_nothing_else() {
+    let mut peer = Peer::server(PeerConfig::default());
+    let _ = peer.handle_datagram(ms(0), host(2), &audio(FORMAT, 0));
+    let _ = drain(&mut peer);
+    peer.handle_send_away(ms(1), 600);
+    assert_eq!(drain(&mut peer).sends, []);
+    peer.handle_leave(ms(1));
+    assert_eq!(drain(&mut peer).sends, [(host(2), STOP); 2]);
+}
+
+#[test]
+fn a_caller_cannot_send_away_the_one_it_has_called() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.run(1500, 0);
+    let word = Control::SentAway { seconds: 600 }.to_bytes();
+    let now = two.now();
+    assert_eq!(
+        two.ends[0].handle_datagram(now, host(2), &word),
+        Verdict::Consumed
+    );
+    assert_eq!(drain(&mut two.ends[0]).events, []);
 }
 
 #[test]

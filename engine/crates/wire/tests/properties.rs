@@ -111,7 +111,7 @@ proptest! {
         let reception = Control::Reception(Reception { due, lost, bursts, depth });
         let wanted = Control::Wanted(Wanted { first: SeqNum(depth), missing: stamp });
         let pings = [Control::Ping { stamp }, Control::Pong { stamp }];
-        for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(pings) {
+        for control in [Control::Stop, Control::Unknown, reception, wanted, Control::SentAway { seconds: lost }].into_iter().chain(pings) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
         }
     }

@@ -10,6 +10,7 @@
 //!   kind 1 ping, 2 pong: stamp (8 bytes)
 //!   kind 3 reception:    due (4) | lost (4) | bursts (4) | depth (2)
 //!   kind 4 wanted:       first (2) | missing (8)
+//!   kind 5 sent away:    seconds (4)
 //! ```
 
 use farsend_units::SeqNum;
@@ -49,6 +50,11 @@ pub enum Control {
     Reception(Reception),
     /// Asks for audio datagrams again, as repair datagrams.
     Wanted(Wanted),
+    /// A hub's host sends us away: a stop follows.
+    SentAway {
+        /// For so long we are not let in again; 0: we may come at once.
+        seconds: u32,
+    },
     /// Something that this version does not know, to be dropped silently.
     Unknown,
 }
@@ -106,6 +112,9 @@ impl Control {
                 first: SeqNum(u16::from_le_bytes(fields.take())),
                 missing: u64::from_le_bytes(fields.take()),
             }),
+            SENT_AWAY => Self::SentAway {
+                seconds: u32::from_le_bytes(fields.take()),
+            },
             _ => Self::Unknown,
         };
         Some(if fields.0.iter().all(|&byte| byte == 0) {
@@ -147,6 +156,10 @@ impl Control {
                 put(&wanted.first.0.to_le_bytes());
                 put(&wanted.missing.to_le_bytes());
             }
+            Self::SentAway { seconds } => {
+                put(&[VERSION, SENT_AWAY]);
+                put(&seconds.to_le_bytes());
+            }
         }
         bytes
     }
@@ -171,3 +184,4 @@ const PING: u8 = 1;
 const PONG: u8 = 2;
 const RECEPTION: u8 = 3;
 const WANTED: u8 = 4;
+const SENT_AWAY: u8 = 5;

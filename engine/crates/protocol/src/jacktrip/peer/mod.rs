@@ -22,6 +22,7 @@
 //! Source: the behaviour of JackTrip 1.7.0 and 2.7.2 as peers.
 
 mod address;
+mod farewell;
 mod ping;
 mod repairs;
 mod words;
@@ -35,6 +36,7 @@ use farsend_wire::jacktrip::{Control, Datagram, Format, HeaderKind, Reception, W
 use farsend_wire::repair::Repair;
 
 use self::address::canonical;
+use self::farewell::Farewell;
 use self::ping::Pinger;
 use self::repairs::Repairs;
 pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
@@ -52,6 +54,7 @@ pub struct Peer {
     numbering: Numbering,
     /// Whom to send control datagrams that are still owed.
     stops: Stops,
+    farewell: Farewell,
     pinger: Pinger,
     repairs: Repairs,
     events: ArrayVec<Event, MAX_EVENTS>,
@@ -122,6 +125,7 @@ impl Peer {
             state,
             numbering: Numbering::new(),
             stops: Stops { to: None, left: 0 },
+            farewell: Farewell::default(),
             pinger: Pinger::new(config.ping_every),
             repairs: Self::silent_repairs(&config),
             events: ArrayVec::new(),
@@ -172,8 +176,17 @@ impl Peer {
         }
     }
 
+    /// Tells a Farsend that it is sent away, for so many seconds (0: it may come again at once); a JackTrip nothing.
+    /// [`handle_leave`](Self::handle_leave) is to follow.
+    pub fn handle_send_away(&mut self, _at: MonoTime, seconds: u32) {
+        if let (true, Some(remote)) = (self.is_farsend(), self.remote()) {
+            self.farewell.say(remote, seconds);
+        }
+    }
+
     /// We end the session: two stop datagrams are to be sent, and that is all.
     pub fn handle_leave(&mut self, _at: MonoTime) {
+        self.farewell.say_again();
         self.owe_stops(self.remote());
         self.state = State::Over;
         self.pinger.pause();
@@ -183,6 +196,10 @@ impl Peer {
     pub fn poll_output(&mut self) -> Output {
         if let Some(event) = self.events.pop_at(0) {
             return Output::Event(event);
+        }
+        if let Some((to, control)) = self.farewell.poll() {
+            let payload = control.to_bytes();
+            return Output::Send { to, payload };
         }
         if let (Some(to), Some(left)) = (self.stops.to, self.stops.left.checked_sub(1)) {
             self.stops.left = left;
@@ -313,7 +330,12 @@ impl Peer {
             Control::Pong { stamp } => self.pinger.handle_pong(at, stamp),
             Control::Reception(reception) => self.repairs.handle_reception(at, reception),
             Control::Wanted(wanted) => self.repairs.handle_wanted(at, wanted),
-            Control::Unknown => self.counts.unknown_controls += 1,
+            Control::SentAway { seconds } if matches!(self.role, Role::Client { .. }) => {
+                if self.farewell.hear() {
+                    self.report(Event::SentAway { seconds });
+                }
+            }
+            Control::Unknown | Control::SentAway { .. } => self.counts.unknown_controls += 1,
         }
         Verdict::Consumed
     }
@@ -355,6 +377,7 @@ impl Peer {
     fn greet(&mut self, heard: Heard, seq: Option<SeqNum>, event: Event) -> Continuity {
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
+        self.farewell = Farewell::default();
         self.pinger.start(heard.at);
         self.numbering.end_run();
         self.numbering.place(seq, true);

@@ -106,6 +106,11 @@ pub enum Event {
     Returned,
     /// The peer has said that it stops. A server is free for the next one, a client is over.
     Left,
+    /// The hub that we have called sends us away; its goodbye follows.
+    SentAway {
+        /// For so long it does not let us in again; 0: we may come at once.
+        seconds: u32,
+    },
     /// No audio came for `give_up`. A server is free for the next one, a client is over.
     GaveUp,
     /// The peer announces something else than before.
