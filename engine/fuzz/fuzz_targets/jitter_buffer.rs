@@ -86,6 +86,10 @@ enum Step {
         period: u16,
         channels: u8,
     },
+    /// 0: automatic.
+    Depth {
+        queue: u16,
+    },
     Reset,
     FadeOut,
 }
@@ -154,6 +158,10 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Format { rate, period, channels } => {
                 let _ = buffer.set_format(rate.into(), Frames(period.into()), Channels(channels));
             }
+            Step::Depth { queue } => buffer.set_depth(match queue {
+                0 => DepthPolicy::AUTO,
+                queue => DepthPolicy::Fixed(queue),
+            }),
             Step::Reset => buffer.reset(),
             Step::FadeOut => buffer.fade_out(),
         }

@@ -13,7 +13,9 @@ use super::hub_control::{self, Control};
 use super::{complain, options};
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
-use crate::hub::{self, HubReporter, HubSettings, LocalSettings, PatchMode, RecordSettings};
+use crate::hub::{
+    self, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings,
+};
 use crate::record::Depth;
 use crate::settings::DEFAULT_PORT;
 
@@ -30,6 +32,10 @@ pub(super) struct HubArgs {
     /// The UDP port of everyone's audio [default: that of --port, so that a firewall has one number to open].
     #[arg(long, value_name = "PORT")]
     udp_port: Option<u16>,
+    /// Take OSC as JackTrip's hubs do (/config queueBuffer, /get latency) at this UDP port, from this machine only; 0 takes any
+    /// free one [default: the number of --port, where audio has another].
+    #[arg(long, value_name = "PORT")]
+    osc_port: Option<u16>,
     /// Who hears whom: others, all, loopback, server (what is played at the hub, in JACK) or none; or JackTrip's 2, 4, 1, 0, 5.
     #[arg(short = 'p', long, value_name = "MODE", default_value = "others")]
     patch: PatchMode,
@@ -114,6 +120,7 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         auth,
         port: args.port,
         udp_port: args.udp_port.unwrap_or(args.port),
+        osc: args.osc_port.map_or(OscPort::OfDoor, OscPort::At),
         rate: SampleRate(args.rate.unwrap_or(48_000)),
         period: Frames(args.period.unwrap_or(0)),
         patch: args.patch,

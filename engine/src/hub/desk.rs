@@ -1,5 +1,6 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
+mod osc;
 mod requests;
 
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use self::osc::Osc;
 use super::auth::Auth;
 use super::book::Book;
 use super::control::ControlSocket;
@@ -53,7 +55,7 @@ pub fn run(
     let settings = &paced;
     let door = Door::open(settings.port, auth)?;
     let mut desk = Desk::open(settings, door, sound)?;
-    reporter.started(settings, desk.door.port(), desk.udp_port);
+    reporter.started(settings, desk.door.port(), desk.udp_port, desk.osc.port());
     desk.open_control(reporter);
     desk.begin_recording(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
@@ -115,6 +117,7 @@ struct Desk<'a> {
     numbers: LatestReader<FloorStatistics>,
     pacer: Pacer,
     control: Option<ControlSocket>,
+    osc: Osc,
     book: Book,
     sight: Sight,
     /// As it is now.
@@ -129,6 +132,7 @@ impl<'a> Desk<'a> {
     ) -> Result<Self, RunError> {
         let socket = HubSocket::bind(settings.udp_port)?;
         let udp_port = socket.port();
+        let osc = Osc::open(settings.osc, door.port())?;
         let (orders, obeyed) = RingBuffer::new(ORDERS);
         let (knocking, knocks) = RingBuffer::new(KNOCKS);
         let (returning, returns) = RingBuffer::new(settings.players + ORDERS);
@@ -157,6 +161,7 @@ impl<'a> Desk<'a> {
             numbers,
             pacer,
             control: None,
+            osc,
             book: Book::default(),
             sight: Sight::new(),
             patch: settings.patch,
@@ -166,6 +171,7 @@ impl<'a> Desk<'a> {
     fn attend(&mut self, reporter: &mut HubReporter) {
         self.greet(reporter);
         self.obey_requests(reporter);
+        self.obey_osc(reporter);
         while let Ok(knock) = self.knocks.pop() {
             self.admit(&knock, reporter);
         }
@@ -288,6 +294,7 @@ impl<'a> Desk<'a> {
                 }
                 self.roster.take(place, entry);
                 self.recall(place);
+                self.recall_queue(place, &format);
             }
             Err(error) => reporter.cannot_serve(expected.name, knock.from, &error),
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use farsend_rt::{LatestWriter, clock};
+use farsend_stream::DepthPolicy;
 use farsend_units::MonoTime;
 use rtrb::{Consumer, Producer};
 
@@ -28,10 +29,12 @@ pub(super) enum Order {
     Dismiss(u16),
     /// A slot of the tape is written to from now on.
     Record(usize, Pen),
-    /// The same, faded out and with a goodbye.
-    SendAway(u16),
+    /// The same, faded out, told for how many seconds they are to stay away, and with a goodbye.
+    SendAway(u16, u32),
     /// How loud everybody hears the player in this place, linear.
     Gain(u16, f32),
+    /// How much of the player in this place is kept before it is mixed.
+    Depth(u16, DepthPolicy),
     /// What a listener wishes of a player.
     Wish {
         listener: u16,
@@ -237,15 +240,20 @@ impl Floor {
                         tape.put(slot, pen);
                     }
                 }
-                Order::SendAway(place) => {
+                Order::SendAway(place, seconds) => {
                     if let Some(player) = self.player(place).filter(|one| !one.is_sent_away()) {
-                        player.send_away();
+                        player.send_away(clock::now(), seconds);
                         self.sent_away += 1;
                     }
                 }
                 Order::Gain(place, gain) => {
                     if let Some(player) = self.player(place) {
                         player.set_gain(gain);
+                    }
+                }
+                Order::Depth(place, policy) => {
+                    if let Some(player) = self.player(place) {
+                        player.set_depth(policy);
                     }
                 }
                 Order::Wish {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_rt::{LatestReader, LatestWriter, latest};
-use farsend_stream::{Conceal, Gain, Kernels, Meter};
+use farsend_stream::{Conceal, DepthPolicy, Gain, Kernels, Meter};
 use farsend_units::MonoTime;
 use farsend_wire::jacktrip::Format;
 use rtrb::{Consumer, RingBuffer};
@@ -161,8 +161,15 @@ impl Player {
         }
     }
 
-    /// Fades them out. They may be said goodbye to when they [cannot be heard](Self::is_silenced).
-    pub(super) fn send_away(&mut self) {
+    /// How much of them is kept before it is mixed, from now on.
+    pub(super) fn set_depth(&mut self, policy: DepthPolicy) {
+        self.machines.buffer().set_depth(policy);
+    }
+
+    /// Tells them (a JackTrip does not hear it) for how many seconds they are sent away, and fades them out. They may be said
+    /// goodbye to when they [cannot be heard](Self::is_silenced).
+    pub(super) fn send_away(&mut self, now: MonoTime, seconds: u32) {
+        self.machines.send_away(now, seconds);
         self.gain.set(0.0);
         self.is_sent_away = true;
     }

@@ -34,7 +34,13 @@ impl HubReporter {
         }
     }
 
-    pub(super) fn started(&mut self, settings: &HubSettings, port: u16, udp_port: u16) {
+    pub(super) fn started(
+        &mut self,
+        settings: &HubSettings,
+        port: u16,
+        udp_port: u16,
+        osc_port: Option<u16>,
+    ) {
         let ports = if port == udp_port {
             format!("TCP and UDP port {port}")
         } else {
@@ -51,8 +57,12 @@ impl HubReporter {
             ),
             None => text,
         };
+        let text = match osc_port {
+            Some(osc_port) => format!("{text}; OSC at UDP port {osc_port} of this machine"),
+            None => text,
+        };
         let facts = json!({
-            "port": port, "udp_port": udp_port, "rate": settings.rate.0, "period": settings.period.0,
+            "port": port, "udp_port": udp_port, "osc_port": osc_port, "rate": settings.rate.0, "period": settings.period.0,
             "patch": settings.patch.name(), "players": settings.players,
         });
         self.say("started", &text, facts);
@@ -161,6 +171,12 @@ impl HubReporter {
     /// Something was changed by hand.
     pub(super) fn asked_for(&mut self, text: &str) {
         self.say("control", text, json!({}));
+    }
+
+    /// Something was asked for by OSC that is not to be had.
+    pub(super) fn not_by_osc(&mut self, why: &str) {
+        let text = format!("what came by OSC was not done: {why}");
+        self.say("osc_refused", &text, json!({}));
     }
 
     /// Nobody can ask for anything.

@@ -6,7 +6,7 @@ use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
-use super::{AuthSettings, PatchMode};
+use super::{AuthSettings, OscPort, PatchMode};
 use crate::record::Depth;
 
 /// One hub.
@@ -16,6 +16,8 @@ pub struct HubSettings {
     pub port: u16,
     /// And send their audio, all of them, to this UDP port.
     pub udp_port: u16,
+    /// Where OSC is taken.
+    pub osc: OscPort,
     /// Frames a second of the mix.
     pub rate: SampleRate,
     /// Frames that are mixed at a time; 0: as the sound server has them, or 128.
@@ -58,6 +60,7 @@ impl Default for HubSettings {
         Self {
             port: crate::settings::DEFAULT_PORT,
             udp_port: crate::settings::DEFAULT_PORT,
+            osc: OscPort::OfDoor,
             rate: SampleRate::HZ_48000,
             period: Frames(128),
             auth: None,

@@ -117,8 +117,8 @@ fn users(count: usize) -> String {
     }
 }
 
-/// Nothing in it moves the cursor.
-fn shown(user: &str) -> String {
+/// Text of strangers, to be printed: nothing in it moves the cursor.
+pub(super) fn shown(user: &str) -> String {
     user.chars()
         .take(MOST_SHOWN)
         .flat_map(char::escape_debug)

@@ -178,6 +178,18 @@ impl Depth {
         self.take_reserve();
     }
 
+    /// Keeps another reserve from now on. What plays is brought there at once, in a jump.
+    pub(crate) fn set_policy(&mut self, policy: DepthPolicy) {
+        self.reserve.set_policy(policy);
+        if matches!(self.state, State::Settling { .. } | State::Steady) {
+            self.state = State::Settling {
+                left: (self.ours * SETTLING_S) as i64,
+            };
+            self.begin();
+        }
+        self.take_reserve();
+    }
+
     /// As if nothing had come. What is known of the path and the clocks' rates is kept.
     pub(crate) fn forget(&mut self) {
         self.state = State::Empty;

@@ -44,6 +44,8 @@ use crate::watch::{Irregular, Watch};
 #[derive(Debug)]
 pub struct JitterBuffer {
     config: BufferConfig,
+    /// In place of the configuration's, since it was set.
+    policy: Option<DepthPolicy>,
     /// The peer's frames a packet; 0 without a format.
     period: i64,
     /// The peer's rate.
@@ -93,6 +95,7 @@ impl JitterBuffer {
         let kernel = even.unwrap_or_else(|| Kernel::new(config.rate, config.rate));
         let mut buffer = Self {
             config,
+            policy: None,
             period: 0,
             rate: config.rate,
             slots: Slots::new(frames, config.channels.get(), slots),
@@ -168,10 +171,23 @@ impl JitterBuffer {
         }
         self.step = self.resampler.nominal_step();
         self.period = length;
+        if let Some(policy) = self.policy {
+            self.depth.set_policy(self.held(policy));
+        }
         self.depth
             .set_format(rate, period, room, self.resampler.lookahead());
         self.weaver.set_format(rate, period, channels);
         Ok(())
+    }
+
+    /// Keeps another delay against lateness from now on; what plays jumps there once, in a cross-fade. A queue longer than
+    /// what the buffer has memory for, which was measured out for the first, becomes the longest that it has.
+    pub fn set_depth(&mut self, policy: DepthPolicy) {
+        self.policy = Some(policy);
+        if self.period > 0 {
+            self.stop_moving();
+            self.depth.set_policy(self.held(policy));
+        }
     }
 
     /// Takes the packet `number` (unwrapped, counting from anywhere) that came at `at`, and how it
@@ -467,6 +483,16 @@ impl JitterBuffer {
                 (0, Some(Inserted::Restarted))
             }
         }
+    }
+
+    /// As much of it as there are slots for.
+    fn held(&self, policy: DepthPolicy) -> DepthPolicy {
+        let DepthPolicy::Fixed(queue) = policy else {
+            return policy;
+        };
+        let block = in_theirs(self.config.block.get(), self.config.rate, self.rate) as i64;
+        let most = self.slots.count() - 3 - block / self.period.max(1) - 1;
+        DepthPolicy::Fixed(queue.min(most.clamp(1, i64::from(u16::MAX)) as u16))
     }
 
     /// A stream whose first packet is `number`.

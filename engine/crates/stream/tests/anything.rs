@@ -43,6 +43,10 @@ enum Call {
         blocks: u8,
         block: u32,
     },
+    /// 0: automatic.
+    Depth {
+        queue: u16,
+    },
     Reset,
     FadeOut,
 }
@@ -70,6 +74,8 @@ fn call() -> impl Strategy<Value = Call> {
         4 => (0usize..9000).prop_map(|frames| Call::Pull { frames }),
         2 => Just(Call::PullReady),
         6 => (1u8..100, block).prop_map(|(blocks, block)| Call::Period { blocks, block }),
+        1 => any::<u16>().prop_map(|queue| Call::Depth { queue }),
+        1 => (0u16..=40).prop_map(|queue| Call::Depth { queue }),
         1 => Just(Call::Reset),
         1 => Just(Call::FadeOut),
     ]
@@ -87,6 +93,13 @@ fn rate() -> impl Strategy<Value = u32> {
     prop_oneof![Just(48_000u32), Just(192_000), Just(44_100), 1u32..400_000]
 }
 
+fn policy(queue: u16) -> DepthPolicy {
+    match queue {
+        0 => DepthPolicy::AUTO,
+        queue => DepthPolicy::Fixed(queue),
+    }
+}
+
 fn config() -> impl Strategy<Value = BufferConfig> {
     let conceal = prop_oneof![
         Just(Conceal::Predict),
@@ -99,11 +112,7 @@ fn config() -> impl Strategy<Value = BufferConfig> {
         |(channels, rate, queue, block, conceal)| BufferConfig {
             channels: Channels(channels),
             rate: SampleRate(rate),
-            depth: if queue == 0 {
-                DepthPolicy::AUTO
-            } else {
-                DepthPolicy::Fixed(queue)
-            },
+            depth: policy(queue),
             block: Frames(block),
             conceal,
         },
@@ -149,6 +158,7 @@ proptest! {
                     out.iter_mut().for_each(Vec::clear);
                     pulled(&mut buffer, &mut out, block as usize);
                 }
+                Call::Depth { queue } => assert_no_alloc(|| buffer.set_depth(policy(queue))),
                 Call::Reset => buffer.reset(),
                 Call::FadeOut => buffer.fade_out(),
             }

@@ -190,7 +190,9 @@ impl Desk<'_> {
         if let Some(takes) = &mut self.takes {
             takes.leave(place);
         }
-        self.pending.push_back(Order::SendAway(place));
+        // Never less than they are kept out for.
+        let seconds = (minutes * 60.0).ceil().max(0.0) as u32;
+        self.pending.push_back(Order::SendAway(place, seconds));
         reporter.left(&entry, "was sent away", self.roster.count());
         let called = &entry.called;
         if minutes <= 0.0 {

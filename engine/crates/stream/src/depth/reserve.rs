@@ -82,6 +82,11 @@ impl Reserve {
         self.known_for += seconds;
     }
 
+    /// Another policy from the next [`renew`](Self::renew) on; what is known of the path stays.
+    pub(super) fn set_policy(&mut self, policy: DepthPolicy) {
+        self.policy = policy;
+    }
+
     pub(super) fn policy(&self) -> DepthPolicy {
         self.policy
     }

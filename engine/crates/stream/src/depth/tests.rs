@@ -236,3 +236,23 @@ fn what_came_while_our_own_blocks_stood_is_passed_over_soon() {
     play.run(375 / 3);
     assert_eq!(play.held(), held, "{:?}", play.steps);
 }
+
+#[test]
+fn another_queue_is_jumped_to_at_once_and_kept() {
+    for ppm in [0.0, 200.0] {
+        let mut play = Play::new(DepthPolicy::Fixed(2), ppm);
+        let depth = |play: &Play| play.came as f64 * PERIOD as f64 - play.next;
+        play.run(3000);
+        let before = depth(&play);
+        play.depth.set_policy(DepthPolicy::Fixed(12));
+        play.run(200);
+        let deeper = depth(&play);
+        let raised = (deeper - before) / PERIOD as f64;
+        assert!((9.0..=11.0).contains(&raised), "{ppm}: {before} {deeper}");
+        play.run(2000);
+        assert!((depth(&play) - deeper).abs() <= PERIOD as f64);
+        play.depth.set_policy(DepthPolicy::Fixed(2));
+        play.run(200);
+        assert!((depth(&play) - before).abs() <= PERIOD as f64);
+    }
+}

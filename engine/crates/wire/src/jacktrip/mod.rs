@@ -1,4 +1,4 @@
-//! JackTrip's UDP datagrams, and what is said over TCP when somebody joins a hub.
+//! JackTrip's UDP datagrams, what is said over TCP when somebody joins a hub, and the OSC that a hub takes.
 //!
 //! ```text
 //!   audio:    [header + samples of packet n][packet n-1] ... [packet n-R+1]     R = redundancy
@@ -17,6 +17,7 @@ mod header;
 mod hello;
 mod log_in;
 mod low_half;
+mod osc;
 mod stamp;
 
 pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_stop};
@@ -26,6 +27,7 @@ pub use header::{Header, HeaderError, HeaderKind};
 pub use hello::{Hello, Name, Reply};
 pub use log_in::{LogIn, LogInError};
 pub use low_half::{Words, classify_words};
+pub use osc::{MOST_OSC, OscError, OscRequest, latency_response};
 pub use stamp::Stamp;
 
 /// The UDP port of a JackTrip peer, and the TCP port of a hub, unless told otherwise.
