@@ -92,6 +92,7 @@ enum Step {
     },
     Reset,
     FadeOut,
+    Sparing(bool),
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -164,6 +165,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             }),
             Step::Reset => buffer.reset(),
             Step::FadeOut => buffer.fade_out(),
+            Step::Sparing(sparing) => buffer.set_sparing(sparing),
         }
         let _ = (
             buffer.ready(),

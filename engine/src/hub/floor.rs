@@ -142,6 +142,7 @@ impl Floor {
         let begun = clock::now();
         self.obey();
         self.take(begun);
+        let crowded = self.is_crowded();
         let Self {
             players,
             end,
@@ -152,7 +153,7 @@ impl Floor {
         let players = players.get_mut(..*end).unwrap_or_default();
         mixer.clear();
         for player in players.iter_mut().flatten() {
-            player.play(begun, mixer);
+            player.play(begun, crowded, mixer);
         }
         if let Some((input, output)) = local {
             mixer.mix_local(output);

@@ -136,9 +136,10 @@ impl Player {
         self.machines.buffer().reset();
     }
 
-    /// What they play this period, into the total.
-    pub(super) fn play(&mut self, now: MonoTime, mixer: &mut Mixer) {
+    /// What they play this period, into the total. In a crowd there is no time to foretell what is missing.
+    pub(super) fn play(&mut self, now: MonoTime, crowded: bool, mixer: &mut Mixer) {
         self.machines.attend(now);
+        self.machines.buffer().set_sparing(crowded);
         {
             let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
             _ = self.machines.play(now, &mut lanes);

@@ -370,6 +370,12 @@ impl JitterBuffer {
         self.weaver.rest();
     }
 
+    /// Whether prediction is to be done without from here on, and what is missing faded, as with [`Conceal::Fade`]: it is what
+    /// may cost much. Nothing else changes.
+    pub fn set_sparing(&mut self, sparing: bool) {
+        self.weaver.set_sparing(sparing);
+    }
+
     /// What happened so far.
     pub fn counts(&self) -> BufferCounts {
         let [received, late, lost, duplicate] = self.tally.counts();

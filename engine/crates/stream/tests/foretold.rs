@@ -120,6 +120,20 @@ fn with_the_next_packet_here_nothing_behind_the_gap_is_touched() {
 }
 
 #[test]
+fn where_there_is_no_time_to_foretell_what_is_missing_is_faded() {
+    let scene = |conceal, sparing| Scene {
+        conceal,
+        sparing,
+        signal: music,
+        drop: some,
+        ..Scene::default()
+    };
+    let sparing = scene(Conceal::Predict, true).run();
+    assert!(sparing.out == scene(Conceal::Fade, false).run().out);
+    assert!(sparing.out != scene(Conceal::Predict, false).run().out);
+}
+
+#[test]
 fn a_long_gap_is_silent_after_80_ms_and_sounds_until_then() {
     let trace = Scene {
         signal: sine,

@@ -67,6 +67,12 @@ impl Analyst {
         self.next = 0;
     }
 
+    /// Forgets all models, and falls asleep.
+    pub(crate) fn rest(&mut self) {
+        self.forget();
+        self.awake = 0;
+    }
+
     /// Something was lost: more may be.
     pub(crate) fn alarm(&mut self) {
         self.awake = self.rate.saturating_mul(WATCH);
@@ -85,7 +91,7 @@ impl Analyst {
         }
         self.awake = self.awake.saturating_sub(frames);
         if self.awake == 0 {
-            self.forget();
+            self.rest();
             return;
         }
         // The same work a second at each rate, in pieces no larger than 512 frames' at 48 kHz.

@@ -27,6 +27,8 @@ use foretell::last;
 #[derive(Debug)]
 pub(crate) struct Weaver {
     conceal: Conceal,
+    /// Nothing is to be foretold for now.
+    sparing: bool,
     state: State,
     /// Of use with [`Conceal::Predict`], without memory else.
     forecast: Forecast,
@@ -127,6 +129,7 @@ impl Weaver {
         };
         Self {
             conceal,
+            sparing: false,
             state: State::Inventing(Invention {
                 from: 0,
                 kind: Kind::Fading,
@@ -160,6 +163,14 @@ impl Weaver {
         if self.channels > self.sounding {
             self.history[self.sounding * self.ring..self.channels * self.ring].fill(0.0);
             self.sounding = self.channels;
+        }
+    }
+
+    /// Whether nothing is to be foretold from here on, but faded.
+    pub(crate) fn set_sparing(&mut self, sparing: bool) {
+        if self.sparing != sparing {
+            self.sparing = sparing;
+            self.analyst.rest();
         }
     }
 
@@ -294,7 +305,7 @@ impl Weaver {
             }
             (State::Inventing(invention), ..) => invention,
             (_, Conceal::Wavetable, _) => self.turning(),
-            (_, Conceal::Predict, Some(_)) => self.foretold(),
+            (_, Conceal::Predict, Some(_)) if !self.sparing => self.foretold(),
             _ => self.fading(),
         };
         self.state = State::Inventing(invention);

@@ -38,6 +38,8 @@ pub struct Scene {
     pub channels: u8,
     pub peer_channels: u8,
     pub conceal: Conceal,
+    /// Nothing is foretold, whatever `conceal` is.
+    pub sparing: bool,
     /// When the peer's first packet is sent, after the first local block.
     pub phase: Duration,
     pub path: PathConfig,
@@ -66,6 +68,7 @@ impl Default for Scene {
             channels: 2,
             peer_channels: 2,
             conceal: Conceal::Fade,
+            sparing: false,
             phase: Duration::from_micros(700),
             path: PathConfig::default(),
             redundancy: 1,
@@ -113,6 +116,7 @@ impl Scene {
                 Channels(self.peer_channels),
             )
             .unwrap();
+        buffer.set_sparing(self.sparing);
         buffer
     }
 
