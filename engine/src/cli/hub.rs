@@ -32,6 +32,12 @@ pub(super) struct HubArgs {
     /// The UDP port of everyone's audio [default: that of --port, so that a firewall has one number to open].
     #[arg(long, value_name = "PORT")]
     udp_port: Option<u16>,
+    /// A UDP port for each player, as JackTrip's hubs have it, in place of one for all: the lowest that is free.
+    #[arg(long, conflicts_with = "udp_port")]
+    port_each: bool,
+    /// With --port-each: the first of as many as there may be players [default: 61002, and as much more as --port is above 4464].
+    #[arg(short = 'U', long, value_name = "PORT", requires = "port_each", value_parser = clap::value_parser!(u16).range(1..))]
+    udp_base: Option<u16>,
     /// Take OSC as JackTrip's hubs do (/config queueBuffer, /get latency) at this UDP port, from this machine only; 0 takes any
     /// free one [default: the number of --port, where audio has another].
     #[arg(long, value_name = "PORT")]
@@ -116,10 +122,13 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
             "where the hub takes part through JACK the rate is JACK's: leave --rate out",
         ));
     }
+    let one = args.udp_port.unwrap_or(args.port);
+    let first = args.udp_base.unwrap_or_else(|| first_udp_port(args.port));
     let settings = HubSettings {
         auth,
         port: args.port,
-        udp_port: args.udp_port.unwrap_or(args.port),
+        udp_port: if args.port_each { first } else { one },
+        port_each: args.port_each,
         osc: args.osc_port.map_or(OscPort::OfDoor, OscPort::At),
         rate: SampleRate(args.rate.unwrap_or(48_000)),
         period: Frames(args.period.unwrap_or(0)),
@@ -158,6 +167,16 @@ pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
     hub::run(settings, reporter, &quit).unwrap_or_else(|error| complain(&error))
 }
 
+/// The first of the ports that players have of their own, as in JackTrip, whose users' firewalls may know it.
+fn first_udp_port(port: u16) -> u16 {
+    let above = i64::from(port) - i64::from(DEFAULT_PORT);
+    u16::try_from(FIRST_UDP_PORT + above)
+        .unwrap_or(FIRST_UDP_PORT as u16)
+}
+
+/// The first of a JackTrip hub's UDP ports, one a player, which firewalls let in.
+pub(super) const FIRST_UDP_PORT: i64 = 61_002;
+
 fn depth(text: &str) -> Result<Depth, String> {
     match text {
         "24" => Ok(Depth::Int24),
@@ -183,6 +202,7 @@ Examples:
   farsend hub                    at TCP and UDP port 4464; players: `jacktrip -C HOST`, or `farsend join HOST`
   farsend hub -p all -u          everyone hears themselves, too; mono players in both ears
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
+  farsend hub --port-each        a UDP port for each player, from 61002 on, as JackTrip's hubs have it
   farsend hub --port 5000 --json for a script
   farsend hub --record takes     each player and the mix to files in a new folder under `takes`
   farsend hub --make-cert        once, for users with passwords; and for each of them:

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
-use farsend_rt::{LatestReader, latest};
+use farsend_rt::{LatestReader, clock, latest};
 use farsend_stream::{Conceal, Kernels};
 use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
@@ -24,7 +24,8 @@ use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
 use super::pace::{Pacer, Paused};
 use super::player::Player;
 use super::report::HubReporter;
-use super::roster::{Entry, LogIn, Roster};
+use super::ports::{Line, Ports};
+use super::roster::{Entry, Expected, LogIn, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
 use super::takes::Takes;
@@ -55,7 +56,7 @@ pub fn run(
     let settings = &paced;
     let door = Door::open(settings.port, auth)?;
     let mut desk = Desk::open(settings, door, sound)?;
-    reporter.started(settings, desk.door.port(), desk.udp_port, desk.osc.port());
+    reporter.started(settings, desk.door.port(), desk.udp_port, desk.ports.as_ref().map(Ports::range), desk.osc.port());
     desk.open_control(reporter);
     desk.begin_recording(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
@@ -109,6 +110,8 @@ struct Desk<'a> {
     roster: Roster,
     takes: Option<Takes>,
     udp_port: u16,
+    /// Where each player has one.
+    ports: Option<Ports>,
     orders: Producer<Order>,
     /// What did not fit into the ring of orders yet, in order.
     pending: std::collections::VecDeque<Order>,
@@ -130,8 +133,15 @@ impl<'a> Desk<'a> {
         door: Door,
         sound: Option<OpenClient>,
     ) -> Result<Self, RunError> {
-        let socket = HubSocket::bind(settings.udp_port)?;
-        let udp_port = socket.port();
+        let (socket, udp_port, ports) = if settings.port_each {
+            let ports = Ports::open(settings.udp_port, settings.players)?;
+            let socket = HubSocket::of_many(ports.are_mapped());
+            (socket, settings.udp_port, Some(ports))
+        } else {
+            let socket = HubSocket::bind(settings.udp_port)?;
+            let port = socket.port();
+            (socket, port, None)
+        };
         let osc = Osc::open(settings.osc, door.port())?;
         let (orders, obeyed) = RingBuffer::new(ORDERS);
         let (knocking, knocks) = RingBuffer::new(KNOCKS);
@@ -154,6 +164,7 @@ impl<'a> Desk<'a> {
             roster: Roster::new(settings.players),
             takes,
             udp_port,
+            ports,
             orders,
             pending: std::collections::VecDeque::new(),
             knocks,
@@ -173,12 +184,18 @@ impl<'a> Desk<'a> {
         self.obey_requests(reporter);
         self.obey_osc(reporter);
         while let Ok(knock) = self.knocks.pop() {
-            self.admit(&knock, reporter);
+            self.admit(&knock, None, reporter);
+        }
+        if self.ports.is_some() {
+            for (port, knock) in self.roster.listen(clock::now()) {
+                self.admit(&knock, Some(port), reporter);
+            }
         }
         self.see_off(reporter);
         for gone in self.roster.expire(Instant::now()) {
             self.order(Order::Expect(gone.host, false));
-            reporter.never_heard(gone.name, gone.host, self.udp_port);
+            let udp_port = gone.line.as_ref().map_or(self.udp_port, Line::port);
+            reporter.never_heard(gone.name, gone.host, udp_port);
         }
         while let Ok(player) = self.returns.pop() {
             drop(player);
@@ -201,6 +218,7 @@ impl<'a> Desk<'a> {
             roster,
             takes,
             udp_port,
+            ports,
             pending,
             book,
             ..
@@ -227,8 +245,26 @@ impl<'a> Desk<'a> {
                             reporter.left(&entry, "began again", roster.count());
                         }
                     }
-                    pending.push_back(Order::Expect(host, true));
-                    Answer::Port(*udp_port)
+                    let Some(ports) = ports else {
+                        pending.push_back(Order::Expect(host, true));
+                        return Answer::Port(*udp_port);
+                    };
+                    match ports.lend() {
+                        Ok(line) => {
+                            let port = line.port();
+                            roster.give(line);
+                            Answer::Port(port)
+                        }
+                        Err(why) => {
+                            roster.turn_away();
+                            if replaces.is_some() {
+                                // Theirs of before is about to be free.
+                                return Answer::Later;
+                            }
+                            reporter.no_port(hello.name, host, &ports.range(), &why);
+                            Answer::Full
+                        }
+                    }
                 }
             }
         };
@@ -238,9 +274,10 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Builds the player whose first datagram has come, and lets it in.
-    fn admit(&mut self, knock: &Knock, reporter: &mut HubReporter) {
-        if self.roster.is_playing(knock.from) {
+    /// Builds the player whose first datagram has come, perhaps at a port of their own, and lets it in.
+    fn admit(&mut self, knock: &Knock, at: Option<u16>, reporter: &mut HubReporter) {
+        let before = self.roster.place_of(knock.from);
+        if at.is_none() && before.is_some() {
             // One more of the same, on its way when the place was taken.
             return;
         }
@@ -257,34 +294,49 @@ impl<'a> Desk<'a> {
             }
             Err(error) => return reporter.not_understood(knock.from, &error),
         };
+        if let Some(before) = before {
+            // Of a program that began again behind a NAT.
+            self.let_go(before, "began again", reporter);
+        }
         let Some(place) = self.roster.free() else {
             return;
         };
-        let Some(expected) = self.roster.knocked(knock.from) else {
+        let expected = match at {
+            Some(port) => self.roster.knocked_at(port),
+            None => self.roster.knocked(knock.from),
+        };
+        let Some(expected) = expected else {
             return;
         };
-        self.order(Order::Expect(expected.host, false));
+        let Expected {
+            host, name, line, ..
+        } = expected;
+        let udp_port = line.as_ref().map_or(self.udp_port, Line::port);
+        self.order(Order::Expect(host, false));
         let conceal = if self.roster.count() < FORETOLD {
             self.settings.conceal
         } else {
             Conceal::Fade
         };
+        let from = knock.from;
         let player = Player::new(
             self.settings,
             &self.kernels,
             conceal,
-            knock.from,
+            from,
             format,
             redundancy,
+            line,
         );
         match player {
             Ok((mut player, watch)) => {
                 player.take_knock(knock.at, knock.payload());
                 self.order(Order::Admit(place, player));
                 let entry = Entry {
-                    name: expected.name,
-                    called: self.roster.title(expected.name, knock.from),
-                    address: knock.from,
+                    name,
+                    called: self.roster.title(name, from),
+                    address: from,
+                    udp_port,
                     watch,
                 };
                 reporter.joined(&entry, &format, self.roster.count() + 1);
@@ -296,7 +348,7 @@ impl<'a> Desk<'a> {
                 self.recall(place);
                 self.recall_queue(place, &format);
             }
-            Err(error) => reporter.cannot_serve(expected.name, knock.from, &error),
+            Err(error) => reporter.cannot_serve(name, from, &error),
         }
     }
 
@@ -315,13 +367,17 @@ impl<'a> Desk<'a> {
             }
         }
         for (place, why) in gone {
-            if let Some(entry) = self.roster.leave(place) {
-                if let Some(takes) = &mut self.takes {
-                    takes.leave(place);
-                }
-                self.order(Order::Dismiss(place));
-                reporter.left(&entry, why, self.roster.count());
+            self.let_go(place, why, reporter);
+        }
+    }
+
+    fn let_go(&mut self, place: u16, why: &str, reporter: &mut HubReporter) {
+        if let Some(entry) = self.roster.leave(place) {
+            if let Some(takes) = &mut self.takes {
+                takes.leave(place);
             }
+            self.order(Order::Dismiss(place));
+            reporter.left(&entry, why, self.roster.count());
         }
     }
 

@@ -55,6 +55,20 @@ pub(super) struct Knock {
 }
 
 impl Knock {
+    /// As much of it as there is room for.
+    pub(super) fn new(at: MonoTime, from: SocketAddr, payload: &[u8]) -> Self {
+        let length = payload.len();
+        let kept = length.min(KNOCK);
+        let mut bytes = [0; KNOCK];
+        bytes[..kept].copy_from_slice(&payload[..kept]);
+        Self {
+            at,
+            from,
+            bytes,
+            length,
+        }
+    }
+
     /// All of the datagram, unless it was longer than [`KNOCK`] bytes.
     pub(super) fn payload(&self) -> &[u8] {
         &self.bytes[..self.length.min(KNOCK)]
@@ -134,7 +148,7 @@ impl Floor {
 
     /// Whether one look into the socket a period is too few.
     pub(super) fn is_crowded(&self) -> bool {
-        self.end > MANY
+        self.end > MANY && !self.socket.is_of_many()
     }
 
     /// One period. `local`: what is captured at the hub, and what is to be heard there.
@@ -216,6 +230,11 @@ impl Floor {
             Sender::Expected => knock(&mut lines.knocks, at, from, payload),
             Sender::Stranger => numbers.strangers += 1,
         });
+        if socket.is_of_many() {
+            for player in players.iter_mut().flatten() {
+                numbers.strangers += player.listen(now, socket);
+            }
+        }
     }
 
     fn obey(&mut self) {
@@ -325,18 +344,8 @@ impl Floor {
 
 /// Tells the control thread of one who is expected; with its ring full it will be the next datagram.
 fn knock(knocks: &mut Producer<Knock>, at: MonoTime, from: SocketAddr, payload: &[u8]) {
-    let length = payload.len();
     if let Ok(chunk) = knocks.write_chunk_uninit(1) {
-        let mut bytes = [0; KNOCK];
-        let kept = length.min(KNOCK);
-        bytes[..kept].copy_from_slice(&payload[..kept]);
-        let knock = Knock {
-            at,
-            from,
-            bytes,
-            length,
-        };
-        chunk.fill_from_iter(std::iter::once(knock));
+        chunk.fill_from_iter(std::iter::once(Knock::new(at, from, payload)));
     }
 }
 

@@ -28,6 +28,7 @@ mod osc;
 mod pace;
 mod patch;
 mod player;
+mod ports;
 mod report;
 mod roster;
 mod routes;

@@ -16,6 +16,7 @@ use rtrb::{Consumer, RingBuffer};
 use super::HubSettings;
 use super::lanes::Lanes;
 use super::mixer::Mixer;
+use super::ports::Line;
 use super::socket::HubSocket;
 use crate::control::minute::LastMinute;
 use crate::net::Outlet;
@@ -28,6 +29,8 @@ use crate::statistics::Statistics;
 pub(super) struct Player {
     machines: Machines<Shelf>,
     address: SocketAddr,
+    /// What they send to and are sent through, if that is theirs alone.
+    line: Option<Line>,
     heard: Lanes,
     mix: Lanes,
     /// As if at the source: of what everybody hears of them.
@@ -62,6 +65,7 @@ impl Player {
         address: SocketAddr,
         format: Format,
         redundancy: u8,
+        line: Option<Line>,
     ) -> Result<(Box<Self>, Watch), PacketizerError> {
         let most = MAX_CHANNELS as u8;
         let send = format.wants.min(farsend_units::Channels(most));
@@ -97,6 +101,7 @@ impl Player {
         let player = Box::new(Self {
             machines,
             address,
+            line,
             heard: Lanes::new(receive, settings.period),
             mix: Lanes::new(send, settings.period),
             gain: Gain::new(settings.rate, 1.0),
@@ -121,6 +126,29 @@ impl Player {
     /// What they played last period.
     pub(super) fn heard(&self) -> &Lanes {
         &self.heard
+    }
+
+    /// Takes what has come through a line of their own. How many datagrams there were of others.
+    pub(super) fn listen(&mut self, now: MonoTime, socket: &mut HubSocket) -> u64 {
+        let Self {
+            line: Some(line),
+            machines,
+            address,
+            malformed,
+            ..
+        } = self
+        else {
+            return 0;
+        };
+        let mut strangers = 0;
+        socket.receive_through(&mut line.socket, now, |at, from, payload| {
+            if from == *address {
+                *malformed += u64::from(machines.take(at, from, payload).is_err());
+            } else {
+                strangers += 1;
+            }
+        });
+        strangers
     }
 
     /// Takes one datagram of theirs.
@@ -204,7 +232,7 @@ impl Player {
             let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.mix.iter().collect();
             self.machines.send(now, wall_us, &lanes);
         }
-        self.machines.out().empty(socket);
+        self.empty(socket);
         if now >= self.publish_at {
             self.publish_at = now + PUBLISH_EVERY;
             self.publish();
@@ -214,8 +242,16 @@ impl Player {
     /// Says goodbye, if there is somebody.
     pub(super) fn leave(&mut self, now: MonoTime, socket: &mut HubSocket) {
         self.machines.leave(now);
-        self.machines.out().empty(socket);
+        self.empty(socket);
         self.publish();
+    }
+
+    /// Gives the socket what is for them; what goes through a line of their own leaves at once.
+    fn empty(&mut self, socket: &mut HubSocket) {
+        self.machines.out().empty(socket);
+        if let Some(line) = &self.line {
+            socket.flush_through(&line.socket);
+        }
     }
 
     fn publish(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use farsend_ipc::hub::Status;
@@ -13,6 +14,7 @@ use super::HubSettings;
 use super::book::Barred;
 use super::floor::FloorStatistics;
 use super::pace::Paused;
+use super::ports::NoPort;
 use super::roster::{Entry, Roster};
 use super::table;
 use crate::control::adopted;
@@ -39,12 +41,17 @@ impl HubReporter {
         settings: &HubSettings,
         port: u16,
         udp_port: u16,
+        udp_ports: Option<RangeInclusive<u16>>,
         osc_port: Option<u16>,
     ) {
-        let ports = if port == udp_port {
-            format!("TCP and UDP port {port}")
-        } else {
-            format!("TCP port {port}, audio to UDP port {udp_port}")
+        let ports = match &udp_ports {
+            Some(range) => format!(
+                "TCP port {port}, each player's audio to a UDP port of their own, {} to {}",
+                range.start(),
+                range.end()
+            ),
+            None if port == udp_port => format!("TCP and UDP port {port}"),
+            None => format!("TCP port {port}, audio to UDP port {udp_port}"),
         };
         let text = format!(
             "hub at {ports}: {}, {}, {} at a time; up to {} players",
@@ -62,7 +69,8 @@ impl HubReporter {
             None => text,
         };
         let facts = json!({
-            "port": port, "udp_port": udp_port, "osc_port": osc_port, "rate": settings.rate.0, "period": settings.period.0,
+            "port": port, "udp_port": udp_port, "last_udp_port": udp_ports.map(|range| *range.end()),
+            "osc_port": osc_port, "rate": settings.rate.0, "period": settings.period.0,
             "patch": settings.patch.name(), "players": settings.players,
         });
         self.say("started", &text, facts);
@@ -87,6 +95,7 @@ impl HubReporter {
         facts["period"] = json!(format.period.0);
         facts["bits"] = json!(format.samples.bits());
         facts["players"] = json!(players);
+        facts["udp_port"] = json!(entry.udp_port);
         self.say("joined", &text, facts);
     }
 
@@ -136,6 +145,24 @@ impl HubReporter {
             title(name, host)
         );
         self.say("full", &text, of(name, host));
+    }
+
+    pub(super) fn no_port(
+        &mut self,
+        name: Name,
+        host: IpAddr,
+        range: &RangeInclusive<u16>,
+        why: &NoPort,
+    ) {
+        let (first, last) = (range.start(), range.end());
+        let why = match why {
+            NoPort::Taken => {
+                format!("all UDP ports from {first} to {last} are taken (others with --udp-base)")
+            }
+            NoPort::System(error) => format!("the system gives no UDP port: {error}"),
+        };
+        let text = format!("{} was turned away: {why}", title(name, host));
+        self.say("no_port", &text, of(name, host));
     }
 
     pub(super) fn never_heard(&mut self, name: Name, host: IpAddr, udp_port: u16) {

@@ -3,10 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{Hello, Name};
 
 use super::fair::share;
+use super::floor::Knock;
 use super::player::Watch;
+use super::ports::Line;
+use crate::net::udp::Received;
 
 /// All places, and those who have logged in and were not heard yet.
 #[derive(Debug)]
@@ -22,17 +26,21 @@ pub(super) struct Entry {
     /// What nobody else here is called: see [`Roster::title`].
     pub(super) called: String,
     pub(super) address: SocketAddr,
+    /// Ours, that they send to.
+    pub(super) udp_port: u16,
     pub(super) watch: Watch,
 }
 
 /// Somebody who has logged in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Expected {
     pub(super) host: IpAddr,
     /// Where they said that they would send from; behind a NAT it will be another.
     port: u16,
     pub(super) name: Name,
     since: Instant,
+    /// Where they are to send, if that is a port of their own.
+    pub(super) line: Option<Line>,
 }
 
 impl Roster {
@@ -69,10 +77,50 @@ impl Roster {
             port: hello.port,
             name: hello.name,
             since: now,
+            line: None,
         });
         LogIn::Welcome {
             replaces: before.map(|place| place as u16),
         }
+    }
+
+    /// The one who has logged in last is to send here.
+    pub(super) fn give(&mut self, line: Line) {
+        if let Some(one) = self.expected.last_mut() {
+            one.line = Some(line);
+        }
+    }
+
+    /// The one who has logged in last is not waited for after all.
+    pub(super) fn turn_away(&mut self) {
+        self.expected.pop();
+    }
+
+    /// The first datagrams that have come at ports of their own, from the hosts that were told them; and at which.
+    pub(super) fn listen(&mut self, now: MonoTime) -> Vec<(u16, Knock)> {
+        let knock = |one: &mut Expected| {
+            let line = one.line.as_mut()?;
+            let port = line.port();
+            line.socket.begin(now);
+            for _ in 0..MOST_STRANGERS {
+                match line.socket.receive(now) {
+                    Received::Datagram { at, from, payload } if from.ip() == one.host => {
+                        return Some((port, Knock::new(at, from, payload)));
+                    }
+                    Received::Datagram { .. } | Received::Refused => {}
+                    Received::Nothing => break,
+                }
+            }
+            None
+        };
+        self.expected.iter_mut().filter_map(knock).collect()
+    }
+
+    /// Who was to send to this port, which was theirs alone.
+    pub(super) fn knocked_at(&mut self, port: u16) -> Option<Expected> {
+        let is_there = |one: &Expected| one.line.as_ref().is_some_and(|line| line.port() == port);
+        let index = self.expected.iter().position(is_there)?;
+        Some(self.expected.remove(index))
     }
 
     /// Who it is that sends from there: the one who has said so, else the one of that host who waits longest.
@@ -131,8 +179,10 @@ impl Roster {
         self.places.get_mut(usize::from(place))?.take()
     }
 
-    pub(super) fn is_playing(&self, from: SocketAddr) -> bool {
-        self.iter().any(|(_, entry)| entry.address == from)
+    /// The place of the one who sends from there.
+    pub(super) fn place_of(&self, from: SocketAddr) -> Option<u16> {
+        let mut all = self.iter();
+        all.find(|(_, entry)| entry.address == from).map(|(place, _)| place)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Entry)> {
@@ -167,6 +217,8 @@ pub(super) enum LogIn {
 
 /// After its log-in a player has to be heard within this.
 const KNOCKS_WITHIN: Duration = Duration::from_secs(10);
+/// Datagrams of others at one who is waited for, at a look.
+const MOST_STRANGERS: usize = 16;
 
 #[cfg(test)]
 mod tests {

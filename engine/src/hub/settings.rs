@@ -16,6 +16,8 @@ pub struct HubSettings {
     pub port: u16,
     /// And send their audio, all of them, to this UDP port.
     pub udp_port: u16,
+    /// Or each to one of their own: the lowest from that on that is free.
+    pub port_each: bool,
     /// Where OSC is taken.
     pub osc: OscPort,
     /// Frames a second of the mix.
@@ -60,6 +62,7 @@ impl Default for HubSettings {
         Self {
             port: crate::settings::DEFAULT_PORT,
             udp_port: crate::settings::DEFAULT_PORT,
+            port_each: false,
             osc: OscPort::OfDoor,
             rate: SampleRate::HZ_48000,
             period: Frames(128),

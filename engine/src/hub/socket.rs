@@ -1,4 +1,4 @@
-//! The one UDP socket of all players: datagrams in with their time, datagrams out, in batches.
+//! The one UDP socket of all players, or those of each: datagrams in with their time, datagrams out, in batches.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
@@ -11,7 +11,8 @@ use crate::net::udp::{AudioSocket, BindError};
 /// Owned by the audio thread; allocates nothing after [`HubSocket::bind`].
 #[derive(Debug)]
 pub(super) struct HubSocket {
-    socket: AudioSocket,
+    /// None where each player has one.
+    socket: Option<AudioSocket>,
     inbox: Inbox,
     outbox: Outbox,
     flushed: Flushed,
@@ -26,38 +27,52 @@ impl HubSocket {
         let socket = AudioSocket::bind(port, None)?;
         socket.ignore_refusals();
         let mapped = socket.is_mapped();
-        Ok(Self {
+        Ok(Self::of(Some(socket), mapped))
+    }
+
+    /// None of its own, for players with a socket each. `mapped`: these take IPv4 addresses as those of IPv6.
+    pub(super) fn of_many(mapped: bool) -> Self {
+        Self::of(None, mapped)
+    }
+
+    /// Whether each player has a socket.
+    pub(super) fn is_of_many(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    fn of(socket: Option<AudioSocket>, mapped: bool) -> Self {
+        Self {
             socket,
             inbox: Inbox::new(AT_ONCE, LARGEST),
             outbox: Outbox::new(AT_ONCE, AT_ONCE * LARGEST / 16, mapped),
             flushed: Flushed::default(),
-        })
+        }
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.socket.port().unwrap_or(0)
+        let port = self.socket.as_ref().and_then(|socket| socket.port().ok());
+        port.unwrap_or(0)
     }
 
     /// Hands out what has come: when, from whom, what. At most [`MOST_BATCHES`] batches.
     pub(super) fn receive(
         &mut self,
         now: MonoTime,
-        mut each: impl FnMut(MonoTime, SocketAddr, &[u8]),
+        each: impl FnMut(MonoTime, SocketAddr, &[u8]),
     ) {
-        self.socket.begin(now);
-        for _ in 0..MOST_BATCHES {
-            let came = self.inbox.receive(self.socket.as_fd()).unwrap_or(0);
-            for one in self.inbox.iter() {
-                let at = one.stamp.map_or(now, |stamp| {
-                    let nanos = i128::try_from(stamp.as_nanos()).unwrap_or(0);
-                    self.socket.on_our_clock(now, nanos)
-                });
-                each(at, one.from, one.payload);
-            }
-            if came < AT_ONCE {
-                break;
-            }
+        if let Some(socket) = &mut self.socket {
+            receive(&mut self.inbox, socket, now, MOST_BATCHES, each);
         }
+    }
+
+    /// The same through a player's own socket, at most [`MOST_BATCHES_OF_ONE`].
+    pub(super) fn receive_through(
+        &mut self,
+        line: &mut AudioSocket,
+        now: MonoTime,
+        each: impl FnMut(MonoTime, SocketAddr, &[u8]),
+    ) {
+        receive(&mut self.inbox, line, now, MOST_BATCHES_OF_ONE, each);
     }
 
     /// Sends a datagram with the next batch.
@@ -72,9 +87,14 @@ impl HubSocket {
 
     /// Sends what waits.
     pub(super) fn flush(&mut self) {
-        let Flushed { sent, unsent } = self.outbox.flush(self.socket.as_fd());
-        self.flushed.sent += sent;
-        self.flushed.unsent += unsent;
+        if let Some(socket) = &self.socket {
+            note(&mut self.flushed, self.outbox.flush(socket.as_fd()));
+        }
+    }
+
+    /// The same through a player's own socket.
+    pub(super) fn flush_through(&mut self, line: &AudioSocket) {
+        note(&mut self.flushed, self.outbox.flush(line.as_fd()));
     }
 
     /// Datagrams sent, and not sent, so far.
@@ -83,9 +103,39 @@ impl HubSocket {
     }
 }
 
+fn receive(
+    inbox: &mut Inbox,
+    socket: &mut AudioSocket,
+    now: MonoTime,
+    most_batches: usize,
+    mut each: impl FnMut(MonoTime, SocketAddr, &[u8]),
+) {
+    socket.begin(now);
+    for _ in 0..most_batches {
+        let came = inbox.receive(socket.as_fd()).unwrap_or(0);
+        for one in inbox.iter() {
+            let at = one.stamp.map_or(now, |stamp| {
+                let nanos = i128::try_from(stamp.as_nanos()).unwrap_or(0);
+                socket.on_our_clock(now, nanos)
+            });
+            each(at, one.from, one.payload);
+        }
+        if came < AT_ONCE {
+            break;
+        }
+    }
+}
+
+fn note(all: &mut Flushed, more: Flushed) {
+    all.sent += more.sent;
+    all.unsent += more.unsent;
+}
+
 /// Datagrams in a batch.
 const AT_ONCE: usize = 64;
 /// The most that UDP can carry.
 const LARGEST: usize = 65_507;
 /// A bound on one look into the socket.
 const MOST_BATCHES: usize = 64;
+/// The same of a socket that only one player sends to: a few times what a socket's buffer usually holds of a period.
+const MOST_BATCHES_OF_ONE: usize = 4;

@@ -2,7 +2,7 @@
 
 pub mod fingerprint;
 pub mod medium;
-mod port_owner;
+pub(crate) mod port_owner;
 pub mod resolve;
 pub mod tcp;
 mod tls;

@@ -77,23 +77,34 @@ impl AudioSocket {
     /// [`BindError`]; a busy port names the program that has it, where that can be found out.
     pub fn bind(port: u16, remote: Option<SocketAddr>) -> Result<Self, BindError> {
         let bound = match remote {
-            Some(remote) => bind_family(port, remote.is_ipv6(), true),
-            None => match bind_family(port, true, false) {
-                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                    bind_family(port, false, true)
-                }
-                bound => bound,
-            },
+            Some(remote) => bind_family(port, remote.is_ipv6(), true).and_then(Self::of),
+            None => Self::try_bind(port),
         };
-        let socket = bound.map_err(|source| match source.kind() {
+        bound.map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => BindError::PortBusy {
                 port,
                 owner: port_owner::find(port),
             },
             _ => BindError::System { port, source },
-        })?;
-        let system = |source| BindError::System { port, source };
-        let mapped = socket.local_addr().map_err(system)?.is_ipv6();
+        })
+    }
+
+    /// The same on every address of both families, for one who does not care who has a busy port: there is a next.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn try_bind(port: u16) -> io::Result<Self> {
+        let bound = match bind_family(port, true, false) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                bind_family(port, false, true)
+            }
+            bound => bound,
+        };
+        bound.and_then(Self::of)
+    }
+
+    fn of(socket: UdpSocket) -> io::Result<Self> {
+        let mapped = socket.local_addr()?.is_ipv6();
         Ok(Self {
             socket,
             mapped,

@@ -8,6 +8,7 @@ use farsend_wire::sample::SampleFormat;
 
 use super::{atoi, channels};
 use crate::cli::exit::Exit;
+use crate::cli::hub::FIRST_UDP_PORT;
 use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode};
 use crate::settings::DEFAULT_PORT;
 
@@ -23,6 +24,9 @@ pub(super) struct HubOptions {
     /// Of a hub: who sends one channel is heard in both.
     #[arg(short = 'u', long = "upmix")]
     upmix: bool,
+    /// Of a hub: a UDP port for each player, as JackTrip has it, from that of -U on. Without this all share that one.
+    #[arg(long = "port-each")]
+    port_each: bool,
     /// Of a hub: the UDP port of all players' audio [default: 61002].
     #[arg(short = 'U', long = "udpbaseport", value_name = "PORT", value_parser = atoi)]
     udp_base_port: Option<i64>,
@@ -45,6 +49,7 @@ impl HubOptions {
             (self.include_server, "-i"),
             (self.upmix, "-u"),
             (self.udp_base_port.is_some(), "-U"),
+            (self.port_each, "--port-each"),
             (self.certfile.is_some(), "--certfile"),
             (self.keyfile.is_some(), "--keyfile"),
             (self.credsfile.is_some(), "--credsfile"),
@@ -126,6 +131,7 @@ impl super::Options {
             auth,
             port,
             udp_port,
+            port_each: self.hub.port_each,
             period: Frames::ZERO,
             patch,
             upmix: self.hub.upmix,
@@ -166,9 +172,6 @@ impl super::Options {
     }
 }
 
-/// The first of a JackTrip hub's UDP ports, one a player, which firewalls let in; here all players share it.
-const FIRST_UDP_PORT: i64 = 61_002;
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -199,8 +202,9 @@ mod tests {
         let (made, _) = hub("jacktrip -S").unwrap();
         assert_eq!((made.patch, made.include_local), (PatchMode::Server, false));
         assert_eq!(made.local.unwrap().name, "JackTrip");
-        let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 -i -r 2").unwrap();
-        assert_eq!((made.udp_port, made.local), (50_000, None));
+        assert!(!made.port_each, "firewalls hate it");
+        let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 --port-each -i -r 2").unwrap();
+        assert_eq!((made.udp_port, made.port_each, made.local), (50_000, true, None));
         assert!(remarks[0].contains("-i"), "{remarks:?}");
     }
 
