@@ -24,7 +24,7 @@ fn sine(path: &Path, rate: u32, hertz: f64, seconds: u32) {
     for frame in 0..rate * seconds {
         let phase = f64::from(frame) * hertz / f64::from(rate) * std::f64::consts::TAU;
         for _ in 0..2 {
-            let sample = (phase.sin() * 0.4 * f64::from(1 << 23)) as i32;
+            let sample = (phase.sin() * 0.5 * f64::from(1 << 23)) as i32;
             file.write_sample(sample).expect("there is room");
         }
     }
@@ -54,13 +54,20 @@ fn play(machine: &Machine, options: &[&str]) -> [std::path::PathBuf; 2] {
     sine(&input, 44_100, 440.0, 3);
     sine(&take, 48_000, 660.0, 3);
     let text = |path: &Path| path.display().to_string();
-    let files = ["--input".into(), text(&input), "--output".into(), text(&output)];
+    let files = [
+        "--input".into(),
+        text(&input),
+        "--output".into(),
+        text(&output),
+    ];
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let words = [&["hub", "--period", "256"], options, &files].concat();
     let mut hub = Farsend::start_without_jack(machine, "hub", &words);
     hub.wait_for_event("started", 1, LIMIT);
     let (take, heard) = (text(&take), text(&back));
-    let words = join(&["--name", "ann", "--period", "256", "--input", &take, "--record", &heard]);
+    let words = join(&[
+        "--name", "ann", "--period", "256", "--input", &take, "--record", &heard,
+    ]);
     let mut ann = Farsend::start_without_jack(machine, "ann", &words);
     assert_eq!(ann.running.wait_exit_code(LIMIT), 0);
     hub.wait_for_event("input_ended", 1, LIMIT);
@@ -75,7 +82,10 @@ fn players_hear_the_hubs_file_at_its_pitch_and_are_recorded_there_and_hear_nothi
         let [output, back] = play(machine, &["-p", "server"]);
         assert!(is_heard(&tone(&back, 440), 440.0));
         assert!(is_heard(&tone(&output, 660), 660.0));
-        assert!(!is_heard(&tone(&output, 440), 440.0), "the hub itself is not in it");
+        assert!(
+            !is_heard(&tone(&output, 440), 440.0),
+            "the hub itself is not in it"
+        );
     });
 }
 
@@ -94,8 +104,12 @@ fn files_that_cannot_be_had_and_files_of_a_hub_that_takes_no_part_are_named() {
     on_a_private_machine(&[], |machine| {
         let missing = machine.path("missing.wav").display().to_string();
         for (words, code, said) in [
-            (vec!["-i", "--input", &missing], 7, "missing.wav"),
-            (vec!["-i", "--output", "/proc/no/out.wav"], 7, "cannot record"),
+            (vec!["-i", "--input", &missing], 8, "missing.wav"),
+            (
+                vec!["-i", "--output", "/proc/no/out.wav"],
+                8,
+                "cannot record",
+            ),
             (vec!["--output", &missing], 2, "add -i"),
         ] {
             let words = [vec!["hub"], words].concat();

@@ -5,6 +5,7 @@
 
 use farsend_units::Frames;
 
+mod convert;
 pub mod file;
 pub mod jack;
 pub mod link;

@@ -14,6 +14,7 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
+use super::convert::Converted;
 use crate::settings::MAX_CHANNELS;
 
 /// What is wrong with a WAV file, and what to do.
@@ -73,6 +74,8 @@ pub enum WavError {
 pub struct WavInput {
     path: PathBuf,
     reader: WavReader<BufReader<fs::File>>,
+    /// To play it at, where that is not its own.
+    to: Option<SampleRate>,
 }
 
 impl std::fmt::Debug for WavInput {
@@ -133,7 +136,16 @@ impl WavInput {
         Ok(Self {
             path: path.to_owned(),
             reader,
+            to: None,
         })
+    }
+
+    /// The same, [played](Self::start) at this rate: converted, where it is not its own.
+    pub fn converted_to(self, rate: SampleRate) -> Self {
+        Self {
+            to: Some(rate),
+            ..self
+        }
     }
 
     /// The file's rate.
@@ -176,12 +188,19 @@ impl WavInput {
     /// When the system gives no thread.
     pub fn start(self) -> std::io::Result<WavSource> {
         let channels = self.channels().get();
-        let (mut samples, consumer) =
-            RingBuffer::new(channels * self.rate().0 as usize * READ_AHEAD_S);
+        let from = self.rate();
+        let to = self.to.unwrap_or(from);
+        let (mut samples, consumer) = RingBuffer::new(channels * to.0 as usize * READ_AHEAD_S);
         let ended = Arc::new(AtomicBool::new(false));
         let all_read = ended.clone();
         let read = move || {
-            read_all(self.reader, &mut samples);
+            each_sample(self.reader, |all| {
+                if from == to {
+                    put_all(all, &mut samples);
+                } else {
+                    put_all(&mut Converted::new(all, channels, from, to), &mut samples);
+                }
+            });
             all_read.store(true, Relaxed);
         };
         std::thread::Builder::new()
@@ -193,10 +212,6 @@ impl WavInput {
             ended,
         })
     }
-}
-
-fn read_all(reader: WavReader<BufReader<fs::File>>, samples: &mut Producer<f32>) {
-    each_sample(reader, |all| put_all(all, samples));
 }
 
 /// Hands over the samples of a file, interleaved, up to the first that cannot be read.

@@ -11,10 +11,12 @@ use super::exit::{self, Exit};
 use super::hub_auth::AuthArgs;
 use super::hub_control::{self, Control};
 use super::{complain, options};
+use crate::backend::WavError;
+use crate::backend::file::WavInput;
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
 use crate::hub::{
-    self, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings,
+    self, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings, Through,
 };
 use crate::record::Depth;
 use crate::settings::DEFAULT_PORT;
@@ -48,13 +50,21 @@ pub(super) struct HubArgs {
     /// A player who sends one channel is heard in both.
     #[arg(short = 'u', long)]
     upmix: bool,
-    /// The hub takes part, as a JACK client: players hear what is played into it, and are heard there. With others and all.
+    /// The hub takes part, as a JACK client or by WAV files: players hear what is played into it, and are heard there. With
+    /// others and all.
     #[arg(short = 'i', long)]
     include_server: bool,
-    /// Channels of that JACK client, each way.
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
-    channels: u8,
-    /// Its name.
+    /// With -i or -p server: play this WAV file to the players, in place of JACK, from the moment that the first is there.
+    #[arg(long, value_name = "WAV")]
+    input: Option<PathBuf>,
+    /// With -i or -p server: record to this WAV file what would be heard at the hub, all players together, from the same
+    /// moment on.
+    #[arg(long, value_name = "WAV")]
+    output: Option<PathBuf>,
+    /// Channels of the hub's own, each way [default: 2, or those of --input].
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    channels: Option<u8>,
+    /// The JACK client's name.
     #[arg(long, value_name = "NAME", default_value = "farsend-hub")]
     name: String,
     /// Do not connect it to the sound card's ports.
@@ -63,8 +73,8 @@ pub(super) struct HubArgs {
     /// As many players as there may be.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..=4096))]
     players: u16,
-    /// Frames a second of the mix. Players may have any other [default: 48000, or JACK's where the hub takes part].
-    #[arg(long, value_name = "HZ", conflicts_with = "include_server", value_parser = clap::value_parser!(u32).range(8000..=192_000))]
+    /// Frames a second of the mix. Players, and --input, may have any other [default: 48000, or JACK's where it is heard].
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(8000..=192_000))]
     rate: Option<u32>,
     /// Frames that are mixed, and sent, at a time. Players may have any other [default: 128, or JACK's where the hub takes part].
     #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(16..=2048))]
@@ -117,11 +127,32 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
             "-i adds the hub to the mixes of -p others and -p all; with -p server it is all that is heard anyway",
         ));
     }
-    if local && args.rate.is_some() {
+    let by_files = args.input.is_some() || args.output.is_some();
+    if by_files && !local {
+        return complain(&RunError::Options(
+            "--input and --output are the hub's own voice and ears: add -i (it takes part) or -p server (players hear nothing else)",
+        ));
+    }
+    if local && !by_files && args.rate.is_some() {
         return complain(&RunError::Options(
             "where the hub takes part through JACK the rate is JACK's: leave --rate out",
         ));
     }
+    let channels = match args.local_channels() {
+        Ok(channels) => channels,
+        Err(error) => return complain(&error.into()),
+    };
+    let through = if by_files {
+        Through::Files {
+            input: args.input.clone(),
+            output: args.output.clone(),
+        }
+    } else {
+        Through::Jack {
+            name: args.name.clone(),
+            connect: !args.no_connect,
+        }
+    };
     let one = args.udp_port.unwrap_or(args.port);
     let first = args.udp_base.unwrap_or_else(|| first_udp_port(args.port));
     let settings = HubSettings {
@@ -134,11 +165,7 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         period: Frames(args.period.unwrap_or(0)),
         patch: args.patch,
         upmix: args.upmix,
-        local: local.then(|| LocalSettings {
-            name: args.name.clone(),
-            channels: Channels(args.channels),
-            connect: !args.no_connect,
-        }),
+        local: local.then_some(LocalSettings { channels, through }),
         include_local: args.include_server,
         players: usize::from(args.players),
         samples: args.bits,
@@ -151,6 +178,20 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         }),
     };
     run(&settings, &mut HubReporter::new(style))
+}
+
+impl HubArgs {
+    /// Of the hub's own input and output.
+    ///
+    /// # Errors
+    /// [`WavError`]: they are those of a file that cannot be read.
+    fn local_channels(&self) -> Result<Channels, WavError> {
+        Ok(match (self.channels, &self.input) {
+            (Some(channels), _) => Channels(channels),
+            (None, Some(path)) => WavInput::open(path)?.channels(),
+            (None, None) => Channels(2),
+        })
+    }
 }
 
 /// Runs this hub until a signal.
@@ -170,8 +211,7 @@ pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
 /// The first of the ports that players have of their own, as in JackTrip, whose users' firewalls may know it.
 fn first_udp_port(port: u16) -> u16 {
     let above = i64::from(port) - i64::from(DEFAULT_PORT);
-    u16::try_from(FIRST_UDP_PORT + above)
-        .unwrap_or(FIRST_UDP_PORT as u16)
+    u16::try_from(FIRST_UDP_PORT + above).unwrap_or(FIRST_UDP_PORT as u16)
 }
 
 /// The first of a JackTrip hub's UDP ports, one a player, which firewalls let in.
@@ -202,6 +242,8 @@ Examples:
   farsend hub                    at TCP and UDP port 4464; players: `jacktrip -C HOST`, or `farsend join HOST`
   farsend hub -p all -u          everyone hears themselves, too; mono players in both ears
   farsend hub -i                 the hub takes part, through JACK: a conductor's microphone, a PA
+  farsend hub -p server --input band.wav --output choir.wav
+                                 no JACK: players sing to a file, and all of them are recorded together
   farsend hub --port-each        a UDP port for each player, from 61002 on, as JackTrip's hubs have it
   farsend hub --port 5000 --json for a script
   farsend hub --record takes     each player and the mix to files in a new folder under `takes`

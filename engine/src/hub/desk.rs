@@ -20,16 +20,17 @@ use super::auth::Auth;
 use super::book::Book;
 use super::control::ControlSocket;
 use super::door::{Answer, Door};
+use super::files::{Files, Playback};
 use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
-use super::pace::{Pacer, Paused};
+use super::pace::{Pacer, Paused, Voice};
 use super::player::Player;
-use super::report::HubReporter;
 use super::ports::{Line, Ports};
+use super::report::HubReporter;
 use super::roster::{Entry, Expected, LogIn, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
 use super::takes::Takes;
-use super::{HubSettings, PatchMode};
+use super::{HubSettings, PatchMode, Through};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
 use crate::engine::RunError;
@@ -48,15 +49,26 @@ pub fn run(
     if let Some(auth) = &auth {
         reporter.asks_for_passwords(auth);
     }
-    let sound = match &settings.local {
-        Some(local) => Some(OpenClient::open(&local.name)?),
-        None => None,
+    let sound = match settings.local.as_ref().map(|local| &local.through) {
+        Some(Through::Jack { name, .. }) => Some(OpenClient::open(name)?),
+        Some(Through::Files { .. }) | None => None,
     };
     let paced = paced_by(settings, sound.as_ref());
     let settings = &paced;
+    let voice = match (sound, Files::open(settings)?) {
+        (Some(sound), _) => Voice::Jack(sound),
+        (None, Some(files)) => Voice::Files(Box::new(files)),
+        (None, None) => Voice::None,
+    };
     let door = Door::open(settings.port, auth)?;
-    let mut desk = Desk::open(settings, door, sound)?;
-    reporter.started(settings, desk.door.port(), desk.udp_port, desk.ports.as_ref().map(Ports::range), desk.osc.port());
+    let mut desk = Desk::open(settings, door, voice)?;
+    reporter.started(
+        settings,
+        desk.door.port(),
+        desk.udp_port,
+        desk.ports.as_ref().map(Ports::range),
+        desk.osc.port(),
+    );
     desk.open_control(reporter);
     desk.begin_recording(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
@@ -119,6 +131,8 @@ struct Desk<'a> {
     returns: Consumer<Box<Player>>,
     numbers: LatestReader<FloorStatistics>,
     pacer: Pacer,
+    /// The hub's own.
+    files: Option<Playback>,
     control: Option<ControlSocket>,
     osc: Osc,
     book: Book,
@@ -128,11 +142,11 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn open(
-        settings: &'a HubSettings,
-        door: Door,
-        sound: Option<OpenClient>,
-    ) -> Result<Self, RunError> {
+    fn open(settings: &'a HubSettings, door: Door, voice: Voice) -> Result<Self, RunError> {
+        let files = match &voice {
+            Voice::Files(files) => Some(Playback::of(files.progress())),
+            Voice::Jack(_) | Voice::None => None,
+        };
         let (socket, udp_port, ports) = if settings.port_each {
             let ports = Ports::open(settings.udp_port, settings.players)?;
             let socket = HubSocket::of_many(ports.are_mapped());
@@ -156,7 +170,7 @@ impl<'a> Desk<'a> {
             tape,
         };
         let floor = Floor::new(settings, socket, lines);
-        let pacer = Pacer::start(floor, settings, sound)?;
+        let pacer = Pacer::start(floor, settings, voice)?;
         Ok(Self {
             settings,
             kernels: kernels(settings.rate),
@@ -171,6 +185,7 @@ impl<'a> Desk<'a> {
             returns,
             numbers,
             pacer,
+            files,
             control: None,
             osc,
             book: Book::default(),
@@ -202,6 +217,9 @@ impl<'a> Desk<'a> {
         }
         if let Some(takes) = &mut self.takes {
             takes.attend(reporter);
+        }
+        if let Some(files) = &mut self.files {
+            files.attend(reporter);
         }
         self.flush();
     }
@@ -401,6 +419,9 @@ impl<'a> Desk<'a> {
         }
         if let Some(takes) = self.takes {
             takes.finish(reporter);
+        }
+        if let Some(files) = self.files {
+            files.finish(reporter);
         }
     }
 }

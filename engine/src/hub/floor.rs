@@ -146,6 +146,11 @@ impl Floor {
         self.numbers.busy += clock::now().since(begun);
     }
 
+    /// Whether anybody plays.
+    pub(super) fn is_attended(&self) -> bool {
+        self.end > 0
+    }
+
     /// Whether one look into the socket a period is too few.
     pub(super) fn is_crowded(&self) -> bool {
         self.end > MANY && !self.socket.is_of_many()

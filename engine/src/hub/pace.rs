@@ -8,12 +8,24 @@ use std::time::Duration;
 use farsend_rt::{clock, promote_current_thread};
 use farsend_units::{Frames, SampleRate};
 
-use super::HubSettings;
+use super::files::Files;
 use super::floor::Floor;
 use super::local::Stage;
+use super::{HubSettings, Through};
 use crate::backend::jack::{JackBackend, JackEvent, OpenClient};
 use crate::backend::timer::{AUDIO_PRIORITY, Beat};
 use crate::engine::RunError;
+
+/// How the hub hears and speaks itself.
+#[derive(Debug)]
+pub(super) enum Voice {
+    /// Not at all.
+    None,
+    /// Through JACK, which keeps the time then.
+    Jack(OpenClient),
+    /// By files.
+    Files(Box<Files>),
+}
 
 /// A floor under way.
 #[derive(Debug)]
@@ -49,16 +61,21 @@ impl Pacer {
     pub(super) fn start(
         floor: Floor,
         settings: &HubSettings,
-        sound: Option<OpenClient>,
+        voice: Voice,
     ) -> Result<Self, RunError> {
-        if let (Some(local), Some(sound)) = (&settings.local, sound) {
-            let stage = Stage::new(floor, local.channels, settings.period);
-            let channels = local.channels;
-            let backend = sound.start(Box::new(stage), channels, channels, local.connect)?;
-            return Ok(Self::Jack(backend));
-        }
+        let files = match (voice, &settings.local) {
+            (Voice::Jack(sound), Some(local)) => {
+                let stage = Stage::new(floor, local.channels, settings.period);
+                let connect = matches!(local.through, Through::Jack { connect: true, .. });
+                let channels = local.channels;
+                let backend = sound.start(Box::new(stage), channels, channels, connect)?;
+                return Ok(Self::Jack(backend));
+            }
+            (Voice::Files(files), _) => Some(files),
+            _ => None,
+        };
         let (stop, late) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let thread = keep_time(floor, settings.rate, settings.period, &stop, &late);
+        let thread = keep_time(floor, files, settings.rate, settings.period, &stop, &late);
         let thread = thread.map_err(|source| RunError::System {
             what: "an audio thread",
             source,
@@ -102,6 +119,7 @@ impl Pacer {
 /// Starts the audio thread: a period of the mix after the other, and looks into the socket in between.
 fn keep_time(
     mut floor: Floor,
+    mut files: Option<Box<Files>>,
     rate: SampleRate,
     period: Frames,
     stop: &Arc<AtomicBool>,
@@ -124,7 +142,10 @@ fn keep_time(
             if beat.wait() {
                 late.fetch_add(1, Relaxed);
             }
-            floor.period(None);
+            match &mut files {
+                Some(files) => files.period(&mut floor),
+                None => floor.period(None),
+            }
         }
         floor
     };

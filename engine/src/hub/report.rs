@@ -10,13 +10,13 @@ use farsend_protocol::jacktrip::Event;
 use farsend_wire::jacktrip::{Format, Name};
 use serde_json::{Map, Value, json};
 
-use super::HubSettings;
 use super::book::Barred;
 use super::floor::FloorStatistics;
 use super::pace::Paused;
 use super::ports::NoPort;
 use super::roster::{Entry, Roster};
 use super::table;
+use super::{HubSettings, LocalSettings, Through};
 use crate::control::adopted;
 use crate::control::printer::Printer;
 use crate::control::report::Style;
@@ -58,10 +58,13 @@ impl HubReporter {
             settings.patch, settings.rate, settings.period, settings.players
         );
         let text = match &settings.local {
-            Some(local) => format!(
-                "{text}; heard and spoken to through JACK ({} each way)",
-                local.channels
-            ),
+            Some(LocalSettings { channels, through }) => {
+                let through = match through {
+                    Through::Jack { .. } => "through JACK",
+                    Through::Files { .. } => "by WAV files, from the first player on",
+                };
+                format!("{text}; heard and spoken to {through} ({channels} each way)")
+            }
             None => text,
         };
         let text = match osc_port {

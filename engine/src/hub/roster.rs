@@ -182,7 +182,8 @@ impl Roster {
     /// The place of the one who sends from there.
     pub(super) fn place_of(&self, from: SocketAddr) -> Option<u16> {
         let mut all = self.iter();
-        all.find(|(_, entry)| entry.address == from).map(|(place, _)| place)
+        all.find(|(_, entry)| entry.address == from)
+            .map(|(place, _)| place)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Entry)> {

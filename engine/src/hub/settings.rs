@@ -30,7 +30,7 @@ pub struct HubSettings {
     pub patch: PatchMode,
     /// Whether a player who sends one channel is heard in both.
     pub upmix: bool,
-    /// The hub's own input and output, in JACK, which paces the hub then.
+    /// The hub's own input and output.
     pub local: Option<LocalSettings>,
     /// Whether what is captured there is in the players' mixes, beside what `patch` says.
     pub include_local: bool,
@@ -81,13 +81,30 @@ impl Default for HubSettings {
     }
 }
 
-/// A JACK client: what comes into its ports the players hear, what they play leaves through it.
+/// What comes in there the players hear, what they play leaves through it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalSettings {
-    /// The JACK client's name.
-    pub name: String,
-    /// Channels each way.
+    /// Each way.
     pub channels: Channels,
-    /// Connect to the sound card's ports.
-    pub connect: bool,
+    /// Where from and where to.
+    pub through: Through,
+}
+
+/// How a hub hears and is heard itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Through {
+    /// As a JACK client. JACK paces the hub then.
+    Jack {
+        /// The client's name.
+        name: String,
+        /// Connect to the sound card's ports.
+        connect: bool,
+    },
+    /// By WAV files, from the moment that the first player is there.
+    Files {
+        /// What the players hear, converted to the mix's rate.
+        input: Option<PathBuf>,
+        /// What they play together.
+        output: Option<PathBuf>,
+    },
 }

@@ -55,11 +55,7 @@ impl HubSocket {
     }
 
     /// Hands out what has come: when, from whom, what. At most [`MOST_BATCHES`] batches.
-    pub(super) fn receive(
-        &mut self,
-        now: MonoTime,
-        each: impl FnMut(MonoTime, SocketAddr, &[u8]),
-    ) {
+    pub(super) fn receive(&mut self, now: MonoTime, each: impl FnMut(MonoTime, SocketAddr, &[u8])) {
         if let Some(socket) = &mut self.socket {
             receive(&mut self.inbox, socket, now, MOST_BATCHES, each);
         }

@@ -2,7 +2,7 @@
 
 /// A text such as `jacktrip (pid 812)`. `None` where the system does not tell us.
 #[cfg(target_os = "linux")]
-pub(super) fn find(port: u16) -> Option<String> {
+pub(crate) fn find(port: u16) -> Option<String> {
     let inode = ["/proc/net/udp6", "/proc/net/udp"]
         .iter()
         .find_map(|table| inode_of(&std::fs::read_to_string(table).ok()?, port))?;

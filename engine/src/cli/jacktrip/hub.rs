@@ -9,7 +9,7 @@ use farsend_wire::sample::SampleFormat;
 use super::{atoi, channels};
 use crate::cli::exit::Exit;
 use crate::cli::hub::FIRST_UDP_PORT;
-use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode};
+use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode, Through};
 use crate::settings::DEFAULT_PORT;
 
 /// What only a hub makes something of.
@@ -109,11 +109,13 @@ impl super::Options {
         let include_local = self.hub.include_server && mixes;
         let local = if include_local || patch == PatchMode::Server {
             Some(LocalSettings {
-                name: self.name.clone().unwrap_or_else(|| "JackTrip".into()),
                 channels: self
                     .channels
                     .map_or(Ok(Channels(2)), |n| channels("-n", n))?,
-                connect: !self.no_connect,
+                through: Through::Jack {
+                    name: self.name.clone().unwrap_or_else(|| "JackTrip".into()),
+                    connect: !self.no_connect,
+                },
             })
         } else {
             None
@@ -194,17 +196,25 @@ mod tests {
             (PatchMode::All, true, true)
         );
         let local = made.local.unwrap();
-        assert_eq!((local.channels, local.connect), (Channels(1), false));
+        let through = |name: &str, connect| Through::Jack {
+            name: name.into(),
+            connect,
+        };
+        assert_eq!(local.channels, Channels(1));
+        assert_eq!(local.through, through("JackTrip", false));
         assert_eq!(
             (made.samples, made.depth.queue()),
             (Some(SampleFormat::I24), 8)
         );
-        let (made, _) = hub("jacktrip -S").unwrap();
+        let (made, _) = hub("jacktrip -S -J stage").unwrap();
         assert_eq!((made.patch, made.include_local), (PatchMode::Server, false));
-        assert_eq!(made.local.unwrap().name, "JackTrip");
+        assert_eq!(made.local.unwrap().through, through("stage", true));
         assert!(!made.port_each, "firewalls hate it");
         let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 --port-each -i -r 2").unwrap();
-        assert_eq!((made.udp_port, made.port_each, made.local), (50_000, true, None));
+        assert_eq!(
+            (made.udp_port, made.port_each, made.local),
+            (50_000, true, None)
+        );
         assert!(remarks[0].contains("-i"), "{remarks:?}");
     }
 

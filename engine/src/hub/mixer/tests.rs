@@ -2,8 +2,8 @@
 
 use assert_no_alloc::assert_no_alloc;
 
-use super::super::LocalSettings;
 use super::super::strips::MOST_STRIPS;
+use super::super::{LocalSettings, Through};
 use super::*;
 
 const PERIOD: Frames = Frames(4);
@@ -97,9 +97,11 @@ fn the_hub_takes_part_as_each_mode_has_it_and_never_hears_itself() {
             period: PERIOD,
             patch,
             local: Some(LocalSettings {
-                name: String::new(),
                 channels: Channels(2),
-                connect: false,
+                through: Through::Files {
+                    input: None,
+                    output: None,
+                },
             }),
             include_local,
             ..HubSettings::default()

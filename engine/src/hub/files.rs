@@ -1,0 +1,120 @@
+//! WAV files as the hub's own ears and voice: what is played to the players, and what they play together.
+//!
+//! ```text
+//!   file ──▶ wav-read: at the mix's rate ──▶ ring ──▶ Floor ──▶ ring ──▶ wav-write ──▶ file
+//! ```
+//! Both begin with the first period that has a player: frame 0 of the one leaves as frame 0 of the other is taken. The
+//! hub keeps its own time.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::backend::WavError;
+use crate::backend::file::{FileEars, Progress, WavInput};
+use crate::backend::timer::Ears as _;
+
+use super::floor::Floor;
+use super::lanes::Lanes;
+use super::report::HubReporter;
+use super::settings::{HubSettings, Through};
+
+/// For the thread that paces the floor.
+#[derive(Debug)]
+pub(super) struct Files {
+    ears: FileEars,
+    inputs: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f32>>,
+    /// The same as lanes.
+    input: Lanes,
+    output: Lanes,
+}
+
+impl Files {
+    /// Opens those that are wanted, if any are, and starts the threads at the disk. Allocates.
+    ///
+    /// # Errors
+    /// [`WavError`].
+    pub(super) fn open(settings: &HubSettings) -> Result<Option<Self>, WavError> {
+        let Some(local) = &settings.local else {
+            return Ok(None);
+        };
+        let Through::Files { input, output } = &local.through else {
+            return Ok(None);
+        };
+        let rate = settings.rate;
+        let input = input.as_deref().map(WavInput::open).transpose()?;
+        let input = input.map(|input| input.converted_to(rate));
+        let ears = FileEars::start(
+            input,
+            output.as_deref(),
+            rate,
+            local.channels,
+            Duration::ZERO,
+        )?;
+        let silence = vec![vec![0.0; settings.period.get()]; local.channels.get()];
+        Ok(Some(Self {
+            ears,
+            inputs: silence.clone(),
+            outputs: silence,
+            input: Lanes::new(local.channels, settings.period),
+            output: Lanes::new(local.channels, settings.period),
+        }))
+    }
+
+    /// What to watch meanwhile, and to complete them with.
+    pub(super) fn progress(&self) -> Progress {
+        self.ears.progress()
+    }
+
+    /// One period of the floor. Audio thread: nothing allocates, locks or waits.
+    pub(super) fn period(&mut self, floor: &mut Floor) {
+        let attended = floor.is_attended();
+        self.ears.listen(attended, &mut self.inputs);
+        for (lane, input) in self.input.iter_mut().zip(&self.inputs) {
+            lane.copy_from_slice(input);
+        }
+        floor.period(Some((&self.input, &mut self.output)));
+        for (output, lane) in self.outputs.iter_mut().zip(self.output.iter()) {
+            output.copy_from_slice(lane);
+        }
+        self.ears.hear(attended, &self.outputs);
+    }
+}
+
+/// The files, for the control thread.
+#[derive(Debug)]
+pub(super) struct Playback {
+    progress: Progress,
+    told: bool,
+}
+
+impl Playback {
+    pub(super) fn of(progress: Progress) -> Self {
+        Self {
+            progress,
+            told: false,
+        }
+    }
+
+    /// Says when the input has been played.
+    pub(super) fn attend(&mut self, reporter: &mut HubReporter) {
+        if !self.told && self.progress.done.load(Relaxed) {
+            self.told = true;
+            reporter.say("input_ended", "the input has been played", json!({}));
+        }
+    }
+
+    /// Completes the output, once the audio thread has gone. Blocks until the disk has it.
+    pub(super) fn finish(self, reporter: &mut HubReporter) {
+        if let Err(error) = self.progress.finish() {
+            reporter.say("output_failed", &error.to_string(), json!({}));
+        }
+        let lost = self.progress.lost.load(Relaxed);
+        if lost > 0 {
+            let text = format!("the disk was too slow: {lost} frames are silence in the output");
+            reporter.say("output_lost", &text, json!({ "frames": lost }));
+        }
+    }
+}
