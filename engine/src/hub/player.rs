@@ -169,15 +169,18 @@ impl Player {
         self.machines.attend(now);
         self.machines.buffer().set_sparing(crowded);
         {
-            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
+            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = ArrayVec::new();
+            lanes.extend(self.heard.iter_mut());
             _ = self.machines.play(now, &mut lanes);
         }
         {
-            let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.heard.iter().collect();
+            let mut lanes: ArrayVec<&[f32], MAX_CHANNELS> = ArrayVec::new();
+            lanes.extend(self.heard.iter());
             self.meter.update(&lanes);
         }
         if self.gain.target() != 1.0 || !self.gain.is_at_rest() {
-            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = self.heard.iter_mut().collect();
+            let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = ArrayVec::new();
+            lanes.extend(self.heard.iter_mut());
             self.gain.apply(&mut lanes);
         }
         mixer.add(&self.heard);
@@ -229,7 +232,8 @@ impl Player {
     /// Sends them their mix.
     pub(super) fn send(&mut self, now: MonoTime, wall_us: u64, socket: &mut HubSocket) {
         {
-            let lanes: ArrayVec<&[f32], MAX_CHANNELS> = self.mix.iter().collect();
+            let mut lanes: ArrayVec<&[f32], MAX_CHANNELS> = ArrayVec::new();
+            lanes.extend(self.mix.iter());
             self.machines.send(now, wall_us, &lanes);
         }
         self.empty(socket);

@@ -337,11 +337,10 @@ impl JitterBuffer {
         let mut at = 0;
         while at < frames {
             let part = (frames - at).min(CHUNK);
-            let mut chunk: ArrayVec<&mut [f32], MOST_CHANNELS> = out
-                .iter_mut()
-                .take(MOST_CHANNELS)
-                .map(|channel| channel.get_mut(at..at + part).unwrap_or_default())
-                .collect();
+            let mut chunk: ArrayVec<&mut [f32], MOST_CHANNELS> = ArrayVec::new();
+            let channels = out.iter_mut().take(MOST_CHANNELS);
+            chunk
+                .extend(channels.map(|channel| channel.get_mut(at..at + part).unwrap_or_default()));
             self.play(&mut chunk, part, &mut taken);
             at += part;
         }

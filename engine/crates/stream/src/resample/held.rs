@@ -78,9 +78,10 @@ impl Held {
     /// Has `fill` write as many more frames, which fit. What is not audio becomes silence.
     pub(crate) fn push(&mut self, frames: usize, fill: impl FnOnce(&mut [&mut [f32]])) {
         let new = self.end..self.end + frames;
-        let lines = self.samples.chunks_exact_mut(self.stride);
-        let mut lines: ArrayVec<&mut [f32], MOST_CHANNELS> =
-            lines.map(|line| &mut line[new.clone()]).collect();
+        // Extended in place: what is collected is moved, and it is 4 kB.
+        let mut lines: ArrayVec<&mut [f32], MOST_CHANNELS> = ArrayVec::new();
+        let all = self.samples.chunks_exact_mut(self.stride);
+        lines.extend(all.map(|line| &mut line[new.clone()]));
         fill(&mut lines);
         for sample in lines.iter_mut().flat_map(|line| line.iter_mut()) {
             *sample = sane(*sample);
