@@ -61,13 +61,12 @@ fn play(machine: &Machine, options: &[&str]) -> [std::path::PathBuf; 2] {
         text(&output),
     ];
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let words = [&["hub", "--period", "256"], options, &files].concat();
+    let words = [&["hub", "--period", "256", "-q", "8"], options, &files].concat();
     let mut hub = Farsend::start_without_jack(machine, "hub", &words);
     hub.wait_for_event("started", 1, LIMIT);
     let (take, heard) = (text(&take), text(&back));
-    let words = join(&[
-        "--name", "ann", "--period", "256", "--input", &take, "--record", &heard,
-    ]);
+    let ann = ["--name", "ann", "--period", "256", "-q", "8"];
+    let words = join(&[&ann[..], &["--input", &take, "--record", &heard]].concat());
     let mut ann = Farsend::start_without_jack(machine, "ann", &words);
     assert_eq!(ann.running.wait_exit_code(LIMIT), 0);
     hub.wait_for_event("input_ended", 1, LIMIT);

@@ -118,3 +118,98 @@ impl Playback {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use assert_no_alloc::assert_no_alloc;
+    use farsend_rt::latest;
+    use farsend_units::{Channels, Frames, SampleRate};
+    use rtrb::RingBuffer;
+
+    use super::*;
+    use crate::backend::wav;
+    use crate::hub::floor::{FloorStatistics, Lines};
+    use crate::hub::socket::HubSocket;
+    use crate::hub::{LocalSettings, PatchMode};
+
+    fn settings(input: &Path, output: &Path) -> HubSettings {
+        HubSettings {
+            period: Frames(64),
+            patch: PatchMode::Server,
+            local: Some(LocalSettings {
+                channels: Channels(2),
+                through: Through::Files {
+                    input: Some(input.to_owned()),
+                    output: Some(output.to_owned()),
+                },
+            }),
+            players: 2,
+            ..HubSettings::default()
+        }
+    }
+
+    fn floor(settings: &HubSettings) -> Floor {
+        let lines = Lines {
+            orders: RingBuffer::new(1).1,
+            knocks: RingBuffer::new(1).0,
+            returns: RingBuffer::new(1).0,
+            statistics: latest(FloorStatistics::default()).0,
+            tape: None,
+        };
+        Floor::new(settings, HubSocket::of_many(false), lines)
+    }
+
+    #[test]
+    fn files_wait_for_the_first_player_and_a_period_with_them_allocates_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [input, output] = ["in.wav", "out.wav"].map(|name| folder.path().join(name));
+        wav::write(
+            &input,
+            SampleRate(44_100),
+            &[vec![0.5; 44_100], vec![0.25; 44_100]],
+        )
+        .unwrap();
+        let settings = settings(&input, &output);
+        let mut floor = floor(&settings);
+        let mut files = Files::open(&settings).unwrap().unwrap();
+        let progress = files.progress();
+        assert_no_alloc(|| {
+            for _ in 0..1000 {
+                files.period(&mut floor);
+            }
+        });
+        assert!(files.inputs.iter().flatten().all(|sample| *sample == 0.0));
+        assert_eq!(progress.played.load(Relaxed), 0);
+        drop(files);
+        progress.finish().unwrap();
+        assert!(matches!(
+            WavInput::open(&output),
+            Err(WavError::Empty { .. })
+        ));
+    }
+
+    #[test]
+    fn a_file_of_another_rate_is_played_at_the_mixs() {
+        let folder = tempfile::tempdir().unwrap();
+        let [input, output] = ["in.wav", "out.wav"].map(|name| folder.path().join(name));
+        wav::write(
+            &input,
+            SampleRate(24_000),
+            &[vec![0.5; 24_000], vec![0.25; 24_000]],
+        )
+        .unwrap();
+        let mut files = Files::open(&settings(&input, &output)).unwrap().unwrap();
+        let progress = files.progress();
+        let mut heard = Vec::new();
+        // As if somebody were there; the disk has its own time.
+        while !progress.done.load(Relaxed) {
+            files.ears.listen(true, &mut files.inputs);
+            heard.extend_from_slice(&files.inputs[1]);
+            std::thread::yield_now();
+        }
+        let sounding = heard.iter().filter(|sample| (**sample - 0.25).abs() < 1e-3);
+        assert!((47_900..=48_000).contains(&sounding.count()));
+    }
+}
