@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::PeerCounts;
-use farsend_stream::{BufferCounts, Irregular, Jitter};
+use farsend_stream::{BufferCounts, Irregular, Jitter, Wait};
 use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
@@ -46,6 +46,8 @@ pub struct Statistics {
     pub target: Frames,
     /// How late packets may be without being missed.
     pub reserve: Duration,
+    /// How long what is heard waits here, once that is known.
+    pub wait: Option<Wait>,
     /// How late they are.
     pub jitter: Jitter,
     /// Whether the peer is a hub that we have joined.
@@ -89,6 +91,7 @@ impl Default for Statistics {
             queued: Frames::ZERO,
             target: Frames::ZERO,
             reserve: Duration::ZERO,
+            wait: None,
             jitter: Jitter::default(),
             hub: false,
             farsend: false,

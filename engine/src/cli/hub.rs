@@ -1,6 +1,7 @@
 //! `farsend hub`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use farsend_stream::{Conceal, DepthPolicy};
@@ -16,7 +17,8 @@ use crate::backend::file::WavInput;
 use crate::control::report::Style;
 use crate::engine::{self, RunError};
 use crate::hub::{
-    self, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings, Through,
+    self, ALIGN_BOUND, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings,
+    Through,
 };
 use crate::record::Depth;
 use crate::settings::DEFAULT_PORT;
@@ -85,6 +87,13 @@ pub(super) struct HubArgs {
     /// Packets of each player to keep before they are mixed: a number, or auto.
     #[arg(short, long, value_name = "PACKETS", default_value = "auto", value_parser = queue)]
     queue: DepthPolicy,
+    /// Everybody is heard as late as the latest, so that all are together as they were played: worth it where that is more to
+    /// the players than a short delay.
+    #[arg(long)]
+    align: bool,
+    /// With --align: hold nobody back for longer than this. Who is later than that is not waited for.
+    #[arg(long, value_name = "MS", default_value_t = ALIGN_BOUND.as_millis() as f64, value_parser = hub_control::align_bound)]
+    align_bound: f64,
     /// Do not repair what is lost on the way from and to players that are Farsends.
     #[arg(long)]
     no_repair: bool,
@@ -170,6 +179,8 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         players: usize::from(args.players),
         samples: args.bits,
         depth: args.queue,
+        align: args.align,
+        align_bound: Duration::from_secs_f64(args.align_bound / 1e3),
         repair: !args.no_repair,
         conceal: Conceal::Predict,
         record: args.record.as_ref().map(|folder| RecordSettings {
@@ -246,6 +257,7 @@ Examples:
                                  no JACK: players sing to a file, and all of them are recorded together
   farsend hub --port-each        a UDP port for each player, from 61002 on, as JackTrip's hubs have it
   farsend hub --port 5000 --json for a script
+  farsend hub --align            everyone hears everyone at the latest player's delay
   farsend hub --record takes     each player and the mix to files in a new folder under `takes`
   farsend hub --make-cert        once, for users with passwords; and for each of them:
   farsend hub --add-user alice   (also for a new password; a hub that runs takes note)
@@ -258,9 +270,14 @@ A hub that runs is asked from the same machine:
   farsend hub mute ann; farsend hub unmute ann
   farsend hub kick bob --for 30  bob may not log in for half an hour
   farsend hub patch all          everyone hears themselves, too, from now on
+  farsend hub align on --bound 60; farsend hub align off
+  farsend hub group ann strings  those of a group hear one another; who is in none hears all, and is heard by all
+  farsend hub group --between -20; farsend hub group ann --clear; farsend hub group --clear
+  farsend hub record start takes; farsend hub record stop
 
 Recording:
-  All files begin at the same sample and carry the time of day, so that they line up in a DAW,
+  From the beginning with --record, or by `farsend hub record`: each start makes a folder of its
+  own. All files of it begin at the same sample and carry the time of day, so that they line up in a DAW,
   dropped at its beginning or at their time stamps. Who comes later has silence before; who comes
   back under the same name from the same host goes on in the same file. What was lost on the way
   is recorded as it was heard: concealed. Where the disk is too slow there is silence of the same

@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use farsend_ipc::hub::{Answer, MOST_DB, MOST_MINUTES, Request, Status};
+use clap::{Args, Subcommand, ValueEnum};
+use farsend_ipc::hub::{Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, Request, Status};
 use farsend_ipc::runtime::RuntimeDir;
 use thiserror::Error;
 
@@ -86,6 +87,63 @@ pub(super) enum Control {
         #[command(flatten)]
         hub: Which,
     },
+    /// Have everybody heard as late as the latest, or as early as can be.
+    Align {
+        /// Whether it begins or ends.
+        on: Switch,
+        /// Hold nobody back for longer; who is later than that is not waited for [default: as before; 100 at first].
+        #[arg(long, value_name = "MS", value_parser = align_bound)]
+        bound: Option<f64>,
+        #[command(flatten)]
+        hub: Which,
+    },
+    /// Put a player into a group, such as a section: those of a group hear one another, and others not, or more quietly. Who
+    /// is in none hears everybody, and is heard by everybody.
+    #[command(
+        override_usage = "farsend hub group PLAYER GROUP\n       farsend hub group [PLAYER] --clear\n       farsend hub group --between DB"
+    )]
+    Group {
+        /// As `status` names them; or their address.
+        #[arg(required_unless_present_any = ["clear", "between"])]
+        player: Option<String>,
+        /// Any name.
+        #[arg(required_unless_present_any = ["clear", "between"], conflicts_with = "clear")]
+        group: Option<String>,
+        /// Out of the group; without a player: everybody.
+        #[arg(long)]
+        clear: bool,
+        /// How loud groups hear each other: from -40 to 0, or off.
+        #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = between, conflicts_with_all = ["player", "clear"])]
+        between: Option<Between>,
+        #[command(flatten)]
+        hub: Which,
+    },
+    /// Record each player and the mix from now on, or end that.
+    Record {
+        #[command(subcommand)]
+        what: Record,
+    },
+}
+
+/// A recording begins or ends.
+#[derive(Debug, Subcommand)]
+pub(super) enum Record {
+    /// Begin, in a new folder within DIR.
+    Start {
+        /// Where [default: where the recording before went, as with --record].
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// Bits of a recorded player's samples: 24, or 32 for floats [default: as before; 24 at first].
+        #[arg(long, value_parser = bits)]
+        bits: Option<u8>,
+        #[command(flatten)]
+        hub: Which,
+    },
+    /// End it, and complete the files.
+    Stop {
+        #[command(flatten)]
+        hub: Which,
+    },
 }
 
 /// Which of the hubs of this machine.
@@ -119,6 +177,19 @@ pub(super) struct Heard {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Side(Option<f64>);
 
+/// One way or the other.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Switch {
+    /// It begins.
+    On,
+    /// It ends.
+    Off,
+}
+
+/// How loud, or not at all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Between(Option<f64>);
+
 /// Why a hub gives no answer.
 #[derive(Debug, Error)]
 enum AskError {
@@ -144,7 +215,13 @@ enum AskError {
 /// Asks and prints the answer.
 pub(super) fn main(control: Control) -> Exit {
     let json = matches!(control, Control::Status { json: true, .. });
-    let (request, hub) = control.request();
+    let (request, hub) = match control.request() {
+        Ok(asked) => asked,
+        Err(why) => {
+            eprintln!("farsend: {why}");
+            return Exit::Other;
+        }
+    };
     match ask(&request, hub) {
         Ok(Answer::Status(status)) => print_status(&status, json),
         Ok(Answer::Done { text }) => print_out(&format!("{text}\n")),
@@ -166,8 +243,22 @@ pub(super) fn main(control: Control) -> Exit {
 }
 
 impl Control {
-    fn request(self) -> (Request, Which) {
-        match self {
+    fn request(self) -> Result<(Request, Which), String> {
+        Ok(match self {
+            Self::Record { what } => return what.request(),
+            Self::Align { on, bound, hub } => {
+                let on = matches!(on, Switch::On);
+                let bound_ms = bound;
+                (Request::Align { on, bound_ms }, hub)
+            }
+            Self::Group {
+                between: Some(Between(db)),
+                hub,
+                ..
+            } => (Request::Between { db }, hub),
+            Self::Group {
+                player, group, hub, ..
+            } => (Request::Group { player, group }, hub),
             Self::Status { hub, .. } => (Request::Status {}, hub),
             Self::Kick {
                 player,
@@ -228,7 +319,24 @@ impl Control {
                 let mode = mode.name().to_owned();
                 (Request::Patch { mode }, hub)
             }
-        }
+        })
+    }
+}
+
+impl Record {
+    fn request(self) -> Result<(Request, Which), String> {
+        let (on, folder, bits, hub) = match self {
+            Self::Start { folder, bits, hub } => (true, folder, bits, hub),
+            Self::Stop { hub } => (false, None, None, hub),
+        };
+        let folder = folder.map(|folder| {
+            // The hub may run elsewhere.
+            let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+            let text = folder.into_os_string().into_string();
+            text.map_err(|_| "the folder's name is no UTF-8 text".to_owned())
+        });
+        let folder = folder.transpose()?;
+        Ok((Request::Record { on, folder, bits }, hub))
     }
 }
 
@@ -327,8 +435,25 @@ fn minutes(text: &str) -> Result<f64, String> {
     within(text, 0.0, MOST_MINUTES)
 }
 
+fn bits(text: &str) -> Result<u8, String> {
+    let bits = text.parse().ok().filter(|bits| [24, 32].contains(bits));
+    bits.ok_or_else(|| "expected 24 or 32".to_owned())
+}
+
 fn decibels(text: &str) -> Result<f64, String> {
     within(text, -MOST_DB, MOST_DB)
+}
+
+/// Milliseconds that players may be held back.
+pub(super) fn align_bound(text: &str) -> Result<f64, String> {
+    within(text, 0.0, MOST_BOUND_MS)
+}
+
+fn between(text: &str) -> Result<Between, String> {
+    match text {
+        "off" => Ok(Between(None)),
+        _ => within(text, -MOST_DB, 0.0).map(|db| Between(Some(db))),
+    }
 }
 
 fn side(text: &str) -> Result<Side, String> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use farsend_wire::jacktrip::Name;
 
+use super::groups::Groups;
 use super::roster::Entry;
 use super::strips::{MOST_STRIPS, Strip};
 
@@ -96,6 +97,8 @@ pub(super) struct TooMuch;
 /// All of it. Control thread.
 #[derive(Debug, Default)]
 pub(super) struct Book {
+    /// Who plays in which group.
+    pub(super) groups: Groups,
     standings: Vec<(Who, Standing)>,
     wishes: Vec<Wished>,
     kept_out: Vec<KeptOut>,
@@ -189,7 +192,7 @@ impl Book {
 }
 
 /// Decibels as a factor.
-fn linear(db: f64) -> f32 {
+pub(super) fn linear(db: f64) -> f32 {
     10.0_f64.powf(db / 20.0) as f32
 }
 

@@ -16,6 +16,7 @@ use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello}
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use self::osc::Osc;
+use super::align::Aligner;
 use super::auth::Auth;
 use super::book::Book;
 use super::control::ControlSocket;
@@ -25,11 +26,11 @@ use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
 use super::pace::{Pacer, Paused, Voice};
 use super::player::Player;
 use super::ports::{Line, Ports};
+use super::recordings::{Recordings, TAPES};
 use super::report::HubReporter;
 use super::roster::{Entry, Expected, LogIn, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
-use super::takes::Takes;
 use super::{HubSettings, PatchMode, Through};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
@@ -70,7 +71,7 @@ pub fn run(
         desk.osc.port(),
     );
     desk.open_control(reporter);
-    desk.begin_recording(reporter);
+    desk.recordings.begin(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
     while !quit.load(Relaxed) {
         desk.attend(reporter);
@@ -89,6 +90,7 @@ pub fn run(
             next_report += REPORT_EVERY;
             let numbers = desk.numbers.read();
             desk.sight.note(&mut desk.roster, &numbers);
+            desk.align();
             let status = desk.status();
             reporter.statistics(&mut desk.roster, &numbers, &status);
         }
@@ -120,7 +122,7 @@ struct Desk<'a> {
     kernels: Arc<Kernels>,
     door: Door,
     roster: Roster,
-    takes: Option<Takes>,
+    recordings: Recordings,
     udp_port: u16,
     /// Where each player has one.
     ports: Option<Ports>,
@@ -136,6 +138,7 @@ struct Desk<'a> {
     control: Option<ControlSocket>,
     osc: Osc,
     book: Book,
+    aligner: Aligner,
     sight: Sight,
     /// As it is now.
     patch: PatchMode,
@@ -161,13 +164,14 @@ impl<'a> Desk<'a> {
         let (knocking, knocks) = RingBuffer::new(KNOCKS);
         let (returning, returns) = RingBuffer::new(settings.players + ORDERS);
         let (writer, numbers) = latest(FloorStatistics::default());
-        let (takes, tape) = Takes::open(settings)?.unzip();
+        let (winding, tapes) = RingBuffer::new(TAPES);
+        let recordings = Recordings::open(settings, tapes)?;
         let lines = Lines {
             orders: obeyed,
             knocks: knocking,
             returns: returning,
             statistics: writer,
-            tape,
+            tapes: winding,
         };
         let floor = Floor::new(settings, socket, lines);
         let pacer = Pacer::start(floor, settings, voice)?;
@@ -176,7 +180,7 @@ impl<'a> Desk<'a> {
             kernels: kernels(settings.rate),
             door,
             roster: Roster::new(settings.players),
-            takes,
+            recordings,
             udp_port,
             ports,
             orders,
@@ -189,6 +193,7 @@ impl<'a> Desk<'a> {
             control: None,
             osc,
             book: Book::default(),
+            aligner: Aligner::new(settings.align, settings.align_bound),
             sight: Sight::new(),
             patch: settings.patch,
         })
@@ -215,26 +220,18 @@ impl<'a> Desk<'a> {
         while let Ok(player) = self.returns.pop() {
             drop(player);
         }
-        if let Some(takes) = &mut self.takes {
-            takes.attend(reporter);
-        }
+        self.recordings.attend(reporter, &mut self.pending);
         if let Some(files) = &mut self.files {
             files.attend(reporter);
         }
         self.flush();
     }
 
-    fn begin_recording(&mut self, reporter: &mut HubReporter) {
-        if let Some(takes) = &mut self.takes {
-            takes.begin(reporter, |order| self.pending.push_back(order));
-        }
-    }
-
     fn greet(&mut self, reporter: &mut HubReporter) {
         let Self {
             door,
             roster,
-            takes,
+            recordings,
             udp_port,
             ports,
             pending,
@@ -257,9 +254,7 @@ impl<'a> Desk<'a> {
                         // Without a word: it is the new one who would hear it.
                         pending.push_back(Order::Dismiss(place));
                         if let Some(entry) = roster.leave(place) {
-                            if let Some(takes) = takes {
-                                takes.leave(place);
-                            }
+                            recordings.leave(place);
                             reporter.left(&entry, "began again", roster.count());
                         }
                     }
@@ -349,20 +344,22 @@ impl<'a> Desk<'a> {
         match player {
             Ok((mut player, watch)) => {
                 player.take_knock(knock.at, knock.payload());
-                self.order(Order::Admit(place, player));
                 let entry = Entry {
                     name,
                     called: self.roster.title(name, from),
                     address: from,
                     udp_port,
+                    format,
+                    round_trip: self.door.round_trip(host),
                     watch,
                 };
+                let group = self.book.groups.recall(&entry, &self.roster);
+                self.order(Order::Admit(place, player, group));
                 reporter.joined(&entry, &format, self.roster.count() + 1);
-                if let Some(takes) = &mut self.takes {
-                    let order = |order| self.pending.push_back(order);
-                    takes.admit(place, entry.name, entry.address, &format, reporter, order);
-                }
+                self.recordings
+                    .admit(place, &entry, reporter, &mut self.pending);
                 self.roster.take(place, entry);
+                self.aligner.forget(place);
                 self.recall(place);
                 self.recall_queue(place, &format);
             }
@@ -391,9 +388,7 @@ impl<'a> Desk<'a> {
 
     fn let_go(&mut self, place: u16, why: &str, reporter: &mut HubReporter) {
         if let Some(entry) = self.roster.leave(place) {
-            if let Some(takes) = &mut self.takes {
-                takes.leave(place);
-            }
+            self.recordings.leave(place);
             self.order(Order::Dismiss(place));
             reporter.left(&entry, why, self.roster.count());
         }
@@ -414,12 +409,14 @@ impl<'a> Desk<'a> {
 
     /// Says goodbye to all, and completes what was recorded.
     fn close(self, reporter: &mut HubReporter) {
-        if let Some(mut floor) = self.pacer.stop() {
-            floor.close();
-        }
-        if let Some(takes) = self.takes {
-            takes.finish(reporter);
-        }
+        // Where a sound server hangs it has the tape; the files are true but for their last moments.
+        let Some(mut floor) = self.pacer.stop() else {
+            return;
+        };
+        floor.close();
+        // And with it what was on its way there.
+        drop((floor, self.orders, self.pending));
+        self.recordings.close(reporter);
         if let Some(files) = self.files {
             files.finish(reporter);
         }

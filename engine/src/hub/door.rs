@@ -2,12 +2,14 @@
 //!
 //! Where users have passwords, those who ask to say theirs are handed to the [`Porter`] and its thread.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::{Greeter, Greeting, NAME_PATIENCE};
+use farsend_rt::tcp;
 use farsend_wire::jacktrip::{Hello, Reply};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,6 +28,8 @@ pub(super) struct Door {
     /// Where users have passwords.
     porter: Option<Porter>,
     tidings: Vec<Tidings>,
+    /// From which hosts somebody has come of late, and the round trip to there.
+    trips: VecDeque<(IpAddr, Duration)>,
 }
 
 /// What is said to one who wants in.
@@ -103,6 +107,7 @@ impl Door {
             visitors: Vec::new(),
             porter: porter.map_err(|source| DoorError::System { port, source })?,
             tidings: Vec::new(),
+            trips: VecDeque::new(),
         })
     }
 
@@ -167,6 +172,22 @@ impl Door {
         std::mem::take(&mut self.tidings)
     }
 
+    /// The round trip to this host, as it was when somebody came from there last.
+    pub(super) fn round_trip(&self, host: IpAddr) -> Option<Duration> {
+        let trip = self.trips.iter().rfind(|(from, _)| *from == host);
+        trip.map(|(_, trip)| *trip)
+    }
+
+    fn note_trip(&mut self, host: IpAddr, stream: &TcpStream) {
+        if let Some(trip) = tcp::round_trip(stream) {
+            self.trips.retain(|(from, _)| *from != host);
+            if self.trips.len() >= MOST_TRIPS {
+                self.trips.pop_front();
+            }
+            self.trips.push_back((host, trip));
+        }
+    }
+
     /// How many are being greeted.
     #[cfg(test)]
     fn visitors(&self) -> usize {
@@ -190,6 +211,7 @@ impl Door {
                 return;
             };
             let host = from.ip().to_canonical();
+            self.note_trip(host, &stream);
             self.make_room(host);
             if stream.set_nonblocking(true).is_err() {
                 continue;
@@ -310,6 +332,8 @@ fn listen(port: u16, v6: bool) -> io::Result<TcpListener> {
 
 /// How long a log-in may take.
 const GREETED_WITHIN: Duration = Duration::from_secs(10);
+/// Hosts whose round trips are kept in mind: those of a moment's log-ins.
+const MOST_TRIPS: usize = 256;
 /// Visitors at once.
 const MOST_VISITORS: usize = 512;
 /// Bytes of one who waits; what they say after their hello is of no use.

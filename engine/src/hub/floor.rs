@@ -11,6 +11,7 @@ use rtrb::{Consumer, Producer};
 use super::lanes::Lanes;
 use super::mixer::Mixer;
 use super::player::Player;
+use super::rooms::Group;
 use super::routes::{Routes, Sender};
 use super::socket::HubSocket;
 use super::strips::Strip;
@@ -23,10 +24,12 @@ use crate::record::{Pen, Tape};
 pub(super) enum Order {
     /// Somebody at this host has logged in (or, with `false`, is not waited for any more).
     Expect(IpAddr, bool),
-    /// A player takes a place.
-    Admit(u16, Box<Player>),
+    /// A player takes a place, in this group.
+    Admit(u16, Box<Player>, Group),
     /// The player in this place goes, without a word.
     Dismiss(u16),
+    /// All is put on this tape from now on, or on none.
+    Tape(Option<Tape>),
     /// A slot of the tape is written to from now on.
     Record(usize, Pen),
     /// The same, faded out, told for how many seconds they are to stay away, and with a goodbye.
@@ -35,6 +38,8 @@ pub(super) enum Order {
     Gain(u16, f32),
     /// How much of the player in this place is kept before it is mixed.
     Depth(u16, DepthPolicy),
+    /// How long the audio of the player in this place waits here at least.
+    Hold(u16, Duration),
     /// What a listener wishes of a player.
     Wish {
         listener: u16,
@@ -43,6 +48,10 @@ pub(super) enum Order {
     },
     /// Who hears whom.
     Patch(PatchMode),
+    /// The player in this place is in this group.
+    Group(u16, Group),
+    /// How loud other groups are heard, linear.
+    Between(f32),
 }
 
 /// The first datagram of one who is expected.
@@ -100,8 +109,8 @@ pub(super) struct Lines {
     pub(super) knocks: Producer<Knock>,
     pub(super) returns: Producer<Box<Player>>,
     pub(super) statistics: LatestWriter<FloorStatistics>,
-    /// Where all is recorded, if it is.
-    pub(super) tape: Option<Tape>,
+    /// Tapes that are not written to any more, to be finished.
+    pub(super) tapes: Producer<Tape>,
 }
 
 /// All players, and the mix.
@@ -116,6 +125,8 @@ pub(super) struct Floor {
     sent_away: usize,
     mixer: Mixer,
     lines: Lines,
+    /// Where all is recorded, if it is.
+    tape: Option<Tape>,
     numbers: FloorStatistics,
     publish_at: MonoTime,
 }
@@ -133,6 +144,7 @@ impl Floor {
             sent_away: 0,
             mixer: Mixer::new(settings),
             lines,
+            tape: None,
             numbers: FloorStatistics::default(),
             publish_at: MonoTime::default(),
         }
@@ -171,13 +183,16 @@ impl Floor {
         } = self;
         let players = players.get_mut(..*end).unwrap_or_default();
         mixer.clear();
-        for player in players.iter_mut().flatten() {
-            player.play(begun, crowded, mixer);
+        for (place, player) in (0..).zip(players.iter_mut()) {
+            if let Some(player) = player {
+                player.play(begun, place, crowded, mixer);
+            }
         }
         if let Some((input, output)) = local {
             mixer.mix_local(output);
             mixer.add_local(input);
         }
+        mixer.complete();
         let wall_us = clock::wall_us();
         for place in 0..players.len() {
             // Out of the row, so that it can be looked along.
@@ -205,14 +220,14 @@ impl Floor {
             player.leave(now, &mut self.socket);
         }
         self.socket.flush();
-        if let Some(tape) = self.lines.tape.take() {
+        if let Some(tape) = self.tape.take() {
             tape.finish();
         }
     }
 
     /// What was played this period, when all has been sent.
     fn record(&mut self) {
-        if let Some(tape) = &mut self.lines.tape {
+        if let Some(tape) = &mut self.tape {
             taping::write(tape, &self.players, self.end, &self.mixer);
         }
     }
@@ -249,19 +264,25 @@ impl Floor {
             };
             match order {
                 Order::Expect(host, more) => self.routes.expect(host, more),
-                Order::Admit(place, player) => {
+                Order::Admit(place, player, group) => {
                     self.dismiss(place);
                     if let Some(seat) = self.players.get_mut(usize::from(place)) {
                         self.routes.add(player.address(), place);
                         let sends = player.heard().channels();
-                        self.mixer.seat(place, sends, player.hears());
+                        self.mixer.seat(place, sends, player.hears(), group);
                         *seat = Some(player);
                         self.end = self.end.max(usize::from(place) + 1);
                     }
                 }
                 Order::Dismiss(place) => self.dismiss(place),
+                Order::Tape(tape) => {
+                    if let Some(full) = std::mem::replace(&mut self.tape, tape) {
+                        // The ring has room for as many as there can be.
+                        _ = self.lines.tapes.push(full);
+                    }
+                }
                 Order::Record(slot, pen) => {
-                    if let Some(tape) = &mut self.lines.tape {
+                    if let Some(tape) = &mut self.tape {
                         tape.put(slot, pen);
                     }
                 }
@@ -281,12 +302,19 @@ impl Floor {
                         player.set_depth(policy);
                     }
                 }
+                Order::Hold(place, wait) => {
+                    if let Some(player) = self.player(place) {
+                        player.hold(wait);
+                    }
+                }
                 Order::Wish {
                     listener,
                     player,
                     strip,
                 } => self.mixer.set_strip(listener, player, strip),
                 Order::Patch(patch) => self.mixer.set_patch(patch),
+                Order::Group(place, group) => self.mixer.set_group(place, group),
+                Order::Between(factor) => self.mixer.set_between(factor),
             }
         }
     }
@@ -320,7 +348,7 @@ impl Floor {
             player.leave(clock::now(), &mut self.socket);
         }
         self.routes.remove(player.address(), place);
-        if let Some(tape) = &mut self.lines.tape {
+        if let Some(tape) = &mut self.tape {
             tape.lift(usize::from(place));
         }
         self.mixer.leave(place);

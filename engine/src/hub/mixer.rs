@@ -10,6 +10,7 @@ use farsend_stream::Glide;
 use farsend_units::{Channels, Frames, SampleRate};
 
 use super::lanes::Lanes;
+use super::rooms::{Group, Heard, Rooms};
 use super::strips::{Deviation, Pair, Strip, Strips};
 use super::{HubSettings, PatchMode};
 use crate::settings::MAX_CHANNELS;
@@ -31,6 +32,7 @@ pub(super) struct Mixer {
     include_local: bool,
     seats: Box<[Seat]>,
     strips: Strips,
+    rooms: Rooms,
 }
 
 /// How a place's mix is made from the total and from what is sent from there.
@@ -67,12 +69,14 @@ impl Mixer {
             include_local: settings.include_local,
             seats: vec![seat; settings.players].into(),
             strips: Strips::new(rate),
+            rooms: Rooms::new(settings),
         }
     }
 
-    /// Somebody takes a place, who sends and hears so many channels.
-    pub(super) fn seat(&mut self, place: u16, sends: usize, hears: usize) {
+    /// Somebody takes a place in a group, who sends and hears so many channels.
+    pub(super) fn seat(&mut self, place: u16, sends: usize, hears: usize, group: Group) {
         self.leave(place);
+        self.rooms.seat(place, group);
         let new = Seat::new(self.rate, self.weights(place));
         if let Some(seat) = self.seats.get_mut(usize::from(place)) {
             *seat = Seat {
@@ -85,6 +89,7 @@ impl Mixer {
 
     /// Nobody is there any more, nor anything that was wished there or of them.
     pub(super) fn leave(&mut self, place: u16) {
+        self.rooms.seat(place, 0);
         if self.strips.forget(place) {
             self.aim_all();
         }
@@ -94,6 +99,16 @@ impl Mixer {
     pub(super) fn set_patch(&mut self, patch: PatchMode) {
         self.patch = patch;
         self.aim_all();
+    }
+
+    /// In which group the one in this place is from now on.
+    pub(super) fn set_group(&mut self, place: u16, group: Group) {
+        self.rooms.set(place, group);
+    }
+
+    /// How loud other groups are heard from now on, 0 to 1.
+    pub(super) fn set_between(&mut self, factor: f32) {
+        self.rooms.set_between(factor);
     }
 
     /// What a listener wishes of a player from now on.
@@ -108,31 +123,31 @@ impl Mixer {
     /// A new period.
     pub(super) fn clear(&mut self) {
         self.total[..self.channels * self.period].fill(0.0);
+        if self.rooms.begin(self.channels) {
+            self.aim_all();
+        }
         self.channels = 0;
         self.strips.tidy();
     }
 
-    /// Adds what a player sends.
-    pub(super) fn add(&mut self, heard: &Lanes) {
-        let upmix = self.upmix;
-        for channel in 0..spread(heard, upmix) {
-            let Some(lane) = of(heard, channel, upmix) else {
-                continue;
-            };
-            let total = &mut self.total[channel * self.period..][..self.period];
-            for (total, sample) in total.iter_mut().zip(lane) {
-                *total += f64::from(*sample);
-            }
-        }
-        self.channels = self.channels.max(spread(heard, upmix));
+    /// Adds what the player in this place sends.
+    pub(super) fn add(&mut self, place: u16, heard: &Lanes) {
+        self.add_to(Some(place), heard);
     }
 
     /// Writes what is to be heard at the hub: all players. Before [`add_local`](Self::add_local).
-    pub(super) fn mix_local(&self, mix: &mut Lanes) {
+    pub(super) fn mix_local(&mut self, mix: &mut Lanes) {
+        let Self { sum, rooms, .. } = self;
         for (channel, out) in mix.iter_mut().enumerate() {
-            match self.total(channel) {
-                Some(total) => copy(total, out),
-                None => out.fill(0.0),
+            if rooms.is_empty() {
+                match total_of(&self.total, channel, self.period, self.channels) {
+                    Some(total) => copy(total, out),
+                    None => out.fill(0.0),
+                }
+            } else {
+                sum.fill(0.0);
+                rooms.add_up(channel, sum);
+                copy(sum, out);
             }
         }
     }
@@ -143,8 +158,27 @@ impl Mixer {
             local.copy_from_slice(input);
         }
         if self.include_local {
-            self.add(input);
+            self.add_to(None, input);
         }
+    }
+
+    /// When all were added: there is a total, and what is heard in each group.
+    pub(super) fn complete(&mut self) {
+        let Self {
+            total,
+            rooms,
+            period,
+            channels,
+            ..
+        } = self;
+        if rooms.is_empty() {
+            return;
+        }
+        let total = &mut total[..*channels * *period];
+        for (channel, total) in total.chunks_exact_mut(*period).enumerate() {
+            rooms.add_up(channel, total);
+        }
+        rooms.complete(total);
     }
 
     /// What was captured at the hub.
@@ -165,13 +199,10 @@ impl Mixer {
 
     /// The total of a channel, if anything is in it.
     pub(super) fn total(&self, channel: usize) -> Option<&[f64]> {
-        self.total
-            .get(channel * self.period..)?
-            .get(..self.period)
-            .filter(|_| channel < self.channels)
+        total_of(&self.total, channel, self.period, self.channels)
     }
 
-    /// Writes what the player in this place, who sends `heard`, is to hear, when all were added; `others` are those in the other places.
+    /// Writes what the player in this place, who sends `heard`, is to hear, when it is [complete](Self::complete); `others` are those in the other places.
     /// Once a period for each.
     pub(super) fn mix<'a>(
         &mut self,
@@ -189,6 +220,7 @@ impl Mixer {
             local,
             seats,
             strips,
+            rooms,
             ..
         } = self;
         let Some(seat) = seats.get_mut(usize::from(place)) else {
@@ -196,19 +228,27 @@ impl Mixer {
         };
         let deviations = strips.of_mut(place);
         for (channel, out) in mix.iter_mut().enumerate() {
+            let total = total_of(total, channel, *period, *channels);
+            let total = total.map(|total| rooms.heard(place, channel, total));
+            let (before, total) = match (total, rooms.fade()) {
+                (Some(Heard::Both(before, now)), Some(fade)) => (Some((before, fade)), Some(now)),
+                (Some(Heard::Both(_, now) | Heard::One(now)), _) => (None, Some(now)),
+                (None, _) => (None, None),
+            };
             let parts = Parts {
-                total: total
-                    .get(channel * *period..)
-                    .and_then(|total| total.get(..*period))
-                    .filter(|_| channel < *channels),
+                total,
                 own: of(heard, channel, *upmix),
                 local: local.get(channel),
             };
-            if deviations.is_empty() && seat.writes(&parts, out) {
+            if before.is_none() && deviations.is_empty() && seat.writes(&parts, out) {
                 continue;
             }
             sum.fill(0.0);
-            add_part(sum, parts.total.unwrap_or_default(), &seat.total);
+            let total = parts.total.unwrap_or_default();
+            match before {
+                Some((before, fade)) => add_fading(sum, before, total, fade, &seat.total),
+                None => add_part(sum, total, &seat.total),
+            }
             add_part(sum, parts.own.unwrap_or_default(), &seat.own);
             add_part(sum, parts.local.unwrap_or_default(), &seat.local);
             add_deviations(sum, deviations, &others, channel);
@@ -218,6 +258,22 @@ impl Mixer {
             glide.pass(*period);
         }
         deviations.iter_mut().for_each(|one| one.pass(*period));
+    }
+
+    fn add_to(&mut self, place: Option<u16>, heard: &Lanes) {
+        let Self {
+            total,
+            rooms,
+            period,
+            upmix,
+            ..
+        } = self;
+        if rooms.is_empty() {
+            add_lanes(total, *period, heard, *upmix);
+        } else {
+            rooms.add(place, heard, *upmix);
+        }
+        self.channels = self.channels.max(spread(heard, *upmix));
     }
 
     fn aim_all(&mut self) {
@@ -234,6 +290,7 @@ impl Mixer {
             upmix,
             seats,
             strips,
+            rooms,
             ..
         } = self;
         let Some(seat) = seats.get_mut(usize::from(place)) else {
@@ -249,6 +306,7 @@ impl Mixer {
                 .is_some_and(|seat| seat.sends == 1),
             upmix: *upmix,
             sides,
+            level: rooms.level(place, source),
         });
     }
 
@@ -329,6 +387,36 @@ fn add_deviations<'a>(
             add_part(sum, lane, factor);
         }
     }
+}
+
+/// Adds a cross-fade from a channel to another, so much of it.
+fn add_fading(sum: &mut [f64], from: &[f64], to: &[f64], fade: &Glide, factor: &Glide) {
+    let factors = factor.values().zip(fade.values());
+    for (((sum, from), to), (factor, fade)) in sum.iter_mut().zip(from).zip(to).zip(factors) {
+        *sum += f64::from(factor) * (from + f64::from(fade) * (to - from));
+    }
+}
+
+/// Adds what a player sends to a total, a lane a channel.
+pub(super) fn add_lanes(total: &mut [f64], period: usize, heard: &Lanes, upmix: bool) {
+    for (channel, total) in total
+        .chunks_exact_mut(period)
+        .take(spread(heard, upmix))
+        .enumerate()
+    {
+        for (total, sample) in total
+            .iter_mut()
+            .zip(of(heard, channel, upmix).unwrap_or_default())
+        {
+            *total += f64::from(*sample);
+        }
+    }
+}
+
+/// A channel of a total that has so many.
+fn total_of(total: &[f64], channel: usize, period: usize, channels: usize) -> Option<&[f64]> {
+    let lane = total.get(channel * period..)?.get(..period);
+    lane.filter(|_| channel < channels)
 }
 
 /// Adds so much of a channel.

@@ -14,14 +14,17 @@
 //! is a *knock*: it says how many channels go each way, so that the control thread can build the
 //! player and hand it over. Everything that allocates happens there; the audio thread only moves boxes.
 
+mod align;
 mod auth;
 mod book;
 mod control;
 mod desk;
+mod distance;
 mod door;
 mod fair;
 mod files;
 mod floor;
+mod groups;
 mod lanes;
 mod local;
 mod mixer;
@@ -30,7 +33,9 @@ mod pace;
 mod patch;
 mod player;
 mod ports;
+mod recordings;
 mod report;
+mod rooms;
 mod roster;
 mod routes;
 mod settings;
@@ -48,4 +53,4 @@ pub use door::DoorError;
 pub use osc::OscPort;
 pub use patch::PatchMode;
 pub use report::HubReporter;
-pub use settings::{HubSettings, LocalSettings, RecordSettings, Through};
+pub use settings::{ALIGN_BOUND, HubSettings, LocalSettings, RecordSettings, Through};

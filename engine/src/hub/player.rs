@@ -164,8 +164,8 @@ impl Player {
         self.machines.buffer().reset();
     }
 
-    /// What they play this period, into the total. In a crowd there is no time to foretell what is missing.
-    pub(super) fn play(&mut self, now: MonoTime, crowded: bool, mixer: &mut Mixer) {
+    /// What they play this period from this place, into the total. In a crowd there is no time to foretell what is missing.
+    pub(super) fn play(&mut self, now: MonoTime, place: u16, crowded: bool, mixer: &mut Mixer) {
         self.machines.attend(now);
         self.machines.buffer().set_sparing(crowded);
         {
@@ -183,7 +183,7 @@ impl Player {
             lanes.extend(self.heard.iter_mut());
             self.gain.apply(&mut lanes);
         }
-        mixer.add(&self.heard);
+        mixer.add(place, &self.heard);
     }
 
     /// How loud everybody hears them from now on, linear; nothing for one who is sent away.
@@ -191,6 +191,11 @@ impl Player {
         if !self.is_sent_away {
             self.gain.set(gain);
         }
+    }
+
+    /// Their audio waits here for so long at least; 0: no longer than it must.
+    pub(super) fn hold(&mut self, wait: Duration) {
+        self.machines.buffer().hold(wait);
     }
 
     /// How much of them is kept before it is mixed, from now on.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{Hello, Name};
+use farsend_wire::jacktrip::{Format, Hello, Name};
 
 use super::fair::share;
 use super::floor::Knock;
@@ -28,7 +28,41 @@ pub(super) struct Entry {
     pub(super) address: SocketAddr,
     /// Ours, that they send to.
     pub(super) udp_port: u16,
+    /// As they were let in.
+    pub(super) format: Format,
+    /// The round trip to their host when they logged in, as the system has it.
+    pub(super) round_trip: Option<Duration>,
     pub(super) watch: Watch,
+}
+
+#[cfg(test)]
+impl Entry {
+    /// Somebody of whom nothing is heard, called by their name.
+    pub(super) fn quiet(
+        name: &str,
+        address: SocketAddr,
+        channels: farsend_units::Channels,
+    ) -> Self {
+        Self {
+            name: Name::new(name),
+            called: name.to_owned(),
+            address,
+            udp_port: 4464,
+            format: Format {
+                rate: farsend_units::SampleRate::HZ_48000,
+                period: farsend_units::Frames(128),
+                channels,
+                wants: farsend_units::Channels(2),
+                samples: farsend_wire::sample::SampleFormat::I16,
+            },
+            round_trip: None,
+            watch: Watch {
+                events: rtrb::RingBuffer::new(1).1,
+                statistics: farsend_rt::latest(crate::statistics::Statistics::default()).1,
+                minute: crate::control::minute::LastMinute::default(),
+            },
+        }
+    }
 }
 
 /// Somebody who has logged in.

@@ -1,6 +1,7 @@
 //! What a hub is to be.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
@@ -40,6 +41,10 @@ pub struct HubSettings {
     pub samples: Option<SampleFormat>,
     /// How much of each player is kept before it is mixed.
     pub depth: DepthPolicy,
+    /// Whether all are heard as late as the latest, and for how long anybody is held back for that at most.
+    pub align: bool,
+    /// See `align`.
+    pub align_bound: Duration,
     /// Whether loss is repaired, with players that are Farsends.
     pub repair: bool,
     /// What is heard in place of what is missing.
@@ -56,6 +61,9 @@ pub struct RecordSettings {
     /// How the players' samples are written. The mix is always written as floats: a sum goes beyond full scale.
     pub depth: Depth,
 }
+
+/// Nobody is held back for longer, unless told.
+pub const ALIGN_BOUND: Duration = Duration::from_millis(100);
 
 impl Default for HubSettings {
     fn default() -> Self {
@@ -74,6 +82,8 @@ impl Default for HubSettings {
             players: 512,
             samples: None,
             depth: DepthPolicy::AUTO,
+            align: false,
+            align_bound: ALIGN_BOUND,
             repair: true,
             conceal: Conceal::Predict,
             record: None,

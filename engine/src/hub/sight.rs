@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use farsend_ipc::hub::{KeptOut, PlayerStatus, Status, Wish};
+use farsend_ipc::hub::{AlignStatus, Aligned, KeptOut, PlayerStatus, Status, Wish};
 use farsend_units::SampleRate;
 
+use super::align::{Aligner, Standing};
 use super::book::{Book, Wished};
+use super::distance::{Basis, Distance};
 use super::floor::FloorStatistics;
 use super::roster::{Entry, Roster};
 use super::{HubSettings, PatchMode};
@@ -58,7 +60,7 @@ impl Sight {
         &self,
         place: Place<'_>,
         roster: &mut Roster,
-        book: &Book,
+        (book, aligner): (&Book, &Aligner),
         numbers: &FloorStatistics,
         late: u64,
     ) -> Status {
@@ -77,13 +79,21 @@ impl Sight {
             rate: settings.rate.0,
             period: settings.period.0,
             patch: patch.name().to_owned(),
+            between_db: book.groups.between(),
+            align: aligner.is_on().then(|| AlignStatus {
+                delay_ms: aligner.moment().map(ms),
+                bound_ms: ms(aligner.bound()),
+            }),
             places: settings.players,
             uptime_s: self.started.elapsed().as_secs(),
             busy_percent: round(self.busy_percent),
             periods: numbers.periods,
             late_periods: late,
             players: players
-                .map(|(_, entry)| player(entry, settings.rate, book))
+                .map(|(place, entry)| PlayerStatus {
+                    aligned: aligner.of(place).map(aligned),
+                    ..player(entry, settings.rate, book)
+                })
                 .collect(),
             wishes: book.wishes().map(wish).collect(),
             kept_out: book
@@ -104,6 +114,7 @@ fn player(entry: &mut Entry, rate: SampleRate, book: &Book) -> PlayerStatus {
     let now = entry.watch.statistics.read();
     let minute = entry.watch.minute.so_far();
     let queue = now.duration(now.queued, rate);
+    let distance = Distance::of(entry, &now);
     let sends = now
         .format
         .map_or(0, |format| format.channels.get().min(MAX_CHANNELS));
@@ -124,10 +135,28 @@ fn player(entry: &mut Entry, rate: SampleRate, book: &Book) -> PlayerStatus {
         lost: now.buffer.lost,
         late: now.buffer.late,
         loss_percent: round(minute.percent(minute.buffer.lost + minute.buffer.late)),
-        delay_ms: minute.one_way(queue).map(ms),
+        delay_ms: distance.map(|distance| ms(distance.delay())),
+        path: distance
+            .map_or(Basis::Unknown, |known| known.basis)
+            .name()
+            .to_owned(),
         level_db: (decibels(peak) * 10.0).round() / 10.0,
         gain_db: standing.db,
         muted: standing.muted,
+        group: book.groups.of(entry).map(str::to_owned),
+        aligned: None,
+    }
+}
+
+fn aligned((standing, added): (Standing, Duration)) -> Aligned {
+    Aligned {
+        added_ms: ms(added),
+        standing: match standing {
+            Standing::With => "with",
+            Standing::Late => "late",
+            Standing::Early => "early",
+        }
+        .to_owned(),
     }
 }
 

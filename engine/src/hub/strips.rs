@@ -92,6 +92,8 @@ pub(super) struct Pair {
     pub(super) upmix: bool,
     /// Whether the listener has a left and a right.
     pub(super) sides: bool,
+    /// How loud the listener hears the player without any wish, 0 to 1.
+    pub(super) level: f32,
 }
 
 impl Strips {
@@ -203,7 +205,8 @@ fn factors(strip: &Strip, solo: bool, weights: Weights, pair: Pair) -> [f32; 3] 
     };
     // With a solo the total is not heard, so nothing has to be taken away from it.
     let there = if solo { 0.0 } else { 1.0 };
-    std::array::from_fn(|i| weights.others * (gain * sides[i] - there * usual[i]))
+    let level = weights.others * pair.level;
+    std::array::from_fn(|i| level * (gain * sides[i] - there * usual[i]))
 }
 
 /// As many wishes may deviate at once: together they cost, at two channels, about a tenth of a millisecond a period.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
-use farsend_ipc::hub::{KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
+use farsend_ipc::hub::{AlignStatus, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
 
 use super::PatchMode;
 use super::takes::clock;
@@ -13,6 +13,7 @@ use crate::control::line::meter;
 pub(crate) fn whole(status: &Status, columns: u16) -> String {
     let mut text = head(status);
     text.push_str(&table(&status.players, columns));
+    text.push_str(&groups(status));
     for wish in &status.wishes {
         _ = writeln!(
             text,
@@ -66,8 +67,16 @@ fn head(status: &Status) -> String {
         Some(RecordingStatus { stopped: true, .. }) => "recording STOPPED; ".to_owned(),
         Some(recording) => format!("recording {}; ", clock(recording.seconds)),
     };
+    let align = match &status.align {
+        None => String::new(),
+        Some(AlignStatus {
+            delay_ms: Some(delay),
+            ..
+        }) => format!(" at {delay:.0} ms"),
+        Some(_) => " together".to_owned(),
+    };
     format!(
-        "{recording}{players}; {patch}; {} Hz, {} frames; {:.1} % of a core, {} of {} periods late\n",
+        "{recording}{players}; {patch}{align}; {} Hz, {} frames; {:.1} % of a core, {} of {} periods late\n",
         status.rate, status.period, status.busy_percent, status.late_periods, status.periods
     )
 }
@@ -84,9 +93,14 @@ fn table(players: &[PlayerStatus], columns: u16) -> String {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(columns);
     }
-    table.set_header(one_line(TITLES.iter().copied().map(Cell::new).collect()));
+    let in_groups = players.iter().any(|player| player.group.is_some());
+    let titles = TITLES.iter().chain(in_groups.then_some(&"group"));
+    table.set_header(one_line(titles.copied().map(Cell::new).collect()));
     for player in players {
-        table.add_row(one_line(cells(player)));
+        let group = player.group.as_deref().unwrap_or_default();
+        let mut cells = cells(player);
+        cells.extend(in_groups.then(|| Cell::new(group)));
+        table.add_row(one_line(cells));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
@@ -116,7 +130,9 @@ fn cells(player: &PlayerStatus) -> Vec<Cell> {
         (false, 0.0) => String::new(),
         (false, db) => format!("{db:+} dB"),
     };
-    let delay = player.delay_ms;
+    let delay = player
+        .delay_ms
+        .map_or_else(|| "-".to_owned(), |ms| delay(player, ms));
     [
         player.name.clone(),
         player.address.to_string(),
@@ -126,12 +142,37 @@ fn cells(player: &PlayerStatus) -> Vec<Cell> {
         player.bits.to_string(),
         format!("{:.1}", player.queue_ms),
         format!("{:.2}", player.loss_percent),
-        delay.map_or_else(|| "-".to_owned(), |delay| format!("{delay:.1}")),
+        delay,
         level,
         mixed,
     ]
     .map(Cell::new)
     .into()
+}
+
+/// A delay, and whether it is not that of the others: `~12.3`, where it is known from the log-in only.
+fn delay(player: &PlayerStatus, ms: f64) -> String {
+    let about = match &*player.path {
+        "measured" => "",
+        "log_in" => "~",
+        _ => return "-".to_owned(),
+    };
+    let standing = player.aligned.as_ref().map(|aligned| &*aligned.standing);
+    match standing {
+        Some(standing @ ("late" | "early")) => format!("{about}{ms:.1} {standing}"),
+        _ => format!("{about}{ms:.1}"),
+    }
+}
+
+/// What groups hear of each other, where there are some.
+fn groups(status: &Status) -> String {
+    if status.players.iter().all(|player| player.group.is_none()) {
+        return String::new();
+    }
+    match status.between_db {
+        None => "groups do not hear each other\n".to_owned(),
+        Some(db) => format!("groups hear each other at {db:+} dB\n"),
+    }
 }
 
 fn otherwise(wish: &Wish) -> String {
@@ -191,9 +232,12 @@ mod tests {
             late: 0,
             loss_percent: 0.1,
             delay_ms: Some(12.345),
+            path: "measured".into(),
             level_db: -12.0,
             gain_db: -6.0,
             muted: false,
+            group: None,
+            aligned: None,
         }
     }
 

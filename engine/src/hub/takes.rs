@@ -5,21 +5,21 @@
 //! host, goes on in the same file.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use farsend_ipc::hub::RecordingStatus;
 use farsend_units::{Channels, SampleRate};
-use farsend_wire::jacktrip::{Format, Name};
+use farsend_wire::jacktrip::Name;
 use serde_json::{Value, json};
 
-use super::HubSettings;
-use super::floor::Order;
 use super::report::HubReporter;
+use super::roster::Entry;
 use super::taping::{self, MIX};
+use super::{HubSettings, RecordSettings};
 use crate::record::{
-    Depth, Ended, Folder, Head, Moment, Names, Progress, RecordError, Recorder, Tape, TrackId,
+    Depth, Ended, Folder, Head, Moment, Names, Pen, Progress, RecordError, Recorder, Tape, TrackId,
     Trouble, history,
 };
 use crate::settings::MAX_CHANNELS;
@@ -61,14 +61,14 @@ struct Stem {
 }
 
 impl Takes {
-    /// Makes the folder and begins, if it is wished.
+    /// Makes the folder and begins.
     ///
     /// # Errors
     /// [`RecordError`].
-    pub(super) fn open(settings: &HubSettings) -> Result<Option<(Self, Tape)>, RecordError> {
-        let Some(record) = &settings.record else {
-            return Ok(None);
-        };
+    pub(super) fn open(
+        settings: &HubSettings,
+        record: &RecordSettings,
+    ) -> Result<(Self, Tape), RecordError> {
         let begins = Moment::now();
         let disk = Folder::for_session(&record.folder, &begins)?;
         let folder = disk.0.clone();
@@ -92,19 +92,20 @@ impl Takes {
             too_many: false,
             stopped: false,
         };
-        Ok(Some((takes, tape)))
+        Ok((takes, tape))
     }
 
-    /// The files of the mix and of what is captured at the hub, and a line about it all.
-    pub(super) fn begin(&mut self, reporter: &mut HubReporter, mut order: impl FnMut(Order)) {
+    /// The files of the mix and of what is captured at the hub, and a line about it all. `put` has pens put into slots of the
+    /// tape.
+    pub(super) fn begin(&mut self, reporter: &mut HubReporter, mut put: impl FnMut(usize, Pen)) {
         let local = self.local.unwrap_or(Channels::ZERO);
-        self.mix_as_wide_as(local.get().max(MIX), &mut order);
+        self.mix_as_wide_as(local.get().max(MIX), &mut put);
         if local > Channels::ZERO {
             let name = self.names.give("hub");
             let whose = "what is captured at the hub".to_owned();
             let track = self.open_file(name, local, self.depth, whose, String::new());
             let pen = self.recorder.pen(track, local);
-            order(Order::Record(taping::local(self.places), pen));
+            put(taping::local(self.places), pen);
         }
         let text = format!(
             "records each player ({}) and the mix ({}) to {}",
@@ -123,15 +124,14 @@ impl Takes {
     pub(super) fn admit(
         &mut self,
         place: u16,
-        name: Name,
-        from: SocketAddr,
-        format: &Format,
+        entry: &Entry,
         reporter: &mut HubReporter,
-        mut order: impl FnMut(Order),
+        mut put: impl FnMut(usize, Pen),
     ) {
         if self.stopped {
             return;
         }
+        let (name, from, format) = (entry.name, entry.address, &entry.format);
         let channels = format.channels.min(Channels(MAX_CHANNELS as u8));
         let who = (name, from.ip(), channels);
         let stems = self.stems.entry(who).or_default();
@@ -166,8 +166,8 @@ impl Takes {
         };
         self.seats.insert(place, (who, track));
         let pen = self.recorder.pen(track, channels);
-        order(Order::Record(usize::from(place), pen));
-        self.mix_as_wide_as(channels.get(), order);
+        put(usize::from(place), pen);
+        self.mix_as_wide_as(channels.get(), put);
     }
 
     /// The player in this place has left, and may come back.
@@ -203,6 +203,26 @@ impl Takes {
         }
     }
 
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the files are open, or cannot be.
+    pub(super) fn is_ready(&self) -> bool {
+        self.recorder.is_ready()
+    }
+
+    /// Whether the disk has refused something: nothing more is recorded.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether the tape is finished and the disk has all of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.recorder.is_over()
+    }
+
     /// How it goes.
     pub(super) fn status(&self) -> RecordingStatus {
         let now = self.recorder.progress();
@@ -232,7 +252,11 @@ impl Takes {
         for trouble in &troubles {
             say(trouble, &folder, length, reporter);
         }
-        let mut text = format!("{} files are in {}", tracks.len(), folder.display());
+        let files = match tracks.len() {
+            1 => "1 file is".to_owned(),
+            count => format!("{count} files are"),
+        };
+        let mut text = format!("{files} in {}", folder.display());
         if !stopped {
             text = format!("recorded {}; {text}", clock(length));
         }
@@ -262,7 +286,7 @@ impl Takes {
     }
 
     /// Opens files of the mix until there is one for each two of so many channels.
-    fn mix_as_wide_as(&mut self, channels: usize, mut order: impl FnMut(Order)) {
+    fn mix_as_wide_as(&mut self, channels: usize, mut put: impl FnMut(usize, Pen)) {
         while self.mixes * MIX < channels.min(MAX_CHANNELS) {
             let slot = taping::mixes(self.places) + self.mixes;
             let first = self.mixes * MIX + 1;
@@ -274,7 +298,7 @@ impl Takes {
             let description = format!("all players, channels {first} and {}", first + 1);
             let width = Channels(MIX as u8);
             let track = self.open_file(name, width, Depth::Float32, description, String::new());
-            order(Order::Record(slot, self.recorder.pen(track, width)));
+            put(slot, self.recorder.pen(track, width));
         }
     }
 
@@ -313,7 +337,7 @@ impl Takes {
     }
 }
 
-fn say(trouble: &Trouble, folder: &std::path::Path, length: f64, reporter: &mut HubReporter) {
+fn say(trouble: &Trouble, folder: &Path, length: f64, reporter: &mut HubReporter) {
     match trouble {
         Trouble::Stopped { name, why } => {
             let text = format!(
@@ -366,207 +390,4 @@ const GAPS_EVERY: Duration = Duration::from_secs(5);
 const MOST_FILES: u32 = 10_000;
 
 #[cfg(test)]
-mod tests {
-    use farsend_units::Frames;
-    use farsend_wire::sample::SampleFormat;
-
-    use super::super::RecordSettings;
-    use super::*;
-    use crate::control::report::Style;
-
-    /// A recording, and what is called with each place, name, host and channels.
-    struct Story {
-        within: tempfile::TempDir,
-        takes: Takes,
-        tape: Tape,
-        reporter: HubReporter,
-    }
-
-    impl Story {
-        fn begin() -> Self {
-            let within = tempfile::tempdir().expect("a writable folder");
-            let settings = HubSettings {
-                players: 8,
-                record: Some(RecordSettings {
-                    folder: within.path().join("takes"),
-                    depth: Depth::Int24,
-                }),
-                ..HubSettings::default()
-            };
-            let opened = Takes::open(&settings).expect("a writable folder");
-            let (takes, tape) = opened.expect("it is wished");
-            let mut story = Self {
-                within,
-                takes,
-                tape,
-                reporter: HubReporter::new(Style::Quiet),
-            };
-            let Self {
-                takes,
-                tape,
-                reporter,
-                ..
-            } = &mut story;
-            takes.begin(reporter, |order| obey(tape, order));
-            story
-        }
-
-        fn admit(&mut self, place: u16, name: &str, host: u8, channels: u8) {
-            let Self {
-                takes,
-                tape,
-                reporter,
-                ..
-            } = self;
-            let format = Format {
-                rate: SampleRate::HZ_48000,
-                period: Frames(128),
-                channels: Channels(channels),
-                wants: Channels(2),
-                samples: SampleFormat::I16,
-            };
-            let from = SocketAddr::from(([192, 0, 2, host], 4464));
-            takes.admit(place, Name::new(name), from, &format, reporter, |order| {
-                obey(tape, order);
-            });
-        }
-
-        fn leave(&mut self, place: u16) {
-            self.tape.lift(usize::from(place));
-            self.takes.leave(place);
-        }
-
-        /// Everybody plays their place's number, for a second.
-        fn play(&mut self) {
-            for _ in 0..375 {
-                for slot in 0..taping::slots(8) {
-                    let level = (slot + 1) as f32 / 64.0;
-                    self.tape
-                        .write(slot, Frames(128), |_, _, out| out.fill(level));
-                }
-                self.tape.advance(Frames(128));
-            }
-        }
-
-        /// Each file's name, with the place that is heard in each second.
-        fn end(mut self) -> Vec<(String, String)> {
-            self.tape.finish();
-            let folder = self.takes.folder.clone();
-            self.takes.finish(&mut self.reporter);
-            let entries = std::fs::read_dir(folder).expect("it was made");
-            let mut files: Vec<_> = entries
-                .map(|entry| {
-                    let path = entry.expect("readable").path();
-                    let name = path.file_name().expect("a name").to_string_lossy();
-                    (name.into_owned(), heard(&path))
-                })
-                .collect();
-            files.sort();
-            drop(self.within);
-            files
-        }
-    }
-
-    fn obey(tape: &mut Tape, order: Order) {
-        if let Order::Record(slot, pen) = order {
-            tape.put(slot, pen);
-        }
-    }
-
-    /// A character a second: a dash for silence.
-    fn heard(path: &std::path::Path) -> String {
-        let reader = hound::WavReader::open(path).expect("a WAV file");
-        let (spec, scale) = (reader.spec(), 1.0 / 8_388_608.0);
-        let samples: Vec<f32> = match spec.sample_format {
-            hound::SampleFormat::Int => reader
-                .into_samples::<i32>()
-                .map(|x| x.expect("whole") as f32 * scale)
-                .collect(),
-            hound::SampleFormat::Float => {
-                let samples = reader.into_samples::<f32>();
-                samples.map(|x| x.expect("whole")).collect()
-            }
-        };
-        let seconds = samples.chunks(48_000 * usize::from(spec.channels));
-        let seconds = seconds.map(|second| {
-            assert!(second.iter().all(|x| *x == second[0]));
-            match (second[0] * 64.0) as usize {
-                0 => '-',
-                slot if slot <= 8 => char::from_digit(slot as u32 - 1, 10).expect("a digit"),
-                _ => '+',
-            }
-        });
-        seconds.collect()
-    }
-
-    fn files<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
-        all.map(|(name, heard)| (name.to_owned(), heard.to_owned()))
-            .into()
-    }
-
-    #[test]
-    fn who_comes_back_goes_on_in_the_same_file_wherever_they_sit() {
-        let mut story = Story::begin();
-        story.admit(0, "ann", 1, 2);
-        story.play();
-        story.admit(1, "ben", 2, 1);
-        story.play();
-        story.leave(0);
-        story.play();
-        story.admit(3, "ann", 1, 2);
-        story.play();
-        let all = [
-            ("ann.wav", "00-3"),
-            ("ben.wav", "-111"),
-            ("mix.wav", "++++"),
-        ];
-        assert_eq!(story.end(), files(all));
-    }
-
-    #[test]
-    fn the_same_name_twice_or_with_other_channels_or_from_elsewhere_is_another_file() {
-        let mut story = Story::begin();
-        story.admit(0, "ann", 1, 2);
-        story.admit(1, "ann", 1, 2);
-        story.admit(2, "Ann", 2, 2);
-        story.admit(3, "", 3, 1);
-        story.play();
-        story.leave(0);
-        story.leave(3);
-        story.admit(0, "ann", 1, 1);
-        story.admit(3, "../mix", 4, 1);
-        story.play();
-        let all = [
-            ("192.0.2.3.wav", "3"),
-            ("Ann (3).wav", "22"),
-            ("ann (2).wav", "11"),
-            ("ann (4).wav", "-0"),
-            ("ann.wav", "0"),
-            ("mix (2).wav", "-3"),
-            ("mix.wav", "++"),
-        ];
-        assert_eq!(story.end(), files(all));
-    }
-
-    #[test]
-    fn the_mix_has_as_many_files_as_the_widest_player_needs() {
-        let mut story = Story::begin();
-        story.play();
-        story.admit(0, "ann", 1, 5);
-        story.play();
-        let all = [
-            ("ann.wav", "-0"),
-            ("mix 3-4.wav", "-+"),
-            ("mix 5-6.wav", "-+"),
-            ("mix.wav", "++"),
-        ];
-        assert_eq!(story.end(), files(all));
-    }
-
-    #[test]
-    fn times_are_read_at_a_glance() {
-        assert_eq!(clock(59.9), "0:59");
-        assert_eq!(clock(3_600.0 * 26.0 + 61.0), "26:01:01");
-        assert_eq!(span(0.128), "0.13 s");
-    }
-}
+mod tests;

@@ -322,6 +322,7 @@ impl<O: Outlet> Machines<O> {
         to.queued = buffer.depth();
         to.target = buffer.target();
         to.reserve = buffer.reserve();
+        to.wait = buffer.wait();
         to.jitter = buffer.jitter();
         to.hub = self.invitations.is_some();
         (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);

@@ -148,6 +148,7 @@ impl Clerk {
                 missed: 0,
                 idle: Some(0),
             });
+            self.lines.gauge.opened.fetch_add(1, Relaxed);
         }
         Ok(())
     }

@@ -145,6 +145,7 @@ impl Recorder {
             stopped,
             bytes,
             clipped,
+            opened: _,
         } = &*self.gauge;
         Progress {
             length: length.load(Relaxed),
@@ -153,6 +154,16 @@ impl Recorder {
             clipped: clipped.load(Relaxed),
             stopped: stopped.load(Relaxed),
         }
+    }
+
+    /// Whether all tracks that were opened have their files and their pages, or nothing is written any more.
+    pub fn is_ready(&self) -> bool {
+        self.gauge.opened.load(Relaxed) >= self.opened || self.gauge.stopped.load(Relaxed)
+    }
+
+    /// Whether the tape is finished and the disk has all of it: [`finish`](Self::finish) does not block then.
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Something that the user should hear of now, once.

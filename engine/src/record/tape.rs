@@ -2,7 +2,7 @@
 //! locks, waits or logs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use farsend_units::{Channels, Frames};
 use rtrb::{Consumer, Producer};
@@ -76,6 +76,8 @@ pub(super) struct Gauge {
     pub(super) bytes: AtomicU64,
     /// Samples beyond full scale that were clipped.
     pub(super) clipped: AtomicU64,
+    /// Tracks that have their files.
+    pub(super) opened: AtomicU32,
 }
 
 /// A time line, and pens in slots, for the audio thread.

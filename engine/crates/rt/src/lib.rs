@@ -6,6 +6,7 @@
 //! - [`promote_current_thread`]: real-time scheduling, as far as the system lets us.
 //! - [`clock`]: the machine's monotonic clock, to read and to sleep by.
 //! - `batch` (Linux): many datagrams with one call of the system.
+//! - `tcp` (Unix): what the system knows of a connection's path.
 //!
 //! Halves are made on the control thread. A half has no method that blocks, so owning the audio half
 //! is permission to be on the audio thread.
@@ -18,6 +19,8 @@ pub mod clock;
 mod latest;
 mod mailbox;
 mod promote;
+#[cfg(unix)]
+pub mod tcp;
 
 pub use latest::{LatestReader, LatestWriter, latest};
 pub use mailbox::{MailboxReader, MailboxSender, Reclaimed, mailbox};

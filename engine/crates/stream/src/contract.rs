@@ -62,6 +62,16 @@ pub struct Jitter {
     pub nearly_all: Duration,
 }
 
+/// How long what is heard has waited in a buffer, counted from when it would have been there had it come as early as any
+/// of the peer's packets: with the path's least delay that is its age since it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wait {
+    /// The block that was played last.
+    pub now: Duration,
+    /// The same if the stream were not held back.
+    pub own: Duration,
+}
+
 /// Why a peer's format cannot be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {

@@ -24,14 +24,18 @@
 //!            our own blocks had a break, and there is too much since -> jump forward
 //!            a clock's line jumps soon after the beginning -> Settling again
 //! ```
+//! A stream that is held back, as others come later, has no more to spare than its [wait](held) leaves.
+//!
 //! While the clocks run at different rates the play position slides along packets and blocks. Then `spare` is
 //! taken from the lines themselves, for the worst phase, and [`Depth::pace`] follows it all the time.
 
+mod held;
 mod judge;
 mod reserve;
 
 use farsend_units::{Frames, MonoTime, SampleRate};
 
+use self::held::Held;
 use self::reserve::Reserve;
 use crate::clock::Clock;
 use crate::contract::DepthPolicy;
@@ -110,6 +114,7 @@ pub(crate) struct Depth {
     strikes: i32,
     /// Played since the last packet came.
     quiet: i64,
+    held: Held,
 }
 
 /// Packets that came since the last block.
@@ -156,6 +161,7 @@ impl Depth {
             fell_behind: false,
             strikes: 0,
             quiet: 0,
+            held: Held::default(),
         }
     }
 
@@ -174,6 +180,7 @@ impl Depth {
         self.peer = Clock::new(theirs);
         self.bent = self.theirs != self.ours;
         self.reserve.set_period(self.period as f64 / self.theirs);
+        self.held.forget();
         self.forget();
         self.take_reserve();
     }
@@ -341,7 +348,8 @@ impl Depth {
             DepthPolicy::Fixed(queue) => (i64::from(queue.max(1)) - 1) * self.period,
             DepthPolicy::Auto { .. } => (self.reserve.seconds() * self.theirs) as i64,
         };
-        (reserve + self.gapless()).min(self.limit)
+        let held = (self.held_for() * self.theirs) as i64;
+        (reserve + self.gapless()).max(held).min(self.limit)
     }
 
     /// How much faster than ours the peer's clock runs, as a ratio less 1; none until it is known well.

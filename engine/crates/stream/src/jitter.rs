@@ -27,7 +27,7 @@ use self::playing::{Change, Taken};
 use crate::conceal::{Conceal, Weaver};
 use crate::contract::{
     BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, LONGEST_PERIOD, Origin, Pulled,
-    Unsupported,
+    Unsupported, Wait,
 };
 use crate::depth::{Depth, FASTER, Pace, Place, Step};
 use crate::resample::{Kernel, Kernels, Resampler};
@@ -443,6 +443,21 @@ impl JitterBuffer {
     /// How late packets may be without being missed, as the depth is meant to be.
     pub fn reserve(&self) -> Duration {
         Duration::from_secs_f64(self.depth.reserve().max(0.0))
+    }
+
+    /// Holds the stream back so that what is heard has [waited](Wait::now) here for so long at least, as far as there is memory;
+    /// 0: no longer than it must. It goes there inaudibly, a few milliseconds a second; what comes late meanwhile has all of that
+    /// time. On a queue of a fixed length it may be off by two packets.
+    pub fn hold(&mut self, wait: Duration) {
+        self.depth.hold(wait.as_secs_f64());
+    }
+
+    /// How long what is heard waits here; none until that is known, some seconds after a stream has begun.
+    pub fn wait(&self) -> Option<Wait> {
+        let [now, own] = self.depth.wait()?;
+        let [now, own] =
+            [now, own].map(|seconds| Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
+        Some(Wait { now, own })
     }
 
     /// What it was made for.

@@ -21,7 +21,7 @@ mod watch;
 
 pub use conceal::Conceal;
 pub use contract::{
-    BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, Origin, Pulled, Unsupported,
+    BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, Origin, Pulled, Unsupported, Wait,
 };
 pub use gain::Gain;
 pub use glide::Glide;

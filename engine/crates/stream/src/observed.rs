@@ -8,6 +8,7 @@ pub(crate) struct Spare {
     keep: i64,
     less: i64,
     there: i64,
+    own: i64,
 }
 
 impl Default for Spare {
@@ -18,18 +19,21 @@ impl Default for Spare {
             keep: i64::MAX,
             less: i64::MAX,
             there: i64::MAX,
+            own: i64::MAX,
         }
     }
 }
 
 impl Spare {
-    /// A block of `frames` had this to spare: with the wanted reserve, with more than that, and of what had really come.
-    pub(crate) fn note(&mut self, [keep, less, there]: [i64; 3], frames: i64) {
+    /// A block of `frames` had this to spare: with the wanted reserve, with more than that, of what had really come, and with
+    /// the wanted reserve if it were not held back.
+    pub(crate) fn note(&mut self, [keep, less, there, own]: [i64; 4], frames: i64) {
         self.blocks += 1;
         self.frames += frames;
         self.keep = self.keep.min(keep);
         self.less = self.less.min(less);
         self.there = self.there.min(there);
+        self.own = self.own.min(own);
     }
 
     pub(crate) fn keep(&self) -> i64 {
@@ -42,6 +46,10 @@ impl Spare {
 
     pub(crate) fn there(&self) -> i64 {
         if self.blocks == 0 { 0 } else { self.there }
+    }
+
+    pub(crate) fn own(&self) -> i64 {
+        if self.blocks == 0 { 0 } else { self.own }
     }
 
     pub(crate) fn blocks(&self) -> i64 {

@@ -1,6 +1,7 @@
 //! What a hub is asked for by hand.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::hub::{Answer, Request, Status, Why};
@@ -8,13 +9,15 @@ use farsend_wire::jacktrip::Name;
 
 use super::Desk;
 use crate::hub::PatchMode;
-use crate::hub::book::{KeptOut, Standing, Who, Wished};
+use crate::hub::book::{KeptOut, Standing, Who, Wished, linear};
 use crate::hub::control::ControlSocket;
+use crate::hub::distance::Distance;
 use crate::hub::floor::Order;
+use crate::hub::recordings::NoRecording;
 use crate::hub::report::HubReporter;
 use crate::hub::roster::{Entry, Roster};
 use crate::hub::sight::Place;
-use crate::hub::takes::Takes;
+use crate::record::Depth;
 
 impl Desk<'_> {
     /// Lets this machine's command line and scripts ask.
@@ -33,10 +36,10 @@ impl Desk<'_> {
             patch: self.patch,
         };
         let (numbers, late) = (self.numbers.read(), self.pacer.late());
-        let roster = &mut self.roster;
+        let (roster, kept) = (&mut self.roster, (&self.book, &self.aligner));
         Status {
-            recording: self.takes.as_ref().map(Takes::status),
-            ..self.sight.status(place, roster, &self.book, &numbers, late)
+            recording: self.recordings.status(),
+            ..self.sight.status(place, roster, kept, &numbers, late)
         }
     }
 
@@ -166,6 +169,10 @@ impl Desk<'_> {
                 },
             ),
             Request::Patch { mode } => self.patch(&mode),
+            Request::Align { on, bound_ms } => Ok(self.set_align(on, bound_ms)),
+            Request::Group { player, group } => self.group(player.as_deref(), group.as_deref()),
+            Request::Between { db } => Ok(self.between(db)),
+            Request::Record { on, folder, bits } => self.record(on, folder, bits, reporter),
         };
         match done {
             Ok(text) => {
@@ -187,9 +194,7 @@ impl Desk<'_> {
         let Some(entry) = self.roster.leave(place) else {
             return Err(nobody(&self.roster, player));
         };
-        if let Some(takes) = &mut self.takes {
-            takes.leave(place);
-        }
+        self.recordings.leave(place);
         // Never less than they are kept out for.
         let seconds = (minutes * 60.0).ceil().max(0.0) as u32;
         self.pending.push_back(Order::SendAway(place, seconds));
@@ -268,6 +273,115 @@ impl Desk<'_> {
             strip,
         });
         Ok(format!("{} {how} {}{more}", hearing.called, heard.called))
+    }
+
+    /// Puts a player, or all of them, into a group, or into none.
+    fn group(&mut self, player: Option<&str>, group: Option<&str>) -> Result<String, Answer> {
+        let Self {
+            roster,
+            book,
+            pending,
+            ..
+        } = self;
+        let places: Vec<u16> = match player {
+            Some(player) => vec![find(roster, player)?],
+            None => roster.iter().map(|(place, _)| place).collect(),
+        };
+        if (player, group) == (None, None) {
+            book.groups.clear();
+        }
+        for place in &places {
+            let Some(entry) = roster.get(*place) else {
+                continue;
+            };
+            let number = book.groups.put(entry, group, roster);
+            let number = number.map_err(|_| refused(Why::TooMuch, TOO_MANY.to_owned()))?;
+            pending.push_back(Order::Group(*place, number));
+        }
+        let first = places.first().and_then(|place| roster.get(*place));
+        let name = first.and_then(|entry| book.groups.of(entry));
+        let who = match player {
+            Some(_) => first.map_or("nobody", |entry| &*entry.called),
+            None if group.is_none() => return Ok("nobody is in a group any more".to_owned()),
+            None => "everybody",
+        };
+        Ok(match name {
+            None => format!("{who} is in no group: hears all of them, and is heard by all"),
+            Some(name) => match book.groups.count(name, roster) {
+                1 => format!("{who} is in the group {name}, alone"),
+                count => format!("{who} is in the group {name}, with {}", count - 1),
+            },
+        })
+    }
+
+    /// Has all heard as late as the latest. Once a second.
+    pub(super) fn align(&mut self) {
+        let Self {
+            roster,
+            aligner,
+            pending,
+            ..
+        } = self;
+        let ages = roster.iter_mut().filter_map(|(place, entry)| {
+            let now = entry.watch.statistics.read();
+            Some(Distance::of(entry, &now)?.age(place))
+        });
+        let ages: Vec<_> = ages.collect();
+        let holds = aligner.look(&ages);
+        pending.extend(holds.iter().map(|hold| Order::Hold(hold.place, hold.wait)));
+    }
+
+    fn set_align(&mut self, on: bool, bound_ms: Option<f64>) -> String {
+        let bound = bound_ms.map(|ms| Duration::from_secs_f64(ms / 1e3));
+        let bound = bound.unwrap_or(self.aligner.bound());
+        self.aligner.set(on, bound);
+        match on {
+            true => format!(
+                "all are heard as late as the latest; nobody is held back for more than {} ms",
+                bound.as_millis()
+            ),
+            false => "each is heard as early as can be".to_owned(),
+        }
+    }
+
+    fn between(&mut self, db: Option<f64>) -> String {
+        self.book.groups.set_between(db);
+        self.pending
+            .push_back(Order::Between(db.map_or(0.0, linear)));
+        match db {
+            None => "groups do not hear each other".to_owned(),
+            Some(db) => format!("groups hear each other at {db:+} dB"),
+        }
+    }
+
+    /// Begins a recording, or ends it.
+    fn record(
+        &mut self,
+        on: bool,
+        folder: Option<String>,
+        bits: Option<u8>,
+        reporter: &mut HubReporter,
+    ) -> Result<String, Answer> {
+        let depth = bits.map(|bits| match bits {
+            32 => Depth::Float32,
+            _ => Depth::Int24,
+        });
+        let done = if on {
+            let to = (reporter, &mut self.pending);
+            let folder = folder.map(PathBuf::from);
+            self.recordings
+                .start(self.settings, folder, depth, &self.roster, to)
+        } else {
+            self.recordings.stop(&mut self.pending)
+        };
+        done.map_err(|error| {
+            let why = match error {
+                NoRecording::Unable(_) => Why::Unable,
+                NoRecording::Behind => Why::TooMuch,
+                _ => Why::Senseless,
+            };
+            refused(why, error.to_string())
+        })
     }
 
     fn patch(&mut self, mode: &str) -> Result<String, Answer> {
@@ -361,6 +475,8 @@ fn side(pan: f64) -> String {
 const FIRST: &str = " (1)";
 
 const NO_LOCAL: &str = "nothing is captured at this hub: start it with -i or -p server";
+
+const TOO_MANY: &str = "32 groups have somebody in them already";
 
 const TOO_MUCH: &str =
     "1024 players are mixed otherwise for somebody already: take something back first";

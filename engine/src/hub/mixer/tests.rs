@@ -25,11 +25,14 @@ fn heard(patch: PatchMode, upmix: bool, players: &[Lanes], channels: u8) -> Vec<
         upmix,
         ..HubSettings::default()
     });
-    mixer.seat(0, players[0].channels(), usize::from(channels));
+    mixer.seat(0, players[0].channels(), usize::from(channels), 0);
     // A period before this one leaves nothing behind.
-    mixer.add(&player(&[9.0; 5]));
+    mixer.add(0, &player(&[9.0; 5]));
     mixer.clear();
-    players.iter().for_each(|player| mixer.add(player));
+    (0..)
+        .zip(players)
+        .for_each(|(place, player)| mixer.add(place, player));
+    mixer.complete();
     let mut mix = Lanes::new(Channels(channels), PERIOD);
     mixer.mix(0, &players[0], |_| None, &mut mix);
     assert!(mix.iter().all(|lane| lane.iter().all(|x| *x == lane[0])));
@@ -106,11 +109,14 @@ fn the_hub_takes_part_as_each_mode_has_it_and_never_hears_itself() {
             include_local,
             ..HubSettings::default()
         });
-        mixer.seat(0, 1, 2);
-        players.iter().for_each(|player| mixer.add(player));
+        mixer.seat(0, 1, 2, 0);
+        (0..)
+            .zip(&players)
+            .for_each(|(place, player)| mixer.add(place, player));
         let mut here = player(&[9.0, 9.0]);
         mixer.mix_local(&mut here);
         mixer.add_local(&ours);
+        mixer.complete();
         let mut mix = player(&[9.0, 9.0]);
         mixer.mix(0, &players[0], |_| None, &mut mix);
         let first = |lanes: &Lanes| lanes.iter().map(|lane| lane[0]).collect::<Vec<_>>();
@@ -155,7 +161,7 @@ impl Room {
         });
         let players: Vec<Lanes> = sent.iter().map(|levels| player(levels)).collect();
         for (place, player) in (0..).zip(&players) {
-            mixer.seat(place, player.channels(), usize::from(hears));
+            mixer.seat(place, player.channels(), usize::from(hears), 0);
         }
         let mixes = (0..count).map(|_| Lanes::new(Channels(hears), PERIOD));
         Self {
@@ -188,7 +194,10 @@ impl Room {
         } = self;
         assert_no_alloc(|| {
             mixer.clear();
-            players.iter().for_each(|player| mixer.add(player));
+            for (place, player) in (0..).zip(&*players) {
+                mixer.add(place, player);
+            }
+            mixer.complete();
             for (place, mix) in mixes.iter_mut().enumerate() {
                 let others = |other: u16| players.get(usize::from(other));
                 mixer.mix(place as u16, &players[place], others, mix);

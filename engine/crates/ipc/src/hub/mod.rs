@@ -13,5 +13,7 @@ mod request;
 mod status;
 
 pub use lines::{Lines, MOST_LINE, TooLong};
-pub use request::{Answer, MOST_DB, MOST_MINUTES, Request, RequestError, Why};
-pub use status::{KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
+pub use request::{
+    Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, MOST_NAME, Request, RequestError, Why,
+};
+pub use status::{AlignStatus, Aligned, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};

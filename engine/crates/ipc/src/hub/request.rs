@@ -1,5 +1,7 @@
 //! Requests and answers.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -64,10 +66,50 @@ pub enum Request {
         /// `others`, `all`, `loopback` or `none`, or JackTrip's number.
         mode: String,
     },
+    /// Whether all are heard as late as the latest.
+    Align {
+        /// Whether that begins or ends.
+        on: bool,
+        /// Milliseconds, 0 to [`MOST_BOUND_MS`], that nobody is held back for longer than; `None`: as before.
+        #[serde(default)]
+        bound_ms: Option<f64>,
+    },
+    /// Who is in which group: those of a group hear one another, and others as [`Between`](Self::Between) says; who is in none
+    /// hears all, and is heard by all.
+    Group {
+        /// Who is put there; `None`: all.
+        #[serde(default)]
+        player: Option<String>,
+        /// Its name, of at most [`MOST_NAME`] characters; `None`: none.
+        #[serde(default)]
+        group: Option<String>,
+    },
+    /// How loud groups hear each other.
+    Between {
+        /// -[`MOST_DB`] to 0; `None`: not at all.
+        db: Option<f64>,
+    },
+    /// Records everybody and the mix.
+    Record {
+        /// Whether a recording begins or ends.
+        on: bool,
+        /// Where it makes a folder of its own: an absolute path; `None`: where the one before did.
+        #[serde(default)]
+        folder: Option<String>,
+        /// Of a player's samples: 24, or 32 for floats; `None`: as with the one before.
+        #[serde(default)]
+        bits: Option<u8>,
+    },
 }
 
 /// The most that somebody can be turned up or down by.
 pub const MOST_DB: f64 = 40.0;
+
+/// The longest that players can be held back, in milliseconds: as much as a jitter buffer holds of any of them.
+pub const MOST_BOUND_MS: f64 = 200.0;
+
+/// Characters of a group's name.
+pub const MOST_NAME: usize = 32;
 
 /// The longest that somebody can be kept out: a week.
 pub const MOST_MINUTES: f64 = 7.0 * 24.0 * 60.0;
@@ -78,6 +120,15 @@ pub enum RequestError {
     /// It is no JSON of that shape.
     #[error("this is no request: {0}")]
     Shape(#[from] serde_json::Error),
+    /// A folder is told from where nobody knows.
+    #[error("the folder has to be an absolute path")]
+    Relative,
+    /// No group can be called so.
+    #[error("a group's name has 1 to {MOST_NAME} characters, none of which moves the cursor")]
+    Name,
+    /// There are no such samples.
+    #[error("bits has to be 24 or 32")]
+    Bits,
     /// A number is beyond what makes sense.
     #[error("{what} has to be from {least} to {most}")]
     Range {
@@ -118,9 +169,29 @@ impl Request {
             Self::Kick { minutes, .. } => range("minutes", *minutes, 0.0, MOST_MINUTES),
             Self::Gain { db, .. } => range("db", *db, -MOST_DB, MOST_DB),
             Self::Pan { pan: Some(pan), .. } => range("pan", *pan, -1.0, 1.0),
+            Self::Align {
+                bound_ms: Some(ms), ..
+            } => range("bound_ms", *ms, 0.0, MOST_BOUND_MS),
+            Self::Between { db: Some(db) } => range("db", *db, -MOST_DB, 0.0),
+            Self::Group {
+                group: Some(name), ..
+            } if !is_name(name) => Err(RequestError::Name),
+            Self::Record {
+                folder: Some(folder),
+                ..
+            } if !Path::new(folder).is_absolute() => Err(RequestError::Relative),
+            Self::Record {
+                bits: Some(bits), ..
+            } if ![24, 32].contains(bits) => Err(RequestError::Bits),
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a group can be called so.
+fn is_name(name: &str) -> bool {
+    let is_blank = name.trim().is_empty();
+    !is_blank && name.chars().count() <= MOST_NAME && !name.chars().any(char::is_control)
 }
 
 /// What a hub answers.
@@ -159,6 +230,8 @@ pub enum Why {
     TooMuch,
     /// It makes no sense, such as oneself in one's own mix.
     Senseless,
+    /// The system does not let it.
+    Unable,
 }
 
 impl Answer {
@@ -218,6 +291,25 @@ mod tests {
                 on: true,
             },
             Request::Patch { mode: "all".into() },
+            Request::Group {
+                player: Some(ann()),
+                group: Some("1st violins".into()),
+            },
+            Request::Group {
+                player: None,
+                group: None,
+            },
+            Request::Align {
+                on: true,
+                bound_ms: Some(60.0),
+            },
+            Request::Between { db: Some(-12.5) },
+            Request::Between { db: None },
+            Request::Record {
+                on: true,
+                folder: Some("/takes/\u{1f3b5}".into()),
+                bits: Some(32),
+            },
         ] {
             let line = request.to_line();
             assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
@@ -257,6 +349,13 @@ mod tests {
                 br#"{"do":"pan","player":"a","listener":"b","pan":2}"#,
                 "from -1 to 1",
             ),
+            (br#"{"do":"align","on":true,"bound_ms":1e9}"#, "0 to 200"),
+            (br#"{"do":"between","db":1}"#, "from -40 to 0"),
+            (br#"{"do":"group","player":"a","group":" "}"#, "1 to 32"),
+            (br#"{"do":"group","player":"a","group":"\n"}"#, "1 to 32"),
+            (br#"{"do":"record","on":true,"folder":"x"}"#, "absolute"),
+            (br#"{"do":"record","on":true,"bits":16}"#, "24 or 32"),
+            (br#"{"do":"record","on":true,"bits":1000}"#, "u8"),
         ] {
             let error = Request::parse(line).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

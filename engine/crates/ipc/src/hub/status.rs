@@ -19,6 +19,12 @@ pub struct Status {
     pub period: u32,
     /// Who hears whom: `others`, `all`, `loopback` or `none`.
     pub patch: String,
+    /// How loud players hear those of other groups; `None`: not at all.
+    #[serde(default)]
+    pub between_db: Option<f64>,
+    /// Where all are heard as late as the latest.
+    #[serde(default)]
+    pub align: Option<AlignStatus>,
     /// As many players as there may be.
     pub places: usize,
     /// Seconds since its start.
@@ -72,14 +78,42 @@ pub struct PlayerStatus {
     pub late: u64,
     /// Share of packets that were lost or late, of late.
     pub loss_percent: f64,
-    /// Milliseconds from them into the mix, where it is known: with a Farsend.
+    /// Milliseconds from them into the mix, but for their sound card, where it is known: see `path`.
     pub delay_ms: Option<f64>,
+    /// How the network's part of that is known: `measured` all the time, with a Farsend; `log_in`, half the round trip of
+    /// their log-in; `unknown`, and taken for nothing.
+    #[serde(default)]
+    pub path: String,
     /// Peak of what they send, before any gain.
     pub level_db: f32,
     /// For everybody.
     pub gain_db: f64,
     /// For everybody.
     pub muted: bool,
+    /// The group that they are in; `None`: they hear all groups, and are heard there.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// How they are held back, where all are heard as late as the latest.
+    #[serde(default)]
+    pub aligned: Option<Aligned>,
+}
+
+/// Mixes in which all have the same delay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlignStatus {
+    /// That delay in milliseconds, once somebody's is known.
+    pub delay_ms: Option<f64>,
+    /// Milliseconds that somebody is held back for at most.
+    pub bound_ms: f64,
+}
+
+/// How a player is held back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aligned {
+    /// Milliseconds that their audio waits for longer than it would.
+    pub added_ms: f64,
+    /// `with` the others or on the way there; `late`, and not waited for; `early`, by more than the bound.
+    pub standing: String,
 }
 
 /// What a listener has otherwise of a player.

@@ -19,7 +19,12 @@ impl Depth {
         };
         let play = place.play;
         let block = self.block_in_theirs() as f64;
-        self.smooth = keep - self.period as f64 - play - block - self.lookahead as f64;
+        let held = self.note_wait(begins, place);
+        let own = keep - self.period as f64 - play - block - self.lookahead as f64;
+        self.smooth = own.min(held);
+        if self.bent && self.state == State::Steady {
+            self.note_own(own);
+        }
         let worst = !self.keeps_step();
         let whole = |frames: f64| {
             if worst {
@@ -27,10 +32,12 @@ impl Depth {
             }
             ((frames + 1e-3) / self.period as f64).floor() * self.period as f64
         };
-        let [keep, less] = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
+        let [own, less] = [keep, less].map(|there| (whole(there) - play - block).floor() as i64);
+        let held = held as i64;
+        let [keep, less] = [own, less].map(|spare| spare.min(held));
         let there = (self.newest as f64 - play - block).floor() as i64;
         self.spare
-            .note([keep, less, there], i64::from(place.block.0));
+            .note([keep, less, there, own], i64::from(place.block.0));
         true
     }
 
@@ -79,6 +86,7 @@ impl Depth {
         if less > (FAR_TOO_DEEP_S * self.theirs) as i64 {
             return self.jump(less);
         }
+        self.note_own(self.spare.own() as f64);
         if less > self.bearable() && self.spare.frames() as f64 > self.ours * CALM_S {
             return self.start_move(less);
         }

@@ -1,0 +1,210 @@
+//! A hub of Farsends is divided into groups, and recorded, while it runs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const NEEDS: &[Need] = &[];
+const LIMIT: Duration = Duration::from_secs(20);
+/// Long periods at a low rate: the machine may be busy.
+const RATE: u32 = 22_050;
+const CLOCK: &[&str] = &["--rate", "22050", "--period", "256"];
+
+/// Players who each send a constant: ann -6 dB, ben -12, carl -18.
+const PLAYERS: [(&str, f32); 3] = [("ann", 0.5), ("ben", 0.25), ("carl", 0.125)];
+
+fn hub(machine: &Machine) -> Farsend {
+    let mut hub = Farsend::start_without_jack(machine, "hub", &[&["hub"], CLOCK].concat());
+    hub.wait_for_event("started", 1, LIMIT);
+    hub
+}
+
+/// From a port of their own.
+fn join(machine: &Machine, name: &str, level: f32) -> Farsend {
+    let port = PLAYERS.iter().position(|(player, _)| *player == name);
+    let port = (4471 + port.expect("one of them")).to_string();
+    let input = machine.path(&format!("{name}.wav"));
+    constant(&input, level);
+    let input = input.to_str().expect("plain text");
+    let words = [
+        "join",
+        "127.0.0.1",
+        "--name",
+        name,
+        "--input",
+        input,
+        "--bind-port",
+        &port,
+    ];
+    Farsend::start_without_jack(machine, name, &[&words, CLOCK].concat())
+}
+
+/// A minute of it.
+fn constant(path: &Path, level: f32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).expect("the test's folder is writable");
+    for _ in 0..60 * RATE {
+        let sample = (level * 32_767.0) as i16;
+        file.write_sample(sample).expect("there is room");
+    }
+    file.finalize().expect("there is room");
+}
+
+/// What `farsend hub WORDS` says.
+fn told(words: &[&str]) -> String {
+    let output = command(&[&["hub"], words].concat()).output();
+    let output = output.expect("the program can be started");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("it says text");
+    println!("hub {words:?}: {said}");
+    assert!(output.status.success(), "{words:?}: {said}");
+    said
+}
+
+fn status() -> Value {
+    serde_json::from_str(&told(&["status", "--json"])).expect("it is JSON")
+}
+
+/// Waits until what this one hears is as loud as these levels together.
+#[track_caller]
+fn hears(player: &mut Farsend, levels: &[f32]) {
+    let expected = 20.0 * levels.iter().sum::<f32>().max(1e-6).log10();
+    let what = format!("hear {levels:?}, {expected:.1} dB");
+    let seen = player.events("statistics").len();
+    player.running.wait_until(&what, LIMIT, |output| {
+        let lines = output
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let lines = lines.filter(|line: &Value| line["event"] == "statistics");
+        lines.skip(seen).any(|line| {
+            let heard = line["level_in_db"][0]
+                .as_f64()
+                .map_or(-120.0, |db| db as f32);
+            (heard - expected).abs() < 1.0 || heard.max(expected) < -60.0
+        })
+    });
+}
+
+#[test]
+fn those_of_a_group_hear_one_another_and_one_who_comes_back_is_in_it_again() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut hub = hub(machine);
+        let [mut ann, mut ben, mut carl] = PLAYERS.map(|(name, level)| join(machine, name, level));
+        hub.wait_for_event("joined", 3, LIMIT);
+        told(&["group", "ann", "strings"]);
+        told(&["group", "carl", "Strings"]);
+        // Nobody says that ben is in a group: he hears all.
+        hears(&mut ben, &[0.5, 0.125]);
+        told(&["group", "ben", "brass"]);
+        hears(&mut ben, &[]);
+        hears(&mut carl, &[0.5]);
+        told(&["group", "--between", "-20"]);
+        assert!(told(&["status"]).contains("groups hear each other at -20 dB"));
+
+        ben.running.signal(Signal::SIGINT);
+        hub.wait_for_event("left", 1, LIMIT);
+        let mut ben = join(machine, "ben", 0.25);
+        hub.wait_for_event("joined", 4, LIMIT);
+        let players = status()["players"].clone();
+        let player = |name: &str| {
+            let mut players = players.as_array().expect("a list").iter();
+            players.find(|one| one["name"] == name).expect("here")["group"].clone()
+        };
+        assert_eq!(
+            [player("ann"), player("ben"), player("carl")],
+            ["strings", "brass", "strings"]
+        );
+        hears(&mut ben, &[0.05, 0.0125]);
+        told(&["group", "--clear"]);
+        hears(&mut ann, &[0.25, 0.125]);
+    });
+}
+
+#[test]
+fn each_start_of_a_recording_is_a_take_of_its_own_of_all_who_are_here() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut hub = hub(machine);
+        let [mut ann, _ben, _carl] = PLAYERS.map(|(name, level)| join(machine, name, level));
+        hub.wait_for_event("joined", 3, LIMIT);
+        let nowhere = command(&["hub", "record", "start"]).output();
+        let nowhere = nowhere.expect("the program can be started");
+        assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+        hears(&mut ann, &[0.25, 0.125]);
+
+        let folder = machine.path("takes");
+        told(&[
+            "record",
+            "start",
+            folder.to_str().expect("plain text"),
+            "--bits",
+            "32",
+        ]);
+        recorded_for(&mut hub, 1, 1.0);
+        told(&["record", "stop"]);
+        hub.wait_for_event("recorded", 1, LIMIT);
+        assert_eq!(status()["recording"], Value::Null);
+        told(&["record", "start"]);
+        recorded_for(&mut hub, 2, 0.5);
+        hub.running.signal(Signal::SIGINT);
+        assert_eq!(hub.running.wait_exit_code(LIMIT), 0);
+        assert_eq!(hub.events("recorded").len(), 2);
+
+        let takes = sorted(&folder);
+        assert_eq!(takes.len(), 2, "{takes:?}");
+        for take in takes {
+            let files = sorted(&take);
+            let names = files.iter().map(|file| file.file_name().expect("a name"));
+            assert!(names.eq(["ann.wav", "ben.wav", "carl.wav", "mix.wav"]));
+            let lengths = files.iter().map(|file| {
+                let file = hound::WavReader::open(file).expect("a WAV file");
+                file.duration()
+            });
+            let lengths: Vec<u32> = lengths.collect();
+            assert!(
+                lengths.iter().all(|length| *length == lengths[0]),
+                "{lengths:?}"
+            );
+            assert!(lengths[0] >= RATE / 2, "{lengths:?}");
+            // From the first moment on, but for what the network lost.
+            let mut mix = hound::WavReader::open(take.join("mix.wav")).expect("a WAV file");
+            let left = mix.samples::<f32>().step_by(2);
+            let levels: Vec<f32> = left.map(|sample| sample.expect("whole")).collect();
+            let usual = levels
+                .iter()
+                .filter(|level| (**level - 0.875).abs() < 0.01)
+                .count();
+            assert!(usual * 2 > levels.len(), "{usual} of {}", levels.len());
+        }
+    });
+}
+
+/// Waits until so many seconds are in this take, counted from 1.
+fn recorded_for(hub: &mut Farsend, take: usize, seconds: f64) {
+    hub.running.wait_until("record", LIMIT, |output| {
+        let lines = output
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let mut begun = 0;
+        lines.into_iter().any(|line: Value| {
+            begun += usize::from(line["event"] == "recording");
+            begun == take && line["recording"]["seconds"].as_f64() >= Some(seconds)
+        })
+    });
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("it is there");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    paths.sort();
+    paths
+}
