@@ -156,7 +156,7 @@ mod tests {
             knocks: RingBuffer::new(1).0,
             returns: RingBuffer::new(1).0,
             statistics: latest(FloorStatistics::default()).0,
-            tape: None,
+            tapes: RingBuffer::new(1).0,
         };
         Floor::new(settings, HubSocket::of_many(false), lines)
     }
