@@ -1,6 +1,6 @@
 //! JACK servers with the dummy driver.
 
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::program::{self, Running};
@@ -8,6 +8,10 @@ use super::{Machine, need};
 
 /// How long a server may take to answer its first client.
 const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// How often a client of ours asks, and how long it waits for the server's answer.
+const ASKED: u32 = 4;
+const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 
 /// Rate and period of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,14 +153,27 @@ impl JackServer {
         );
     }
 
-    fn ask(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = program::command(
-            need::own_program("farsend-tests", "farsend-probe"),
-            arguments,
-        );
+    /// A server that stalls at the wrong moment can leave a client that comes waiting for ever; the next one is served.
+    fn ask(&self, arguments: &[&str]) -> Output {
+        let probe = need::own_program("farsend-tests", "farsend-probe");
+        let mut command = program::command(probe, arguments);
         self.used_by(&mut command)
-            .output()
-            .expect("the probe was just built")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for _ in 0..ASKED {
+            let mut child = command.spawn().expect("the probe was just built");
+            let started = Instant::now();
+            while started.elapsed() < ANSWERED_WITHIN {
+                if child.try_wait().expect("it is our child").is_some() {
+                    return child.wait_with_output().expect("it is our child");
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            child.kill().expect("it is our child");
+            child.wait().expect("it is our child");
+        }
+        panic!("the JACK server {} lets nobody in", self.name);
     }
 
     fn wait_until_it_serves(&mut self) {
