@@ -26,6 +26,15 @@ enum Step {
     Release {
         frames: u8,
     },
+    /// Around where the engine is.
+    TakeAt {
+        off: i8,
+        frames: u8,
+    },
+    ReleaseAt {
+        off: i8,
+        frames: u8,
+    },
     /// A word of the header, or a sample.
     Scribble {
         at: u16,
@@ -89,6 +98,22 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 let audio = vec![vec![0.25; frames.into()]; 2];
                 let audio: Vec<_> = audio.iter().map(|channel| &channel[..]).collect();
                 let released = engine.release(&audio);
+                assert!(released.written.get() <= usize::from(frames));
+            }
+            Step::TakeAt { off, frames } => {
+                let mut out = vec![vec![f32::NAN; frames.into()]; 2];
+                let mut channels: Vec<_> = out.iter_mut().map(|channel| &mut channel[..]).collect();
+                let position = engine.taken().wrapping_add_signed(off.into());
+                let taken = engine.take_at(position, &mut channels).get();
+                assert!(taken <= usize::from(frames));
+                assert!(out.iter().flatten().all(|x| x.is_finite()));
+            }
+            Step::ReleaseAt { off, frames } => {
+                let audio = vec![vec![0.25; frames.into()]; 2];
+                let audio: Vec<_> = audio.iter().map(|channel| &channel[..]).collect();
+                let position = engine.host_call().map_or(0, |call| call.position);
+                let position = position.wrapping_add_signed(off.into());
+                let released = engine.release_at(position, &audio);
                 assert!(released.written.get() <= usize::from(frames));
             }
             Step::Scribble { at, value } => {

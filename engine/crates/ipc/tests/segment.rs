@@ -103,6 +103,80 @@ fn a_dry_block_is_silent_and_audio_that_came_late_adds_no_delay() {
 }
 
 #[test]
+fn what_was_sent_is_had_from_any_position_and_silence_where_it_is_not_there() {
+    let (mut engine, mut plugin) = ends(2, 256);
+    for block in 0..3 {
+        let input = Block::ramp(2, block * 100, 100);
+        let _ = plugin.exchange(&input.channels(), &mut []);
+    }
+    let mut take_at = |position: u64, frames: usize| {
+        let mut out = Block::ramp(2, 7, frames);
+        let taken = engine.take_at(position, &mut out.channels_mut());
+        assert_eq!(engine.taken(), position.wrapping_add(frames as u64));
+        (taken.get(), out)
+    };
+    assert_eq!(take_at(150, 100), (100, Block::ramp(2, 150, 100)));
+    assert_eq!(take_at(60, 10), (10, Block::ramp(2, 60, 10)));
+    let (taken, out) = take_at(260, 100);
+    assert_eq!(taken, 40);
+    assert_eq!(out.0[1][..40], Block::ramp(2, 260, 40).0[1][..]);
+    assert!(
+        out.0
+            .iter()
+            .all(|lane| lane[40..].iter().all(|sample| *sample == 0.0))
+    );
+    // Not written yet, and written over.
+    for position in [300, 1000, 43, 0_u64.wrapping_sub(10)] {
+        assert_eq!(
+            take_at(position, 10),
+            (0, Block::silent(2, 10)),
+            "{position}"
+        );
+    }
+    assert_eq!(engine.sent(), 300);
+}
+
+#[test]
+fn what_is_released_at_a_position_is_heard_there_and_nothing_of_what_is_past() {
+    let (mut engine, mut plugin) = ends(1, 512);
+    let heard = |plugin: &mut PluginEnd, frames| {
+        let mut out = Block::silent(1, frames);
+        let _ = plugin.exchange(&[], &mut out.channels_mut());
+        out.0.remove(0)
+    };
+    let ramp = Block::ramp(1, 0, 400).0.remove(0);
+    let at =
+        |position: usize, frames: usize| Block(vec![ramp[position..position + frames].to_vec()]);
+    let _ = engine.release_at(0, &at(0, 200).channels());
+    assert_eq!(heard(&mut plugin, 150)[FADE..], ramp[FADE..150]);
+    // Fifty frames late, and over what was there.
+    let released = engine.release_at(100, &at(100, 150).channels());
+    assert_eq!((released.position, released.overtaken), (150, 50));
+    assert_eq!(released.written, Frames(100));
+    assert_eq!(heard(&mut plugin, 50)[..], ramp[150..200]);
+    // A gap of 20 frames, which held something else the last time around.
+    let released = engine.release_at(270, &at(270, 50).channels());
+    assert_eq!((released.position, released.overtaken), (270, 0));
+    let block = heard(&mut plugin, 100);
+    assert_eq!(block[..50], ramp[200..250]);
+    assert!(block[50..70].iter().all(|sample| *sample == 0.0));
+    assert_eq!(block[70..], ramp[270..300]);
+    // All of it past, and beyond the ring's end.
+    assert_eq!(
+        engine.release_at(0, &at(0, 100).channels()).written,
+        Frames(0)
+    );
+    assert_eq!(
+        engine.release_at(5000, &at(0, 100).channels()).written,
+        Frames(0)
+    );
+    assert_eq!(
+        engine.release_at(800, &at(0, 100).channels()).written,
+        Frames(12)
+    );
+}
+
+#[test]
 fn an_engine_that_fell_behind_goes_on_with_the_newest_block() {
     let (mut engine, mut plugin) = ends(2, 256);
     for block in 0..5 {

@@ -113,6 +113,46 @@ impl EngineEnd {
         Frames(frames as u32)
     }
 
+    /// Where [`take`](Self::take) goes on, in frames that the plugin has written since the start; wraps at 2^64.
+    pub fn taken(&self) -> u64 {
+        self.read
+    }
+
+    /// How many frames the plugin has written since the start; wraps at 2^64. Of any size, if the plugin is broken.
+    pub fn sent(&self) -> u64 {
+        self.shared.word(Word::SendWritten).load(Acquire)
+    }
+
+    /// What the plugin wrote from `position` on, into the beginning of `out`: as many frames as `out` is long or as there are.
+    /// Returns how many; the rest of `out` is silence. [`take`](Self::take) would go on after `out`, whether it was there or not.
+    ///
+    /// For what follows another clock than this plugin's calls. `out` is as for `take`.
+    pub fn take_at(&mut self, position: u64, out: &mut [&mut [f32]]) -> Frames {
+        let length = out.iter().map(|channel| channel.len()).min().unwrap_or(0);
+        let waiting = self.sent().wrapping_sub(position);
+        let there = Some(waiting).filter(|waiting| *waiting <= self.capacity());
+        let mut frames = there.map_or(0, |waiting| length.min(waiting as usize));
+        let channels = self.shared.geometry().channels(Ring::Send);
+        for (channel, out) in out.iter_mut().enumerate() {
+            let (audio, rest) = out.split_at_mut(frames);
+            if channel < channels {
+                self.shared.load(Ring::Send, channel, position, audio);
+            } else {
+                audio.fill(0.0);
+            }
+            rest.fill(0.0);
+        }
+        // As in `take`.
+        fence(Acquire);
+        let claimed = self.shared.get(Word::SendClaimed);
+        if frames > 0 && claimed.wrapping_sub(position) > self.capacity() {
+            out.iter_mut().for_each(|out| out.fill(0.0));
+            frames = 0;
+        }
+        self.set_read(position.wrapping_add(length as u64));
+        Frames(frames as u32)
+    }
+
     /// Leaves out the oldest `frames` that the plugin wrote, or all there are. Returns how many.
     pub fn skip(&mut self, frames: Frames) -> Frames {
         let frames = frames.min(self.available());
@@ -150,17 +190,7 @@ impl EngineEnd {
             self.shared.count(Word::Overtaken, overtaken);
         }
         let frames = length.min((self.capacity() - ahead) as usize);
-        for channel in 0..self.shared.geometry().channels(Ring::Return) {
-            match audio.get(channel) {
-                Some(samples) => {
-                    self.shared
-                        .store(Ring::Return, channel, position, &samples[..frames]);
-                }
-                None => self
-                    .shared
-                    .store_silence(Ring::Return, channel, position, frames),
-            }
-        }
+        self.write(position, audio, 0..frames);
         if frames < length {
             self.shared.count(Word::Refused, (length - frames) as u64);
         }
@@ -169,8 +199,71 @@ impl EngineEnd {
             .word(Word::ReturnWritten)
             .store(self.written, Release);
         Released {
+            position,
             written: Frames(frames as u32),
             overtaken,
+        }
+    }
+
+    /// Puts `audio` where it belongs on the plugin's time line, from `position` on, and makes its end that of the return: what was
+    /// to come after it is taken back. A gap before it is silence. What is past by now is left out and counted, and so is what there
+    /// is no room for.
+    ///
+    /// For what follows another clock than this plugin's calls. `audio` is as for [`release`](Self::release).
+    pub fn release_at(&mut self, position: u64, audio: &[&[f32]]) -> Released {
+        let length = audio.iter().map(|channel| channel.len()).min().unwrap_or(0);
+        let reader = self.reader();
+        let late = reader.wrapping_sub(position) as i64;
+        let past = late.clamp(0, length as i64) as usize;
+        if past > 0 {
+            self.shared.count(Word::Overtaken, past as u64);
+        }
+        let start = if late > 0 { reader } else { position };
+        let ahead = start.wrapping_sub(reader);
+        let room = self.capacity().saturating_sub(ahead) as usize;
+        let frames = (length - past).min(room);
+        if frames < length - past {
+            self.shared
+                .count(Word::Refused, (length - past - frames) as u64);
+        }
+        if room == 0 {
+            return Released {
+                position: start,
+                written: Frames::ZERO,
+                overtaken: past as u64,
+            };
+        }
+        let (end, there) = self.placed(reader);
+        if ahead > there {
+            for channel in 0..self.shared.geometry().channels(Ring::Return) {
+                self.shared
+                    .store_silence(Ring::Return, channel, end, (ahead - there) as usize);
+            }
+        }
+        self.write(start, audio, past..past + frames);
+        self.written = start.wrapping_add(frames as u64);
+        self.shared
+            .word(Word::ReturnWritten)
+            .store(self.written, Release);
+        Released {
+            position: start,
+            written: Frames(frames as u32),
+            overtaken: past as u64,
+        }
+    }
+
+    /// A part of `audio` into the return.
+    fn write(&self, position: u64, audio: &[&[f32]], part: std::ops::Range<usize>) {
+        for channel in 0..self.shared.geometry().channels(Ring::Return) {
+            match audio.get(channel) {
+                Some(samples) => {
+                    self.shared
+                        .store(Ring::Return, channel, position, &samples[part.clone()]);
+                }
+                None => self
+                    .shared
+                    .store_silence(Ring::Return, channel, position, part.len()),
+            }
         }
     }
 
@@ -276,6 +369,8 @@ impl std::os::fd::AsFd for EngineEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "frames not written are lost"]
 pub struct Released {
+    /// Where they begin on the plugin's time line.
+    pub position: u64,
     /// Frames written.
     pub written: Frames,
     /// Frames that the plugin had gone on without us, so that ours starts that much later.

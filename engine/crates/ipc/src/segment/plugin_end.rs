@@ -81,10 +81,19 @@ impl PluginEnd {
     /// and the rest is silent; on return it fades in. Wait-free: takes time in proportion to the
     /// samples, and at most one system call, which does not wait.
     pub fn exchange(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Exchanged {
+        self.exchange_at(clock::now(), inputs, outputs)
+    }
+
+    /// [`exchange`](Self::exchange) for a host that calls at a time of its own making.
+    pub fn exchange_at(
+        &mut self,
+        at: MonoTime,
+        inputs: &[&[f32]],
+        outputs: &mut [&mut [f32]],
+    ) -> Exchanged {
         let of_inputs = inputs.iter().map(|channel| channel.len()).max();
         let of_outputs = outputs.iter().map(|channel| channel.len()).max();
         let length = of_inputs.max(of_outputs).unwrap_or(0);
-        let at = clock::now();
         self.send(inputs, length);
         let exchanged = self.receive(outputs, length);
         self.finish(at, length);
