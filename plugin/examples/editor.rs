@@ -1,6 +1,6 @@
 //! The editor in a window of its own, without a host: `cargo run -p farsend-plugin --example editor`.
 //!
-//! It shows a made-up session (`connected`, `calling`, `missing` or `off`, the first by default), so that
+//! It shows a made-up session (`connected`, `hub`, `calling`, `missing` or `off`, the first by default), so that
 //! its looks can be worked on, and `live` talks to a real engine, though there is no audio to send.
 
 // What a host has to offer an editor is unsafe by the framework's interface.
@@ -9,13 +9,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farsend_ipc::message::{Minute, PeerFormat, SessionState, Statistics};
+use farsend_ipc::message::{Minute, PeerFormat, SessionState, Sharing, Statistics};
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
 use farsend_plugin::editor::create_editor;
 use farsend_plugin::link::link;
 use farsend_plugin::shared::{Setup, Shared};
 use farsend_plugin::situation::Situation;
-use farsend_plugin::state::Session;
+use farsend_plugin::state::{Role, Session};
 use farsend_plugin::supervisor::{Environment, Supervision};
 use farsend_units::{Channels, Frames, SampleRate};
 use nice_plug::context::PluginApi;
@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     shared.params.session.set(Session {
         connected: true,
         host: "studio.example.org".into(),
+        share: "Rehearsal".into(),
         ..Session::default()
     });
     let what = std::env::args()
@@ -43,6 +44,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::thread::spawn({
                 let shared = Arc::clone(&shared);
                 move || play(&shared)
+            });
+        }
+        "hub" => {
+            shared.params.session.set(Session {
+                connected: true,
+                role: Role::Member,
+                host: "hub.example.org".into(),
+                name: "Piano".into(),
+                user: "ada".into(),
+                share: "Rehearsal".into(),
+                ..Session::default()
+            });
+            shared.show(|view| {
+                view.engine = Some("0.1.0".into());
+                view.sharing = Some(Sharing {
+                    instances: 3,
+                    about: "a place at the hub hub.example.org:4464".into(),
+                    as_wanted: true,
+                });
+                view.situation = Situation::PasswordNeeded {
+                    user: "ada".into(),
+                    host: "hub.example.org".into(),
+                    file: Some("/home/ada/.config/farsend/passwords/ada@hub.example.org".into()),
+                };
             });
         }
         "calling" => shared.show(|view| {
@@ -136,6 +161,11 @@ fn play(shared: &Shared) {
     };
     shared.show(|view| {
         view.engine = Some("0.1.0".into());
+        view.sharing = Some(Sharing {
+            instances: 3,
+            about: "a call to studio.example.org:4464".into(),
+            as_wanted: true,
+        });
         view.levels = Some(end.levels());
         view.statistics = Some(Arc::new(statistics));
         let peer = "203.0.113.7:4464".into();

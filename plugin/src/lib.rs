@@ -12,6 +12,7 @@ pub mod insert;
 pub mod link;
 pub mod mix;
 pub mod params;
+pub mod password;
 pub mod plugin;
 pub mod shared;
 pub mod signal;

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
-use farsend_ipc::message::Statistics;
+use farsend_ipc::message::{Secret, Sharing, Statistics};
 use farsend_ipc::segment::Levels;
 use farsend_units::{Channels, Frames, SampleRate};
 use parking_lot::Mutex;
 
 use crate::params::FarsendParams;
+use crate::password::Typed;
 use crate::signal::Signal;
 use crate::situation::Situation;
-use crate::state::SessionStore;
+use crate::state::{Session, SessionStore};
 
 /// What an instance's threads share. The audio thread touches atomics only.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Shared {
 struct Control {
     setup: Option<Setup>,
     track: Option<String>,
+    typed: Option<Typed>,
     view: View,
 }
 
@@ -55,6 +57,8 @@ pub struct View {
     pub levels: Option<Arc<Levels>>,
     /// Which engine it is.
     pub engine: Option<String>,
+    /// How the session is shared with other instances, if it is.
+    pub sharing: Option<Sharing>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
 }
@@ -73,6 +77,7 @@ impl Shared {
             control: Mutex::new(Control {
                 setup: None,
                 track: None,
+                typed: None,
                 view: View::default(),
             }),
         })
@@ -140,6 +145,18 @@ impl Shared {
         self.control.lock().track = name;
     }
 
+    /// Somebody typed the password of this session's user. It is kept as long as the instance, and nowhere else.
+    pub fn set_password(&self, session: &Session, password: String) {
+        self.control.lock().typed = Some(Typed::new(session, password));
+        self.signal.give();
+    }
+
+    /// The password that was typed for this session, if it was.
+    pub fn password(&self, session: &Session) -> Option<Secret> {
+        let control = self.control.lock();
+        control.typed.as_ref()?.for_session(session).cloned()
+    }
+
     /// What there is to show.
     pub fn view(&self) -> View {
         self.control.lock().view.clone()
@@ -158,6 +175,7 @@ impl Default for View {
             statistics: None,
             levels: None,
             engine: None,
+            sharing: None,
             overridden: None,
         }
     }

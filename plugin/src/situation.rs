@@ -40,6 +40,15 @@ pub enum Situation {
         /// What is wrong with it.
         why: String,
     },
+    /// A hub is to be joined as a user whose password is not known.
+    PasswordNeeded {
+        /// The user.
+        user: String,
+        /// The hub.
+        host: String,
+        /// Where it is looked for.
+        file: Option<PathBuf>,
+    },
     /// The engine will not open this session, or it cannot be used.
     Refused {
         /// What is wrong, a sentence.
@@ -77,7 +86,11 @@ impl Situation {
             Self::OtherVersion { .. } => "Another version",
             Self::Unusable { .. } => "No connection to the engine",
             Self::Refused { .. } => "Not possible",
+            Self::PasswordNeeded { .. } => "Password needed",
             Self::Session(state) => match state {
+                SessionState::Joining { .. } => "Joining",
+                SessionState::Denied { .. } => "Not let in",
+                SessionState::Unopened { .. } => "Waiting",
                 SessionState::Connecting => "Connecting",
                 SessionState::WaitingForPeer { .. } => "Waiting",
                 SessionState::Calling { .. } => "Calling",
@@ -102,6 +115,9 @@ impl Situation {
                 format!("The engine that runs is Farsend {theirs}; this plugin is {ours}.")
             }
             Self::Refused { why, .. } => full_stop(why.clone()),
+            Self::PasswordNeeded { user, host, .. } => {
+                format!("The hub {host} is to be joined as the user {user}.")
+            }
             Self::Session(state) => full_stop(state.to_string()),
         }
     }
@@ -134,8 +150,21 @@ impl Situation {
                 "Close other programs that use Farsend, or run \"farsend engine\" by hand.".into()
             }
             Self::Refused { advice, .. } => advice.clone(),
+            Self::PasswordNeeded { file: None, .. } => "Type the password.".into(),
+            Self::PasswordNeeded {
+                file: Some(file), ..
+            } => {
+                let file = file.display();
+                format!("Type the password, or make it the first line of {file} (and run chmod 600 on that).")
+            }
             Self::Session(state) => match state {
-                SessionState::Connecting | SessionState::Connected { .. } => String::new(),
+                SessionState::Connecting
+                | SessionState::Connected { .. }
+                | SessionState::Joining { .. } => String::new(),
+                SessionState::Unopened { .. } => {
+                    "Say whom to call in one of the instances that share it, and connect there."
+                        .into()
+                }
                 SessionState::WaitingForPeer { port } => format!(
                     "Tell your peer your address and port {port}. From the internet, your router has \
                      to forward UDP port {port} to this machine."
@@ -149,6 +178,7 @@ impl Situation {
                     "The audio returns by itself when the network or the peer does.".into()
                 }
                 SessionState::Failed { advice, .. } => advice.clone(),
+                SessionState::Denied { advice, .. } => advice.clone(),
                 SessionState::Ended { .. } => "Connect again when your peer is ready.".into(),
             },
         }
@@ -163,10 +193,11 @@ impl Situation {
             | Self::DoesNotStart { .. }
             | Self::OtherVersion { .. }
             | Self::Unusable { .. }
+            | Self::PasswordNeeded { .. }
             | Self::Refused { .. } => Tone::Bad,
             Self::Session(state) => match state {
                 SessionState::Connected { .. } => Tone::Good,
-                SessionState::Failed { .. } => Tone::Bad,
+                SessionState::Failed { .. } | SessionState::Denied { .. } => Tone::Bad,
                 SessionState::Ended { .. } => Tone::Neutral,
                 _ => Tone::Waiting,
             },

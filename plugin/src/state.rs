@@ -21,13 +21,13 @@ use crate::signal::Signal;
 pub struct Session {
     /// Whether there should be a connection at all.
     pub connected: bool,
-    /// Whether we call or are called.
+    /// Whom we call, or that we are called.
     pub role: Role,
-    /// The host's name or address; of a [`Role::Client`] only.
+    /// The host's name or address; not of a [`Role::Server`].
     pub host: String,
-    /// The UDP port of the server: the one that is called, or the one we wait at. Not 0.
+    /// The UDP port of the server: the one that is called, or the one we wait at; the TCP port of a hub. Not 0.
     pub port: u16,
-    /// The UDP port that a client binds, 0 for one that each instance draws for itself.
+    /// The UDP port that a client or member binds, 0 for one that each instance draws for itself.
     pub local_port: u16,
     /// Bits of a sample on the wire: one of [`BITS`].
     pub bits: u8,
@@ -37,9 +37,21 @@ pub struct Session {
     pub redundancy: u8,
     /// Frames in a packet, in [`PERIOD`].
     pub period: u16,
+    /// What we are called at a hub; empty: as the track is.
+    pub name: String,
+    /// The user to log in as, at a hub that asks for passwords; empty: nobody. There is no password in here.
+    pub user: String,
+    /// The SHA-256 fingerprint that the hub's certificate must have; empty: any.
+    pub fingerprint: String,
+    /// The name of the session that is shared with other instances; empty: a connection of our own.
+    pub share: String,
+    /// Channels of that session, in [`CHANNELS`], where this instance opens it; 0: as many as it has itself.
+    pub channels: u8,
+    /// The channel of that session that is this instance's first, in [`CHANNELS`]; 0: the first, and a mono track in the middle.
+    pub channel: u8,
 }
 
-/// Whether we call or are called.
+/// Whom we call, or that we are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -47,6 +59,8 @@ pub enum Role {
     Client,
     /// Waits for a peer.
     Server,
+    /// Joins a hub.
+    Member,
 }
 
 /// The sample sizes there are.
@@ -57,8 +71,14 @@ pub const QUEUE: std::ops::RangeInclusive<u16> = 0..=512;
 pub const REDUNDANCY: std::ops::RangeInclusive<u8> = 1..=16;
 /// Frames in a packet.
 pub const PERIOD: std::ops::RangeInclusive<u16> = 1..=8192;
+/// Channels of a connection; 0: not said.
+pub const CHANNELS: std::ops::RangeInclusive<u8> = 0..=64;
 /// The longest name that a host can have.
 pub const LONGEST_HOST: usize = 255;
+/// The longest name of a player, user or session, in bytes.
+pub const LONGEST_NAME: usize = 200;
+/// What comes before a hub's address: `hub://HOST[:PORT]`.
+pub const HUB_SCHEME: &str = "hub://";
 
 impl Default for Session {
     fn default() -> Self {
@@ -72,6 +92,12 @@ impl Default for Session {
             queue: 0,
             redundancy: 1,
             period: 128,
+            name: String::new(),
+            user: String::new(),
+            fingerprint: String::new(),
+            share: String::new(),
+            channels: 0,
+            channel: 0,
         }
     }
 }
@@ -88,7 +114,8 @@ impl Session {
     pub fn from_json(text: &str) -> (Self, Vec<String>) {
         let mut session = Self::default();
         let mut notes = session.overlay(text);
-        if session.connected && session.role == Role::Client && session.host.is_empty() {
+        let nobody = session.host.is_empty() && session.share.trim().is_empty();
+        if session.connected && session.role != Role::Server && nobody {
             session.connected = false;
             notes.push("The saved session names no host to connect to.".into());
         }
@@ -125,13 +152,23 @@ impl Session {
             REDUNDANCY.contains(n)
         });
         reader.take("period", &mut self.period, |period| PERIOD.contains(period));
+        reader.take("name", &mut self.name, |name| is_name(name));
+        reader.take("user", &mut self.user, |user| is_name(user));
+        reader.take("fingerprint", &mut self.fingerprint, |text| is_name(text));
+        reader.take("share", &mut self.share, |share| is_name(share));
+        reader.take("channels", &mut self.channels, |n| CHANNELS.contains(n));
+        reader.take("channel", &mut self.channel, |n| CHANNELS.contains(n));
         reader.notes
     }
 
-    /// Takes `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT` for the host to call. False if it is none
-    /// of them, and nothing changes.
+    /// Takes `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT` for the host to call, and each of them after `hub://` for a hub
+    /// to join. False if it is none of them, and nothing changes.
     pub fn set_address(&mut self, text: &str) -> bool {
         let text = text.trim();
+        let (text, role) = match text.strip_prefix(HUB_SCHEME) {
+            Some(rest) => (rest.trim_end_matches('/'), Role::Member),
+            None => (text, self.role),
+        };
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
             Some((host, port)) => (host, port.strip_prefix(':').or(Some(""))),
@@ -149,7 +186,7 @@ impl Session {
         if host.is_empty() || !is_host(host) {
             return false;
         }
-        (self.host, self.port) = (host.to_owned(), port);
+        (self.host, self.port, self.role) = (host.to_owned(), port, role);
         true
     }
 }
@@ -159,7 +196,13 @@ const VERSION: u64 = 1;
 
 /// Whether this could be a name or an address, or none yet. Whether it is one, the engine finds out.
 fn is_host(host: &str) -> bool {
-    host.len() <= LONGEST_HOST && !host.chars().any(|c| c.is_control() || c.is_whitespace())
+    let never = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    host.len() <= LONGEST_HOST && !host.chars().any(never)
+}
+
+/// Whether this could be a name that a person gave.
+fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
 /// Takes fields out of a JSON object, and notes those that make no sense.
@@ -199,6 +242,8 @@ pub struct SessionStore {
 struct Stored {
     session: Session,
     notes: Vec<String>,
+    /// What the host handed over, where not all of it was understood: it gets that back until somebody changes the session.
+    kept: Option<String>,
 }
 
 impl SessionStore {
@@ -217,7 +262,13 @@ impl SessionStore {
 
     /// Wants this from now on.
     pub fn set(&self, session: Session) {
-        self.stored.lock().session = session;
+        {
+            let mut stored = self.stored.lock();
+            if stored.session != session {
+                stored.kept = None;
+            }
+            stored.session = session;
+        }
         self.changed.give();
     }
 
@@ -251,18 +302,32 @@ unsafe impl Params for SessionStore {
     }
 
     fn serialize_fields(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([(KEY.to_owned(), self.get().to_json())])
+        let stored = self.stored.lock();
+        let text = match &stored.kept {
+            Some(kept) => kept.clone(),
+            None => stored.session.to_json(),
+        };
+        BTreeMap::from([(KEY.to_owned(), text)])
     }
 
     fn deserialize_fields(&self, serialized: &BTreeMap<String, String>) {
-        let (session, notes) = match serialized.get(KEY) {
+        let text = serialized.get(KEY);
+        let (session, mut notes) = match text {
             Some(text) => Session::from_json(text),
             None => (
                 Session::default(),
                 vec!["The host's state holds no session.".into()],
             ),
         };
-        *self.stored.lock() = Stored { session, notes };
+        let kept = text.filter(|_| !notes.is_empty()).cloned();
+        if kept.is_some() {
+            notes.push("The project keeps it as it was until something is changed here.".into());
+        }
+        *self.stored.lock() = Stored {
+            session,
+            notes,
+            kept,
+        };
         self.changed.give();
     }
 }

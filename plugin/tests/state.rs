@@ -1,7 +1,108 @@
 //! What becomes of saved sessions, good and bad.
 
-use farsend_plugin::state::{BITS, PERIOD, QUEUE, REDUNDANCY, Role, Session};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use farsend_plugin::signal::Signal;
+use farsend_plugin::state::{
+    BITS, CHANNELS, PERIOD, QUEUE, REDUNDANCY, Role, Session, SessionStore,
+};
+use nice_plug::prelude::Params as _;
 use proptest::prelude::*;
+
+/// What a host saves of a store, and hands back.
+fn saved(store: &SessionStore) -> String {
+    store.serialize_fields()["session"].clone()
+}
+
+fn restore(store: &SessionStore, text: &str) {
+    store.deserialize_fields(&BTreeMap::from([("session".to_owned(), text.to_owned())]));
+}
+
+#[test]
+fn a_state_that_is_not_understood_is_saved_back_untouched_until_something_is_changed() {
+    let store = SessionStore::new(Arc::new(Signal::default()));
+    let states = [
+        r#"{"version":9,"connected":false,"host":"far.example","codec":{"name":"opus"},"bits":20}"#,
+        r#"{"version":1,"host":"far.exam"#,
+        "\u{0}\u{ffff} random \"bytes",
+        "",
+    ];
+    for text in states {
+        restore(&store, text);
+        assert_eq!(saved(&store), text);
+        assert!(store.notes().len() > 1, "{text}: {:?}", store.notes());
+        // The editor sets what it shows.
+        store.set(store.get());
+        store.dismiss_notes();
+        assert_eq!(saved(&store), text);
+        store.set(Session {
+            port: 4470,
+            ..store.get()
+        });
+        assert_eq!(saved(&store), store.get().to_json());
+    }
+    let whole = Session::default().to_json();
+    restore(&store, &whole);
+    assert_eq!((saved(&store), store.notes().len()), (whole, 0));
+}
+
+#[test]
+fn a_project_from_before_there_were_hubs_and_shared_sessions_is_as_it_was() {
+    let text = r#"{"version":1,"connected":true,"role":"client","host":"far.example","port":4464,
+        "local_port":0,"bits":16,"queue":4,"redundancy":1,"period":128}"#;
+    let (session, notes) = Session::from_json(text);
+    let expected = Session {
+        connected: true,
+        host: "far.example".into(),
+        queue: 4,
+        ..Session::default()
+    };
+    assert_eq!((session, notes), (expected, vec![]));
+}
+
+#[test]
+fn a_part_in_a_session_that_another_instance_opens_needs_no_address() {
+    let (session, notes) = Session::from_json(r#"{"connected":true,"share":"Choir"}"#);
+    assert_eq!((session.connected, notes), (true, vec![]));
+}
+
+#[test]
+fn no_password_is_saved() {
+    let text = Session::default().to_json();
+    assert!(!text.contains("password"), "{text}");
+    let (_, notes) = Session::from_json(r#"{"version":1,"password":"secret"}"#);
+    assert_eq!(notes, [""; 0]);
+    let (session, _) = Session::from_json(r#"{"version":1,"password":"secret"}"#);
+    assert!(!session.to_json().contains("secret"));
+}
+
+#[test]
+fn an_address_after_hub_is_a_hubs() {
+    type Taken<'a> = Option<(&'a str, u16, Role)>;
+    let cases: [(&str, Taken<'_>); 8] = [
+        (
+            "hub://hub.example",
+            Some(("hub.example", 4464, Role::Member)),
+        ),
+        (
+            "hub://hub.example:4470/",
+            Some(("hub.example", 4470, Role::Member)),
+        ),
+        ("hub://[::1]:5", Some(("::1", 5, Role::Member))),
+        ("hub.example", Some(("hub.example", 4464, Role::Client))),
+        ("hub://", None),
+        ("http://hub.example", None),
+        ("http://hub.example:80", None),
+        ("hub://a/b", None),
+    ];
+    for (text, expected) in cases {
+        let mut session = Session::default();
+        let taken = session.set_address(text);
+        let place = taken.then_some((session.host.as_str(), session.port, session.role));
+        assert_eq!(place, expected, "{text:?}");
+    }
+}
 
 #[test]
 fn a_session_comes_back_as_it_was_saved() {
@@ -15,6 +116,12 @@ fn a_session_comes_back_as_it_was_saved() {
         queue: 9,
         redundancy: 3,
         period: 64,
+        name: "Alto".into(),
+        user: "ann".into(),
+        fingerprint: "AB:CD".into(),
+        share: "Choir".into(),
+        channels: 8,
+        channel: 3,
     };
     assert_eq!(Session::from_json(&session.to_json()), (session, vec![]));
 }
@@ -111,10 +218,10 @@ proptest! {
 
     #[test]
     fn any_json_gives_a_session_that_makes_sense(
-        values in proptest::collection::vec(any_value(), 10),
+        values in proptest::collection::vec(any_value(), 16),
     ) {
         let names = ["version", "connected", "role", "host", "port", "local_port", "bits", "queue",
-            "redundancy", "period"];
+            "redundancy", "period", "name", "user", "fingerprint", "share", "channels", "channel"];
         let fields: Vec<_> = names.iter().zip(&values).map(|(n, v)| format!("\"{n}\":{v}")).collect();
         let (session, _) = Session::from_json(&format!("{{{}}}", fields.join(",")));
         assert_makes_sense(&session);
@@ -138,6 +245,7 @@ fn any_value() -> impl Strategy<Value = String> {
         any::<bool>().prop_map(|b| b.to_string()),
         Just("\"client\"".to_owned()),
         Just("\"server\"".to_owned()),
+        Just("\"member\"".to_owned()),
         "[a-z:\\[\\]]{0,300}".prop_map(|text| format!("\"{text}\"")),
         Just("null".to_owned()),
         Just("[1,{}]".to_owned()),
@@ -150,5 +258,17 @@ fn assert_makes_sense(session: &Session) {
     assert!(REDUNDANCY.contains(&session.redundancy));
     assert!(PERIOD.contains(&session.period));
     assert!(session.port != 0);
+    assert!(CHANNELS.contains(&session.channels) && CHANNELS.contains(&session.channel));
+    let names = [
+        &session.name,
+        &session.user,
+        &session.share,
+        &session.fingerprint,
+    ];
+    assert!(
+        names
+            .iter()
+            .all(|name| name.len() <= 200 && !name.chars().any(char::is_control))
+    );
     assert!(session.host.len() <= 255 && !session.host.chars().any(char::is_control));
 }

@@ -51,7 +51,7 @@ pub enum SecretError {
 ///
 /// # Errors
 /// [`SecretError`].
-pub(super) fn from_file(path: &Path) -> Result<Password, SecretError> {
+pub(crate) fn from_file(path: &Path) -> Result<Password, SecretError> {
     if path == Path::new("-") {
         return from_stdin();
     }

@@ -1,97 +1,165 @@
-//! One plugin instance's session: from what it wants to what it is told.
+//! A session for plugin instances: how it stands, and who takes part in it.
+
+mod numbers;
 
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    FromEngine, Minute as ToldMinute, PeerFormat, Role as WantedRole, SessionState,
-    Statistics as Told, WantedSession,
+    PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, WantedSession,
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
 use farsend_protocol::jacktrip::Event;
-use farsend_stream::DepthPolicy;
+use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
-use farsend_wire::sample::SampleFormat;
 
+use self::numbers::clipped;
 use super::health::Health;
 use super::trouble::Caller;
+use super::wishes::{self, Refused};
 use super::words;
-use crate::backend::link::LinkBackend;
+use crate::backend::link::{LinkBackend, MOST_SEATS, Place, Seat};
 use crate::engine::{Desk, RunError, Session};
+use crate::membership::Told as ToldByHub;
+use crate::net::tcp::LogInError;
 use crate::net::udp::BindError;
 use crate::peers::LinkEvent;
-use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
+use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
-/// A session that runs for a plugin. Control thread.
+/// A session that runs for one plugin instance or several. Control threads, one at a time.
 #[derive(Debug)]
 pub(super) struct PluginSession {
+    /// No other session of this engine has it.
+    serial: u64,
     title: String,
     desk: Desk,
     backend: LinkBackend,
-    watch: Watch,
+    /// As the instance wanted it that opened it.
     wanted: WantedSession,
+    rate: SampleRate,
+    width: [Channels; 2],
+    seats: Vec<(u64, Watch)>,
     state: SessionState,
-    told_state: Option<SessionState>,
     /// Since when there is no peer.
     alone_since: Instant,
-    next_numbers: Instant,
     since: Instant,
     health: Health,
 }
 
-/// Why a plugin does not get what it wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    /// What is wrong.
-    pub(super) why: String,
-    /// What to do.
-    pub(super) advice: String,
+/// What an instance gets that takes part.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    /// Its number among the instances of this session.
+    pub(super) seat: u64,
+    /// Of its segment.
+    pub(super) generation: u64,
+    /// For the instance.
+    pub(super) handle: SegmentHandle,
 }
 
 impl PluginSession {
-    /// Opens what is wanted. Blocks on the name service.
+    /// Opens what is wanted, as the session of this number. Blocks on the name service.
     ///
     /// # Errors
     /// [`Refused`], in words for the plugin's window.
-    pub(super) fn open(wanted: &WantedSession) -> Result<(Self, SegmentHandle), Refused> {
-        let settings = settings(wanted)?;
+    pub(super) fn open(serial: u64, wanted: &WantedSession) -> Result<(Self, Entrance), Refused> {
+        wishes::check_instance(wanted)?;
+        let settings = wishes::settings(wanted)?;
         let health = Health::new(wanted.rate, settings.depth, Caller::Daw);
-        let block = wanted.block.clamp(Frames(1), LARGEST_BLOCK);
-        let session = build(settings, wanted.rate, wanted.period, block)?;
-        let capacity = (4 * block.0 + 4 * wanted.period.0)
-            .next_power_of_two()
-            .clamp(4096, 131_072);
-        let config = SegmentConfig {
-            send: wanted.send,
-            receive: wanted.receive,
-            rate: wanted.rate,
-            capacity: Frames(capacity),
+        let block = match wanted.share {
+            None => wanted.block.clamp(Frames(1), LARGEST_BLOCK),
+            // Others may be called with larger ones.
+            Some(_) => LARGEST_BLOCK,
         };
-        let (end, handle) = EngineEnd::create(config)
-            .map_err(|error| refused(&error, "Close other plugins or programs and try again."))?;
-        let watch = end.watch();
-        let backend = LinkBackend::start(session.path, end)
-            .map_err(|error| refused(&error, "Close other plugins or programs and try again."))?;
+        let width = [settings.send, settings.receive];
+        let session = build(settings, wanted.rate, wanted.period, block)?;
+        let (seat, entrance) = seat(0, wanted)?;
+        let watch = seat.1;
+        let [send, receive] = width;
+        let backend = LinkBackend::start_with(session.path, seat.0, send, receive)
+            .map_err(|error| Refused::because(&error, TRY_AGAIN))?;
         let title = match wanted.role {
             WantedRole::Client => format!("a call to {}:{}", wanted.host, wanted.peer_port),
             WantedRole::Server => format!("a wait on UDP port {}", session.desk.port),
+            WantedRole::Member => {
+                format!("a place at the hub {}:{}", wanted.host, wanted.peer_port)
+            }
         };
         let mut opened = Self {
+            serial,
             title,
             desk: session.desk,
             backend,
-            watch,
             wanted: wanted.clone(),
+            rate: wanted.rate,
+            width,
+            seats: vec![(entrance.seat, watch)],
             state: SessionState::Connecting,
-            told_state: None,
             alone_since: Instant::now(),
-            next_numbers: Instant::now(),
             since: Instant::now(),
             health,
         };
         opened.state = opened.alone();
-        Ok((opened, handle))
+        Ok((opened, entrance))
+    }
+
+    /// Lets another instance take part.
+    ///
+    /// # Errors
+    /// [`Refused`], in words for the plugin's window.
+    pub(super) fn join(&mut self, wanted: &WantedSession) -> Result<Entrance, Refused> {
+        wishes::check_instance(wanted)?;
+        let name = wanted.share.as_ref().map_or("", |share| &share.session);
+        if wanted.rate != self.rate {
+            let (ours, theirs) = (self.rate, wanted.rate);
+            let why = format!(
+                "The session \"{name}\" is in use at {ours}, and this project runs at {theirs}"
+            );
+            return Err(Refused::new(
+                why,
+                "Give both projects one rate, or this one a session of another name.",
+            ));
+        }
+        let first = wanted
+            .share
+            .as_ref()
+            .map_or(Channels(0), |share| share.first);
+        let [send, receive] = self.width;
+        if first > send.max(receive) {
+            let why = format!("The session \"{name}\" has no channel {}", first.get());
+            let advice = format!("It has {}.", send.max(receive));
+            return Err(Refused::new(why, advice));
+        }
+        let next = self
+            .seats
+            .iter()
+            .map(|(seat, _)| seat + 1)
+            .max()
+            .unwrap_or(0);
+        let full = || {
+            let why = format!("The session \"{name}\" has {} instances", self.seats.len());
+            Refused::new(why, "Use a session of another name for more.")
+        };
+        if self.seats.len() >= MOST_SEATS {
+            return Err(full());
+        }
+        let ((boxed, watch), entrance) = seat(next, wanted)?;
+        if self.backend.join(boxed).is_err() {
+            return Err(full());
+        }
+        self.seats.push((entrance.seat, watch));
+        Ok(entrance)
+    }
+
+    /// Lets an instance go, unless it is the last one. Whether it did.
+    pub(super) fn leave(&mut self, seat: u64) -> bool {
+        if self.seats.iter().all(|(other, _)| *other == seat) {
+            return false;
+        }
+        self.seats.retain(|(other, _)| *other != seat);
+        // With its ring full the thread does not look any more, and nobody is served.
+        self.backend.leave(seat)
     }
 
     /// What it is about.
@@ -99,42 +167,75 @@ impl PluginSession {
         &self.title
     }
 
-    /// Its segment's.
-    pub(super) fn generation(&self) -> u64 {
-        self.watch.generation()
+    /// Which session of the engine's it is.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
     }
 
-    /// Told before a session is opened.
-    pub(super) fn connecting() -> FromEngine {
-        FromEngine::State(SessionState::Connecting)
+    /// Of all its instances.
+    pub(super) fn rate(&self) -> SampleRate {
+        self.rate
     }
 
-    /// Told after one was closed as wanted.
-    pub(super) fn closed() -> FromEngine {
-        FromEngine::State(SessionState::Ended {
-            why: "Disconnected".into(),
-        })
+    /// How many take part.
+    pub(super) fn instances(&self) -> usize {
+        self.seats.len()
     }
 
-    /// What is to be told now: the state when it changed, the numbers some times a second.
-    pub(super) fn poll(&mut self) -> Vec<FromEngine> {
+    /// Whether it cannot go on by itself.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(
+            self.state,
+            SessionState::Denied { .. } | SessionState::Failed { .. }
+        )
+    }
+
+    /// Whether any instance's host has called lately, or may still begin to.
+    pub(super) fn is_in_use(&self) -> bool {
+        let now = clock::now();
+        let calls = |watch: &Watch| {
+            let call = watch.host_call();
+            call.is_some_and(|call| now.since(call.at) < ASLEEP_AFTER)
+        };
+        self.since.elapsed() < YOUNG || self.seats.iter().any(|(_, watch)| calls(watch))
+    }
+
+    /// How it stands.
+    pub(super) fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// How the instance shares it that wants this.
+    pub(super) fn sharing(&self, wanted: &WantedSession) -> Sharing {
+        Sharing {
+            instances: clipped(self.seats.len() as u128),
+            about: self.title.clone(),
+            as_wanted: wishes::is_guest(wanted) || wishes::is_same(&self.wanted, wanted),
+        }
+    }
+
+    /// Looks after it. Some times a second, by whichever instance's thread.
+    pub(super) fn poll(&mut self) {
         while let Ok(event) = self.desk.events.pop() {
             self.note(&event);
+            if let Some(membership) = &mut self.desk.membership {
+                membership.note(&event);
+            }
         }
-        let mut messages = Vec::new();
+        while let Some(told) = self.desk.poll_membership() {
+            self.note_hub(&told);
+        }
+        self.backend.collect();
         let numbers = self.desk.statistics.read();
         self.age(&numbers);
         // A DAW's xruns are not known here; late calls are seen.
         _ = self.health.look(self.since.elapsed(), &numbers, 0);
-        if self.told_state.as_ref() != Some(&self.state) {
-            self.told_state = Some(self.state.clone());
-            messages.push(FromEngine::State(self.state.clone()));
-        }
-        if Instant::now() >= self.next_numbers {
-            self.next_numbers = Instant::now() + NUMBERS_EVERY;
-            messages.push(FromEngine::Statistics(Box::new(self.numbers(&numbers))));
-        }
-        messages
+    }
+
+    /// How its audio does.
+    pub(super) fn statistics(&mut self) -> Told {
+        let numbers = self.desk.statistics.read();
+        self.numbers(&numbers)
     }
 
     /// Says goodbye to the peer and lets go of everything.
@@ -191,6 +292,40 @@ impl PluginSession {
         }
     }
 
+    /// What has become of our place at a hub.
+    fn note_hub(&mut self, told: &ToldByHub) {
+        let (host, port) = (self.wanted.host.clone(), self.wanted.peer_port);
+        let why = match told {
+            ToldByHub::Knocking { .. } => String::new(),
+            ToldByHub::Inside { remote, .. } => {
+                self.alone_since = Instant::now();
+                format!(
+                    "let in, waiting for its audio from UDP port {}",
+                    remote.port()
+                )
+            }
+            ToldByHub::Waiting { why, .. } => why.to_string(),
+            ToldByHub::Unanswered(_) | ToldByHub::Lost(_) => told.to_string(),
+            ToldByHub::Failed(why) => {
+                let text = why.to_string();
+                let (why_text, advice) = text.split_once(": ").unwrap_or((&text, ""));
+                let (why_text, advice) = (why_text.into(), advice.into());
+                self.state = match is_final(why) {
+                    true => SessionState::Denied {
+                        why: why_text,
+                        advice,
+                    },
+                    false => SessionState::Failed {
+                        why: why_text,
+                        advice,
+                    },
+                };
+                return;
+            }
+        };
+        self.state = SessionState::Joining { host, port, why };
+    }
+
     /// Seconds go by without a peer.
     fn age(&mut self, numbers: &Statistics) {
         let seconds = u32::try_from(self.alone_since.elapsed().as_secs()).unwrap_or(u32::MAX);
@@ -222,6 +357,11 @@ impl PluginSession {
                 port: self.wanted.peer_port,
                 heard_nothing_s: 0,
             },
+            WantedRole::Member => SessionState::Joining {
+                host: self.wanted.host.clone(),
+                port: self.wanted.peer_port,
+                why: String::new(),
+            },
         }
     }
 
@@ -229,72 +369,46 @@ impl PluginSession {
         let remote = self.desk.statistics.read().remote.or(self.desk.remote);
         remote.map_or_else(|| "the peer".into(), |remote| remote.to_string())
     }
+}
 
-    fn numbers(&self, now: &Statistics) -> Told {
-        let peaks = |all: &[f32], channels: Channels| all[..channels.get()].to_vec();
-        let counts = &now.buffer;
-        let [queue, target] = self.health.queue(now);
-        let minute = self.health.minute();
-        let jitter = [now.jitter.half, now.jitter.most, now.jitter.nearly_all];
-        Told {
-            sent: now.sent,
-            received: counts.received,
-            lost: counts.lost,
-            late: counts.late,
-            duplicate: counts.duplicate,
-            revived: counts.revived,
-            dry: counts.dry,
-            skipped: counts.skipped,
-            dropped: now.peer.strangers + now.peer.malformed,
-            minute: self.told_minute(now),
-            queued: now.queued,
-            queue_us: us(queue),
-            target_us: us(target),
-            jitter_us: jitter.map(us),
-            round_trip_us: now.round_trip.map(us),
-            one_way_us: minute.one_way(queue).map(us),
-            drift_ppm: now.drift_ppm.map(|ppm| ppm as f32),
-            sent_peaks: peaks(&now.peaks_out, self.wanted.send),
-            received_peaks: peaks(&now.peaks_in, self.wanted.receive),
-            advice: self.advice(now),
-        }
-    }
+/// A segment for an instance, and its part of the session.
+fn seat(id: u64, wanted: &WantedSession) -> Result<((Box<Seat>, Watch), Entrance), Refused> {
+    let block = wanted.block.clamp(Frames(1), LARGEST_BLOCK);
+    let period = wanted.period.min(LARGEST_BLOCK);
+    let capacity = (4 * block.0 + 4 * period.0)
+        .next_power_of_two()
+        .clamp(4096, 131_072);
+    let config = SegmentConfig {
+        send: wanted.send,
+        receive: wanted.receive,
+        rate: wanted.rate,
+        capacity: Frames(capacity),
+    };
+    let (end, handle) =
+        EngineEnd::create(config).map_err(|error| Refused::because(&error, TRY_AGAIN))?;
+    let (watch, generation) = (end.watch(), end.generation());
+    let first = wanted
+        .share
+        .as_ref()
+        .map_or(Channels(0), |share| share.first);
+    let seat = Seat::new(id, end, Place { first });
+    let entrance = Entrance {
+        seat: id,
+        generation,
+        handle,
+    };
+    Ok(((seat, watch), entrance))
+}
 
-    fn told_minute(&self, now: &Statistics) -> ToldMinute {
-        let minute = self.health.minute();
-        let counts = &minute.buffer;
-        let concealed = Frames(clipped(counts.concealed.into()));
-        ToldMinute {
-            seconds: clipped(minute.length.as_secs().into()),
-            lost: counts.lost,
-            late: counts.late,
-            dry: counts.dry,
-            repaired: counts.repaired + counts.revived,
-            concealed_ms: us(now.duration(concealed, self.wanted.rate)) / 1000,
-        }
-    }
-
-    fn advice(&self, now: &Statistics) -> Vec<String> {
-        let mut advice = Vec::new();
-        let alone = self.alone_since.elapsed();
-        match (&self.state, self.desk.remote) {
-            (SessionState::Calling { .. }, Some(remote)) if alone >= FIRST_ADVICE => {
-                advice.push(words::no_answer(remote, alone, now));
-            }
-            (SessionState::WaitingForPeer { port }, _) => {
-                advice.extend(words::no_caller(*port, alone, now));
-            }
-            _ => {}
-        }
-        if now.broken_floats {
-            advice.push(words::BROKEN_FLOATS.into());
-        } else if let (SessionState::Connected { .. }, Some(wrong)) =
-            (&self.state, self.health.wrong())
-        {
-            advice.push(wrong.to_string());
-        }
-        advice
-    }
+/// Whether a hub that says this is not to be asked again as it is.
+fn is_final(error: &LogInError) -> bool {
+    error.is_about_the_user()
+        || matches!(
+            error,
+            LogInError::Denied { .. }
+                | LogInError::OtherCertificate { .. }
+                | LogInError::TooOld { .. }
+        )
 }
 
 /// Builds the session. A client whose port is taken (by another instance, say) takes any other: the server
@@ -310,98 +424,38 @@ fn build(
             Ok(session) => return Ok(session),
             Err(error) => error,
         };
-        let is_client = matches!(settings.role, Role::Client { .. });
+        let is_client = !matches!(settings.role, Role::Server);
         match error {
             RunError::Bind(BindError::PortBusy { .. }) if is_client && settings.bind_port != 0 => {
                 settings.bind_port = 0;
             }
             RunError::Bind(BindError::PortBusy { port, owner }) => {
-                let owner = owner.unwrap_or_else(|| "another program".into());
-                return Err(Refused {
-                    why: format!("UDP port {port} is taken by {owner}"),
-                    advice: "Choose another port, or end that program.".into(),
-                });
+                let ours = format!("(pid {})", std::process::id());
+                let (owner, advice) = match owner {
+                    Some(owner) if owner.ends_with(&ours) => (
+                        "another instance of the plugin".into(),
+                        "Choose another port, or give both instances the same session's name to share it.",
+                    ),
+                    Some(owner) => (owner, "Choose another port, or end that program."),
+                    None => (
+                        "another program".into(),
+                        "Choose another port, or end that program.",
+                    ),
+                };
+                return Err(Refused::new(
+                    format!("UDP port {port} is taken by {owner}"),
+                    advice,
+                ));
             }
             error @ RunError::Resolve(_) => {
-                return Err(refused(
+                return Err(Refused::because(
                     &error,
                     "Check the address and that this machine is online.",
                 ));
             }
-            error => return Err(refused(&error, "Check the session's settings.")),
+            error => return Err(Refused::because(&error, "Check the session's settings.")),
         }
     }
-}
-
-/// What is wanted, checked: it came from another process.
-fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refused> {
-    let in_range = |what: &str, value: u64, least: u64, most: u64| {
-        if (least..=most).contains(&value) {
-            return Ok(());
-        }
-        Err(Refused {
-            why: format!("{what} is {value}"),
-            advice: format!("Set it to {least} to {most}."),
-        })
-    };
-    let most_channels = MAX_CHANNELS as u64;
-    in_range(
-        "The number of channels to send",
-        wanted.send.get() as u64,
-        1,
-        most_channels,
-    )?;
-    in_range(
-        "The number of channels to receive",
-        wanted.receive.get() as u64,
-        1,
-        most_channels,
-    )?;
-    in_range("The queue", wanted.queue.into(), 0, 1000)?;
-    in_range("The redundancy", wanted.redundancy.into(), 1, 16)?;
-    in_range(
-        "The number of frames in a packet",
-        wanted.period.0.into(),
-        1,
-        8192,
-    )?;
-    if farsend_wire::jacktrip::rate_code(wanted.rate).is_none() {
-        return Err(refused(
-            &RunError::Rate(wanted.rate),
-            "Set the project to one of these.",
-        ));
-    }
-    let samples = SampleFormat::from_bits(wanted.bits).ok_or_else(|| Refused {
-        why: format!("{} bits a sample", wanted.bits),
-        advice: "Set it to 8, 16, 24 or 32.".into(),
-    })?;
-    let (role, samples) = match wanted.role {
-        // A JackTrip that calls ends the session unless it is answered in its own bits.
-        WantedRole::Server => (Role::Server, None),
-        WantedRole::Client => {
-            let (host, port) = (wanted.host.trim().to_owned(), wanted.peer_port);
-            if host.is_empty() {
-                return Err(Refused {
-                    why: "There is no address to call".into(),
-                    advice: "Type the far end's name or IP address.".into(),
-                });
-            }
-            (Role::Client { host, port }, Some(samples))
-        }
-    };
-    Ok(SessionSettings {
-        role,
-        bind_port: wanted.port,
-        send: wanted.send,
-        receive: wanted.receive,
-        samples,
-        depth: match wanted.queue {
-            0 => DepthPolicy::AUTO,
-            queue => DepthPolicy::Fixed(queue),
-        },
-        redundancy: wanted.redundancy,
-        ..SessionSettings::default()
-    })
 }
 
 fn peer_format(format: &Format, redundancy: u8) -> PeerFormat {
@@ -415,26 +469,13 @@ fn peer_format(format: &Format, redundancy: u8) -> PeerFormat {
     }
 }
 
-fn refused(error: &dyn std::error::Error, advice: &str) -> Refused {
-    Refused {
-        why: error.to_string(),
-        advice: advice.into(),
-    }
-}
-
-fn us(time: Duration) -> u32 {
-    clipped(time.as_micros())
-}
-
-fn clipped(number: u128) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
 /// The largest block that is handled as one.
 const LARGEST_BLOCK: Frames = Frames(8192);
 
-/// How often the numbers are told.
-const NUMBERS_EVERY: Duration = Duration::from_millis(200);
+/// A host that has not called for so long does not keep others from a rate of their own, ...
+const ASLEEP_AFTER: Duration = Duration::from_secs(2);
 
-/// When a silent line first gets a reason.
-const FIRST_ADVICE: Duration = Duration::from_secs(2);
+/// ... unless its session has only begun.
+const YOUNG: Duration = Duration::from_secs(10);
+
+const TRY_AGAIN: &str = "Close other plugins or programs and try again.";

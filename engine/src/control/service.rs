@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use farsend_ipc::connection::{BindError, Pending, Server, ServerConnection};
-use farsend_ipc::message::{EngineStatus, FromEngine, ToEngine};
+use farsend_ipc::connection::{BindError, ConnectionError, Pending, Server, ServerConnection};
+use farsend_ipc::message::{EngineStatus, FromEngine, ToEngine, WantedSession};
 use farsend_ipc::runtime::RuntimeDir;
 use parking_lot::Mutex;
 use tracing::{info, warn};
 
-use super::plugin_session::PluginSession;
+use super::parts::{Part, Sessions};
 use crate::cli::exit::Exit;
 use crate::engine::quit_on_signals;
 
@@ -56,7 +56,9 @@ struct Service {
     grace: Option<Duration>,
     started: Instant,
     connections: AtomicU32,
-    sessions: Mutex<Vec<(u64, String)>>,
+    sessions: Sessions,
+    /// What each plugin has a part in.
+    titles: Mutex<Vec<(u64, String)>>,
 }
 
 impl Service {
@@ -69,7 +71,8 @@ impl Service {
             grace,
             started: Instant::now(),
             connections: AtomicU32::new(0),
-            sessions: Mutex::default(),
+            sessions: Sessions::default(),
+            titles: Mutex::default(),
         })
     }
 
@@ -130,12 +133,12 @@ impl Service {
     fn serve(&self, number: u64, pending: Pending) {
         match pending.greet(env!("CARGO_PKG_VERSION"), GREETING_PATIENCE) {
             Ok(mut connection) => {
-                let mut session = None;
-                let ended = self.converse(number, &mut connection, &mut session);
+                let mut part = None;
+                let ended = self.converse(number, &mut connection, &mut part);
                 if let Err(error) = ended {
                     info!("plugin {number} is gone: {error}");
                 }
-                self.close(number, session);
+                self.close(number, part);
             }
             Err(error) => warn!(
                 "somebody connected who is no plugin of ours: {}",
@@ -149,57 +152,69 @@ impl Service {
         &self,
         number: u64,
         connection: &mut ServerConnection,
-        session: &mut Option<PluginSession>,
-    ) -> Result<(), farsend_ipc::connection::ConnectionError> {
+        part: &mut Option<Part>,
+    ) -> Result<(), ConnectionError> {
         while !self.quit.load(Relaxed) {
             match connection.receive(LOOK_EVERY)? {
                 None => {}
-                Some(ToEngine::Open(wanted)) => {
-                    self.close(number, session.take());
-                    connection.send(&PluginSession::connecting(), SAYING_PATIENCE)?;
-                    match PluginSession::open(&wanted) {
-                        Ok((opened, segment)) => {
-                            info!("plugin {number} opens {}", opened.title());
-                            self.sessions
-                                .lock()
-                                .push((number, opened.title().to_owned()));
-                            let generation = opened.generation();
-                            *session = Some(opened);
-                            connection.send_segment(generation, &segment, SAYING_PATIENCE)?;
-                        }
-                        Err(refused) => {
-                            info!("plugin {number} is refused: {}", refused.why);
-                            let refused = FromEngine::Refused {
-                                why: refused.why,
-                                advice: refused.advice,
-                            };
-                            connection.send(&refused, SAYING_PATIENCE)?;
-                        }
-                    }
-                }
+                Some(ToEngine::Open(wanted)) => self.open(number, connection, part, &wanted)?,
                 Some(ToEngine::Close) => {
-                    self.close(number, session.take());
-                    connection.send(&PluginSession::closed(), SAYING_PATIENCE)?;
+                    self.close(number, part.take());
+                    connection.send(&Part::closed(), SAYING_PATIENCE)?;
                 }
                 Some(ToEngine::Status) => {
                     connection.send(&FromEngine::Status(self.status()), SAYING_PATIENCE)?;
                 }
                 Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
             }
-            if let Some(session) = session {
-                for message in session.poll() {
-                    connection.send(&message, SAYING_PATIENCE)?;
-                }
+            if let Some(moved) = part.as_ref().filter(|part| part.has_moved()) {
+                let wanted = moved.wanted().clone();
+                self.open(number, connection, part, &wanted)?;
+            }
+            for message in part.iter_mut().flat_map(Part::poll) {
+                connection.send(&message, SAYING_PATIENCE)?;
             }
         }
         Ok(())
     }
 
-    fn close(&self, number: u64, session: Option<PluginSession>) {
-        if let Some(session) = session {
-            self.sessions.lock().retain(|(owner, _)| *owner != number);
-            info!("plugin {number} closes {}", session.title());
-            session.close();
+    fn open(
+        &self,
+        number: u64,
+        connection: &mut ServerConnection,
+        part: &mut Option<Part>,
+        wanted: &WantedSession,
+    ) -> Result<(), ConnectionError> {
+        connection.send(&Part::connecting(), SAYING_PATIENCE)?;
+        self.titles.lock().retain(|(owner, _)| *owner != number);
+        match self.sessions.open(wanted, part.take()) {
+            Ok((opened, segment)) => {
+                info!("plugin {number} opens {}", opened.title());
+                let title = opened.title().to_owned();
+                self.titles.lock().push((number, title));
+                *part = Some(opened);
+                if let Some(segment) = segment {
+                    let (generation, handle) = (segment.generation, segment.handle);
+                    connection.send_segment(generation, &handle, SAYING_PATIENCE)?;
+                }
+            }
+            Err(refused) => {
+                info!("plugin {number} is refused: {}", refused.why);
+                let refused = FromEngine::Refused {
+                    why: refused.why,
+                    advice: refused.advice,
+                };
+                connection.send(&refused, SAYING_PATIENCE)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, number: u64, part: Option<Part>) {
+        if let Some(part) = part {
+            self.titles.lock().retain(|(owner, _)| *owner != number);
+            info!("plugin {number} closes {}", part.title());
+            part.close();
         }
     }
 
@@ -209,7 +224,7 @@ impl Service {
             uptime_s: self.started.elapsed().as_secs(),
             connections: self.connections.load(Relaxed),
             sessions: self
-                .sessions
+                .titles
                 .lock()
                 .iter()
                 .map(|(_, title)| title.clone())

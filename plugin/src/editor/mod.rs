@@ -1,5 +1,6 @@
 //! The plugin's window: where to, how it stands, how loud, how well.
 
+mod joining;
 mod look;
 mod meters;
 mod mixer;
@@ -20,6 +21,7 @@ use nice_plug_egui::{
 };
 
 use crate::shared::Shared;
+use joining::JoiningForm;
 use meters::Meters;
 use session::SessionForm;
 
@@ -51,6 +53,7 @@ pub struct EditorApp {
     shared: Arc<Shared>,
     gui: Gui,
     form: SessionForm,
+    joining: JoiningForm,
     meters: Meters,
 }
 
@@ -70,6 +73,7 @@ impl EditorApp {
             shared,
             gui: Gui(None),
             form: SessionForm::default(),
+            joining: JoiningForm::default(),
             meters: Meters::default(),
         }
     }
@@ -86,6 +90,9 @@ impl EditorApp {
         session::header(ui, &self.shared, &view);
         ui.add_space(look::GAP);
         session::address(ui, &self.shared, &mut self.form);
+        ui.add_space(look::GAP / 2.0);
+        joining::user(ui, &self.shared, &mut self.joining);
+        joining::sharing(ui, &self.shared, &view);
         ui.add_space(look::GAP);
         session::situation(ui, &self.shared, &view);
         ui.add_space(look::GAP);
@@ -113,6 +120,7 @@ impl NiceEguiApp for EditorApp {
     ) -> Result<(), HandlerError> {
         Self::dress(&context);
         self.form = SessionForm::default();
+        self.joining = JoiningForm::default();
         self.gui = Gui(Some(gui));
         Ok(())
     }
@@ -134,7 +142,7 @@ impl NiceEguiApp for EditorApp {
     }
 }
 
-const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 500.0);
+const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 530.0);
 const SMALLEST: LogicalSize<f32> = LogicalSize::new(480.0, 320.0);
 
 /// How often the window is drawn anew.

@@ -42,7 +42,11 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
     let mut go = false;
     ui.horizontal(|ui| {
         ui.add_enabled_ui(!session.connected, |ui| {
-            let roles = [(Role::Client, "Call"), (Role::Server, "Wait for a call")];
+            let roles = [
+                (Role::Client, "Call"),
+                (Role::Server, "Wait for a call"),
+                (Role::Member, "Join a hub"),
+            ];
             let name = |role| {
                 roles
                     .iter()
@@ -58,7 +62,7 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
                     }
                 });
             match session.role {
-                Role::Client => {
+                Role::Client | Role::Member => {
                     let width = ui.available_width() - CONNECT_WIDTH - PORT_WIDTH;
                     let field = ui.add(
                         TextEdit::singleline(&mut form.address)
@@ -77,7 +81,10 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
                     ui.add_space((ui.available_width() - CONNECT_WIDTH - PORT_WIDTH).max(0.0));
                 }
             }
-            ui.label(look::quiet("UDP port"));
+            ui.label(look::quiet(match session.role {
+                Role::Client | Role::Server => "UDP port",
+                Role::Member => "TCP port",
+            }));
             ui.add(
                 DragValue::new(&mut session.port)
                     .range(1..=65_535)
@@ -118,7 +125,12 @@ fn toggle(shared: &Shared, form: &mut SessionForm, session: &mut Session) {
         session.connected = false;
         return;
     }
-    if session.role == Role::Client {
+    // Without an address, it is another instance that opens the session.
+    let is_guest = form.address.trim().is_empty() && !session.share.trim().is_empty();
+    if is_guest {
+        session.host.clear();
+    }
+    if session.role != Role::Server && !is_guest {
         form.wrong = !session.set_address(&form.address);
         if form.wrong {
             return;
@@ -264,4 +276,5 @@ where
 const PERIODS: [u16; 7] = [16, 32, 64, 128, 256, 512, 1024];
 const CONNECT_WIDTH: f32 = 120.0;
 const PORT_WIDTH: f32 = 150.0;
-const WRONG_ADDRESS: &str = "That is no host: a name or an address, with or without \":port\".";
+const WRONG_ADDRESS: &str =
+    "That is no host: a name or an address, with or without \":port\"; a hub's after \"hub://\".";

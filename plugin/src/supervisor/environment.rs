@@ -3,10 +3,11 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `FARSEND_ENGINE` | the engine's program; no other is looked for |
-//! | `FARSEND_CONNECT` | `HOST[:PORT]` to connect to, whatever the saved session says |
+//! | `FARSEND_CONNECT` | `HOST[:PORT]` to connect to, or `hub://HOST[:PORT]` to join, whatever the saved session says |
 //! | `FARSEND_SESSION` | a JSON object laid over the saved session, such as `{"role":"server","port":4465,"connected":true}` |
+//! | `FARSEND_PASSWORD_FILE` | a file whose first line is the user's password at a hub |
 //!
-//! The last two are for hosts whose saved plug-in state is hard to script. They hold for all instances
+//! The session's two are for hosts whose saved plug-in state is hard to script. They hold for all instances
 //! of the process and are not saved. (`FARSEND_RUNTIME_DIR` says where plugin and engine meet, for
 //! both: see [`farsend_ipc::runtime`].)
 
@@ -26,6 +27,8 @@ pub struct Environment {
     pub connect: Option<String>,
     /// `FARSEND_SESSION`.
     pub session: Option<String>,
+    /// `FARSEND_PASSWORD_FILE`.
+    pub password_file: Option<PathBuf>,
     /// The directory in which plugin and engine meet, instead of the user's own.
     pub runtime: Option<PathBuf>,
 }
@@ -38,6 +41,7 @@ impl Environment {
             engine: given("FARSEND_ENGINE").map(PathBuf::from),
             connect: text("FARSEND_CONNECT"),
             session: text("FARSEND_SESSION"),
+            password_file: given("FARSEND_PASSWORD_FILE").map(PathBuf::from),
             runtime: None,
         }
     }
@@ -51,8 +55,13 @@ impl Environment {
             said.extend(session.overlay(text));
         }
         if let Some(address) = &self.connect {
-            if session.set_address(address) {
-                (session.role, session.connected) = (Role::Client, true);
+            let mut there = Session {
+                role: Role::Client,
+                connected: true,
+                ..session.clone()
+            };
+            if there.set_address(address) {
+                session = there;
                 said.push(format!("FARSEND_CONNECT says to connect to {address}."));
             } else {
                 said.push(format!(

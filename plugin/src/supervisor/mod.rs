@@ -22,15 +22,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
-use farsend_ipc::message::{self, FromEngine, SessionState, ToEngine, WantedSession};
+use farsend_ipc::message::{
+    self, FromEngine, HubUser, SessionState, Share, ToEngine, WantedSession,
+};
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Watch};
 use farsend_rt::clock;
-use farsend_units::Frames;
+use farsend_units::{Channels, Frames};
 
 pub use environment::Environment;
 
 use crate::link::LinkSender;
+use crate::password;
 use crate::shared::{Setup, Shared};
 use crate::situation::Situation;
 use crate::state::{Role, Session};
@@ -196,7 +199,22 @@ impl Supervisor {
         match steady.or(self.shared.is_asked().then_some(setup)) {
             Some(setup) => {
                 let name = self.shared.track().unwrap_or_else(|| "Farsend".into());
-                Goal::Session(Box::new(self.wanted(&session, setup, name)))
+                let wanted = self.wanted(&session, setup, name);
+                let user = &wanted.user;
+                let lacks = user.password.is_none() && user.password_file.is_none();
+                // Another instance may have opened the session that it names.
+                let alone = wanted.share.is_none();
+                if password::is_needed(&session) && lacks && alone {
+                    return Goal::Nothing(
+                        Situation::PasswordNeeded {
+                            user: session.user.clone(),
+                            host: session.host.clone(),
+                            file: password::file(&session),
+                        },
+                        Some(LOOK_FOR_FILE),
+                    );
+                }
+                Goal::Session(Box::new(wanted))
             }
             // The audio thread gives no signal: look for it.
             None => Goal::Nothing(Situation::HostSilent, Some(TURN)),
@@ -213,7 +231,14 @@ impl Supervisor {
         let (role, port, peer_port) = match session.role {
             Role::Client => (message::Role::Client, client_port, session.port),
             Role::Server => (message::Role::Server, session.port, 0),
+            Role::Member => (message::Role::Member, client_port, session.port),
         };
+        let share = session.share.trim();
+        let share = (!share.is_empty()).then(|| Share {
+            session: share.to_owned(),
+            channels: Channels(session.channels),
+            first: Channels(session.channel),
+        });
         WantedSession {
             role,
             host: session.host.clone(),
@@ -228,7 +253,29 @@ impl Supervisor {
             rate: setup.rate,
             block: setup.block,
             name,
+            user: match session.role {
+                Role::Member => self.user(session),
+                Role::Client | Role::Server => HubUser::default(),
+            },
+            share,
         }
+    }
+
+    /// Who we are at a hub.
+    fn user(&self, session: &Session) -> HubUser {
+        let mut user = HubUser {
+            name: session.name.clone(),
+            user: session.user.clone(),
+            fingerprint: session.fingerprint.clone(),
+            ..HubUser::default()
+        };
+        if password::is_needed(session) {
+            user.password = self.shared.password(session);
+            let own = || password::file(session).filter(|path| path.is_file());
+            let file = self.environment.password_file.clone().or_else(own);
+            user.password_file = file.map(|path| path.to_string_lossy().into_owned());
+        }
+        user
     }
 
     /// Has no session, and waits for something to change.
@@ -237,8 +284,10 @@ impl Supervisor {
         self.lost = None;
         starter::ended();
         self.show(situation);
-        self.shared
-            .show(|view| (view.statistics, view.levels, view.engine) = (None, None, None));
+        self.shared.show(|view| {
+            (view.statistics, view.levels, view.engine) = (None, None, None);
+            view.sharing = None;
+        });
         if self.linked {
             // What the segment still holds fades out by itself; then it is of no more use.
             self.shared.signal().wait(Some(FADE));
@@ -327,7 +376,10 @@ impl Supervisor {
         if due || attached.is_time_for(wanted) {
             attached
                 .connection
-                .send(&ToEngine::Open(wanted.clone()), SEND_PATIENCE)?;
+                .send(&ToEngine::Open(Box::new(wanted.clone())), SEND_PATIENCE)?;
+            if wanted.share.is_none() {
+                self.shared.show(|view| view.sharing = None);
+            }
             attached.opened = Some(wanted.clone());
             attached.retry = None;
             if !due {
@@ -364,6 +416,9 @@ impl Supervisor {
                     .show(|view| view.statistics = Some(Arc::from(statistics)));
             }
             FromEngine::Refused { why, advice } => attached.refuse(why, advice),
+            FromEngine::Sharing(sharing) => {
+                self.shared.show(|view| view.sharing = Some(sharing));
+            }
             FromEngine::Status(_) => {}
         }
     }
@@ -452,6 +507,9 @@ const RETRY: Duration = Duration::from_secs(3);
 
 /// How long after a failure that the engine lives on with.
 const RETRY_FAILED: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether there is a password now.
+const LOOK_FOR_FILE: Duration = Duration::from_secs(1);
 
 /// How long a segment lasts that nobody fills.
 const FADE: Duration = Duration::from_millis(200);

@@ -76,7 +76,7 @@ fn serve(server: &Server, answer: Answer, stop: &AtomicBool, asked: &Mutex<Vec<W
                 return false;
             };
             if let Some(ToEngine::Open(wanted)) = message {
-                asked.lock().push(wanted.clone());
+                asked.lock().push((*wanted).clone());
                 *end = open(connection, &wanted, answer);
             }
             if let Some(end) = end {

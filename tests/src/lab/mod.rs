@@ -3,6 +3,7 @@
 pub mod farsend;
 pub mod hub;
 pub mod hub_files;
+pub mod instance;
 pub mod jack;
 pub mod jacktrip;
 pub mod machine;

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use farsend_ipc::message::{
-    Deframer, EngineStatus, FrameError, FromEngine, Hello, MAX_MESSAGE, Minute, PeerFormat, Role,
-    SessionState, Statistics, ToEngine, WantedSession, encode,
+    Deframer, EngineStatus, FrameError, FromEngine, Hello, HubUser, MAX_MESSAGE, Minute,
+    PeerFormat, Role, Secret, SessionState, Share, Sharing, Statistics, ToEngine, WantedSession,
+    encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -26,6 +27,18 @@ fn wanted() -> WantedSession {
         rate: SampleRate::HZ_48000,
         block: Frames(8192),
         name: "Vocals".into(),
+        user: HubUser {
+            name: "Alto".into(),
+            user: "ann".into(),
+            password: Some(Secret::new("secret".into())),
+            password_file: Some("a/file".into()),
+            fingerprint: "AB:CD".into(),
+        },
+        share: Some(Share {
+            session: "Choir".into(),
+            channels: Channels(8),
+            first: Channels(6),
+        }),
     }
 }
 
@@ -90,6 +103,23 @@ fn from_engine() -> Vec<FromEngine> {
         FromEngine::State(SessionState::Ended {
             why: "The peer left.".into(),
         }),
+        FromEngine::State(SessionState::Joining {
+            host: "hub.example".into(),
+            port: 4464,
+            why: "It is full.".into(),
+        }),
+        FromEngine::State(SessionState::Denied {
+            why: "Wrong password.".into(),
+            advice: "Type it again.".into(),
+        }),
+        FromEngine::State(SessionState::Unopened {
+            session: "Choir".into(),
+        }),
+        FromEngine::Sharing(Sharing {
+            instances: 3,
+            about: "a call to far.example:4464".into(),
+            as_wanted: false,
+        }),
     ]
 }
 
@@ -124,7 +154,7 @@ fn what_is_said_in_pieces_of_any_size_is_heard_whole() {
 #[test]
 fn a_plugin_says_what_it_wants() {
     let said = [
-        ToEngine::Open(wanted()),
+        ToEngine::Open(Box::new(wanted())),
         ToEngine::Close,
         ToEngine::Status,
         ToEngine::Shutdown,
@@ -150,7 +180,7 @@ fn a_length_beyond_any_message_is_an_error_at_once() {
     let mut wanted = wanted();
     wanted.name = "x".repeat(MAX_MESSAGE);
     assert!(matches!(
-        encode(&ToEngine::Open(wanted)),
+        encode(&ToEngine::Open(Box::new(wanted))),
         Err(FrameError::TooLong { .. })
     ));
 }
@@ -170,7 +200,7 @@ fn a_message_with_more_in_it_than_it_says_is_an_error() {
 
 #[test]
 fn a_message_cut_inside_its_length_is_waited_for_and_one_cut_before_it_is_an_error() {
-    let bytes = encode(&ToEngine::Open(wanted())).unwrap();
+    let bytes = encode(&ToEngine::Open(Box::new(wanted()))).unwrap();
     for cut in 0..bytes.len() {
         let mut deframer = Deframer::default();
         deframer.push(&bytes[..cut]);

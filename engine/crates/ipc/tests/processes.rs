@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use farsend_ipc::connection::{
     ClientConnection, ConnectError, ConnectionError, Server, ServerConnection, connect,
 };
-use farsend_ipc::message::{FromEngine, Role, ToEngine, WantedSession};
+use farsend_ipc::message::{FromEngine, HubUser, Role, ToEngine, WantedSession};
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{EngineEnd, Exchanged, PluginEnd, Watch};
 use farsend_rt::clock;
@@ -209,7 +209,9 @@ impl Plugin {
             }
             thread::sleep(Duration::from_millis(5));
         };
-        connection.send(&ToEngine::Open(wanted()), SOON).unwrap();
+        connection
+            .send(&ToEngine::Open(Box::new(wanted())), SOON)
+            .unwrap();
         let opened = connection.receive(SOON).unwrap();
         assert!(
             matches!(opened, Some(FromEngine::Opened { .. })),
@@ -302,6 +304,8 @@ fn wanted() -> WantedSession {
         rate: SampleRate::HZ_48000,
         block: Frames(512),
         name: "test".into(),
+        user: HubUser::default(),
+        share: None,
     }
 }
 

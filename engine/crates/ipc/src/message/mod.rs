@@ -16,6 +16,7 @@
 
 mod frame;
 mod hello;
+mod joining;
 mod session;
 mod statistics;
 mod units;
@@ -25,14 +26,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
-pub use session::{PeerFormat, Role, SessionState, WantedSession};
+pub use joining::{HubUser, Secret};
+pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
 
 /// From a plugin (or a person's command line) to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToEngine {
     /// Join this session, instead of the one that this connection has now.
-    Open(WantedSession),
+    Open(Box<WantedSession>),
     /// Leave the session, and say goodbye to the peer. The connection stays.
     Close,
     /// Tell what you are and do: answered by [`FromEngine::Status`].
@@ -63,6 +65,19 @@ pub enum FromEngine {
     },
     /// The answer to [`ToEngine::Status`].
     Status(EngineStatus),
+    /// How this instance shares its session. Sent on every change.
+    Sharing(Sharing),
+}
+
+/// How an instance shares its session with others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// How many instances share it, this one included.
+    pub instances: u32,
+    /// What it is about, such as "a call to far.example:4464".
+    pub about: String,
+    /// Whether it is what this instance would have opened; else another one opened it, and that one's word counts.
+    pub as_wanted: bool,
 }
 
 /// What an engine is and does.

@@ -5,6 +5,7 @@ use std::fmt;
 use farsend_units::{Channels, Frames, SampleRate};
 use serde::{Deserialize, Serialize};
 
+use super::joining::HubUser;
 use super::units;
 
 /// The session that a plugin wants; part of its saved state.
@@ -14,16 +15,16 @@ use super::units;
 pub struct WantedSession {
     /// Who calls whom.
     pub role: Role,
-    /// The server's name or address, for a client; unused for a server.
+    /// The server's or hub's name or address, for a client or member; unused for a server.
     pub host: String,
     /// The UDP port that we bind.
     pub port: u16,
-    /// The UDP port of the server, for a client.
+    /// The UDP port of the server, for a client; the TCP port of the hub, for a member.
     pub peer_port: u16,
-    /// Channels to the peer.
+    /// Channels from this instance to the peer.
     #[serde(with = "units::channels")]
     pub send: Channels,
-    /// Channels from the peer.
+    /// Channels from the peer to this instance.
     #[serde(with = "units::channels")]
     pub receive: Channels,
     /// Bits of a sample on the wire: 8, 16, 24 or 32.
@@ -43,6 +44,23 @@ pub struct WantedSession {
     pub block: Frames,
     /// Names this plugin instance in logs and status, such as the track's name.
     pub name: String,
+    /// Who we are at a hub; unused but for a member.
+    pub user: HubUser,
+    /// Which connection is shared with other instances; `None`: this instance has one of its own.
+    pub share: Option<Share>,
+}
+
+/// An instance's part in a connection that several instances share. What they send is summed, where it meets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The session's name: instances that say the same share one. Not empty.
+    pub session: String,
+    /// Channels of the connection each way; 0: those that the instance needs which opens it.
+    #[serde(with = "units::channels")]
+    pub channels: Channels,
+    /// The channel of the connection that this instance's first one is; 0 for the first.
+    #[serde(with = "units::channels")]
+    pub first: Channels,
 }
 
 /// Who calls whom.
@@ -52,6 +70,8 @@ pub enum Role {
     Server,
     /// We call the peer at its address.
     Client,
+    /// We log in at a hub.
+    Member,
 }
 
 /// How a session stands. Displays as a sentence for the musician, without the advice.
@@ -99,6 +119,27 @@ pub enum SessionState {
         /// Who ended it, a sentence.
         why: String,
     },
+    /// A member that the hub has not let in yet, or that is not heard there yet.
+    Joining {
+        /// As the user wrote it.
+        host: String,
+        /// The hub's TCP port.
+        port: u16,
+        /// What is in the way, a sentence; may be empty.
+        why: String,
+    },
+    /// The hub does not let us in, and asking again would not change that.
+    Denied {
+        /// What it says, a sentence.
+        why: String,
+        /// What to do about it, a sentence; may be empty.
+        advice: String,
+    },
+    /// This instance does not say whom to call, and no other one has opened the session that it names.
+    Unopened {
+        /// The session's name.
+        session: String,
+    },
 }
 
 impl SessionState {
@@ -110,7 +151,9 @@ impl SessionState {
     /// What to do about it, if there is something to be done.
     pub fn advice(&self) -> Option<&str> {
         match self {
-            Self::Failed { advice, .. } if !advice.is_empty() => Some(advice),
+            Self::Failed { advice, .. } | Self::Denied { advice, .. } if !advice.is_empty() => {
+                Some(advice)
+            }
             _ => None,
         }
     }
@@ -143,7 +186,18 @@ impl fmt::Display for SessionState {
             } => {
                 write!(f, "Nothing from {peer} for {heard_nothing_s} s")
             }
-            Self::Failed { why, .. } | Self::Ended { why } => f.write_str(why),
+            Self::Failed { why, .. } | Self::Denied { why, .. } | Self::Ended { why } => {
+                f.write_str(why)
+            }
+            Self::Joining { host, port, why } if why.is_empty() => {
+                write!(f, "Joining the hub at {host} port {port}")
+            }
+            Self::Joining { host, port, why } => {
+                write!(f, "Joining the hub at {host} port {port}: {why}")
+            }
+            Self::Unopened { session } => {
+                write!(f, "No instance has opened the session \"{session}\" yet")
+            }
         }
     }
 }

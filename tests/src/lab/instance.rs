@@ -1,0 +1,216 @@
+//! Instances of the plugin without a DAW: they speak to a real engine as the plugin does, and are called one after another
+//! in each block of a host that keeps time.
+
+use std::time::{Duration, Instant};
+
+use farsend_ipc::connection::{ClientConnection, connect};
+use farsend_ipc::message::{
+    FromEngine, HubUser, Role, SessionState, Share, Sharing, ToEngine, WantedSession,
+};
+use farsend_ipc::runtime::RuntimeDir;
+use farsend_ipc::segment::PluginEnd;
+use farsend_rt::clock;
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+
+use super::Machine;
+use super::farsend::command;
+use super::program::Running;
+
+/// The host's rate, and frames in its block.
+pub const RATE: SampleRate = SampleRate(22_050);
+/// Frames in its block: 12 ms.
+pub const BLOCK: usize = 256;
+
+/// An engine of this machine, for instances to meet; killed when dropped.
+///
+/// # Panics
+///
+/// If it does not start.
+pub fn engine(machine: &Machine) -> Running {
+    let running = Running::start(machine, "engine", &mut command(&["engine"]));
+    let socket = runtime().socket();
+    wait("the engine is there", || socket.exists());
+    running
+}
+
+fn runtime() -> RuntimeDir {
+    RuntimeDir::find().expect("the private machine has one")
+}
+
+/// A stereo instance's wish to call this port of this machine, as a part of the session of this name.
+pub fn call(port: u16, session: Option<&str>) -> WantedSession {
+    WantedSession {
+        role: Role::Client,
+        host: "127.0.0.1".into(),
+        port: 0,
+        peer_port: port,
+        send: Channels(2),
+        receive: Channels(2),
+        bits: 16,
+        queue: 8,
+        redundancy: 1,
+        period: Frames(BLOCK as u32),
+        rate: RATE,
+        block: Frames(BLOCK as u32),
+        name: "Track".into(),
+        user: HubUser::default(),
+        share: session.map(|name| Share {
+            session: name.into(),
+            channels: Channels(0),
+            first: Channels(0),
+        }),
+    }
+}
+
+/// One instance.
+#[derive(Debug)]
+pub struct Instance {
+    connection: ClientConnection,
+    end: Option<PluginEnd>,
+    /// What it sends, a constant in each channel.
+    pub voice: Vec<f32>,
+    /// Of the last block that it heard: each channel's mean, and how far its samples are from that.
+    pub heard: Vec<(f32, f32)>,
+    /// What the engine said last.
+    pub state: Option<SessionState>,
+    /// What the engine said last of how it shares its session.
+    pub sharing: Option<Sharing>,
+    /// Why it has no session.
+    pub refused: Option<String>,
+    /// Segments that it was given.
+    pub segments: usize,
+}
+
+impl Instance {
+    /// One that wants this of the running engine, and will send this in its channels.
+    ///
+    /// # Panics
+    ///
+    /// If there is no engine.
+    pub fn new(wanted: &WantedSession, voice: &[f32]) -> Instance {
+        let connection =
+            connect(&runtime().socket(), "test", Duration::from_secs(5)).expect("the engine runs");
+        let mut instance = Instance {
+            connection,
+            end: None,
+            voice: voice.to_vec(),
+            heard: Vec::new(),
+            state: None,
+            sharing: None,
+            refused: None,
+            segments: 0,
+        };
+        instance.want(wanted);
+        instance
+    }
+
+    /// Wants this from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn want(&mut self, wanted: &WantedSession) {
+        let open = ToEngine::Open(Box::new(wanted.clone()));
+        let sent = self.connection.send(&open, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// Takes in what the engine says.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn attend(&mut self) {
+        while let Some(message) = self
+            .connection
+            .receive(Duration::ZERO)
+            .expect("the engine is there")
+        {
+            match message {
+                FromEngine::Opened { .. } => {
+                    let handle = self.connection.take_segment().expect("it comes along");
+                    self.end = Some(PluginEnd::open(handle).expect("it is a segment"));
+                    (self.refused, self.segments) = (None, self.segments + 1);
+                }
+                FromEngine::State(state) => self.state = Some(state),
+                FromEngine::Sharing(sharing) => self.sharing = Some(sharing),
+                FromEngine::Refused { why, .. } => self.refused = Some(why),
+                FromEngine::Statistics(_) | FromEngine::Status(_) => {}
+            }
+        }
+    }
+
+    /// One block of the host.
+    fn block(&mut self) {
+        let Some(end) = &mut self.end else {
+            return;
+        };
+        let sent: Vec<[f32; BLOCK]> = self.voice.iter().map(|level| [*level; BLOCK]).collect();
+        let mut heard = vec![[0.0_f32; BLOCK]; self.voice.len()];
+        let inputs: Vec<&[f32]> = sent.iter().map(|lane| &lane[..]).collect();
+        let mut outputs: Vec<&mut [f32]> = heard.iter_mut().map(|lane| &mut lane[..]).collect();
+        let _ = end.exchange(&inputs, &mut outputs);
+        let level = |lane: &[f32; BLOCK]| {
+            let mean = lane.iter().sum::<f32>() / BLOCK as f32;
+            let off = lane.iter().map(|sample| (sample - mean).abs());
+            (mean, off.fold(0.0, f32::max))
+        };
+        self.heard = heard.iter().map(level).collect();
+    }
+
+    /// Whether its last block holds these levels, and nothing else.
+    pub fn hears(&self, levels: &[f32]) -> bool {
+        let near =
+            |(heard, level): (&(f32, f32), &f32)| (heard.0 - level).abs() < NEAR && heard.1 < NEAR;
+        self.heard.len() == levels.len() && self.heard.iter().zip(levels).all(near)
+    }
+}
+
+/// The host of some instances.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// They are called in this order.
+    pub instances: Vec<Instance>,
+    next: Option<MonoTime>,
+}
+
+impl Host {
+    /// Calls the instances, block after block, until something is so.
+    ///
+    /// # Panics
+    ///
+    /// If it never is.
+    pub fn play_until(&mut self, what: &str, is_so: impl Fn(&[Instance]) -> bool) {
+        let started = Instant::now();
+        let next = self.next.get_or_insert_with(clock::now);
+        loop {
+            clock::sleep_until(*next);
+            // One that is late goes on from there, as a sound card would.
+            *next = (*next).max(clock::now()) + Frames(BLOCK as u32).duration(RATE);
+            for instance in &mut self.instances {
+                instance.attend();
+                instance.block();
+            }
+            if is_so(&self.instances) {
+                return;
+            }
+            assert!(
+                started.elapsed() < LIMIT,
+                "not within {LIMIT:?}: {what}; {:#?}",
+                self.instances
+            );
+        }
+    }
+}
+
+fn wait(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// Between levels that are the same.
+const NEAR: f32 = 0.01;
