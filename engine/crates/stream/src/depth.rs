@@ -38,7 +38,7 @@ use farsend_units::{Frames, MonoTime, SampleRate};
 use self::held::Held;
 use self::reserve::Reserve;
 use crate::clock::Clock;
-use crate::contract::DepthPolicy;
+use crate::contract::{DepthPolicy, Origin};
 use crate::observed::{Blocks, Spare};
 
 /// What to do with the play position before the block is played. Frames are the peer's.
@@ -217,9 +217,9 @@ impl Depth {
     }
 
     /// A packet that ends before frame `end` came at `at`, `late_by` frames after its turn (0 or less: in time);
-    /// `direct`: on its own, so that it tells the peer's time.
-    pub(crate) fn arrived(&mut self, end: i64, at: MonoTime, late_by: i64, direct: bool) {
-        if direct {
+    /// one that came directly tells the peer's time.
+    pub(crate) fn arrived(&mut self, end: i64, at: MonoTime, late_by: i64, origin: Origin) {
+        if origin.is_direct() {
             if self.state == State::Empty {
                 self.start_anew();
             }
@@ -235,7 +235,8 @@ impl Depth {
             self.since.late += u32::from(late_by > 0);
         }
         if self.state == State::Steady {
-            self.reserve.note(self.peer.lateness(end, at));
+            let lateness = self.peer.lateness(end, at);
+            self.reserve.note(lateness, origin == Origin::Repaired);
         }
         self.missed |= late_by > 0;
     }

@@ -221,7 +221,7 @@ impl JitterBuffer {
         // Late ones too: a stream that is anchored anew begins with them.
         self.slots.put(n, decode);
         let end = (n + 1).saturating_mul(self.period);
-        self.depth.arrived(end, at, late_by, origin.is_direct());
+        self.depth.arrived(end, at, late_by, origin);
         self.judge();
         match outcome {
             Some(outcome) => outcome,

@@ -73,8 +73,9 @@ impl Lateness {
     /// Seconds of delay that are worth spending on lateness.
     ///
     /// Without a target: where the next millisecond of delay costs more than what it would save. The first is worth
-    /// [`WORTH`] of all packets, later ones more and more: nobody plays together over half a second.
-    pub(crate) fn worth(&self, policy: DepthPolicy) -> f64 {
+    /// [`WORTH`] of all packets, later ones more and more: nobody plays together over half a second. What is `kept`
+    /// already is worth keeping while nothing costs much less: what is seen varies by chance, and each change is heard.
+    pub(crate) fn worth(&self, policy: DepthPolicy, kept: f64) -> f64 {
         let DepthPolicy::Auto {
             latency_target,
             dry_target,
@@ -82,24 +83,32 @@ impl Lateness {
         else {
             return 0.0;
         };
-        let wanted = dry_target.map_or_else(|| self.cheapest(), |share| self.all_but(share));
+        let wanted = dry_target.map_or_else(|| self.cheapest(kept), |share| self.all_but(share));
         wanted.min(latency_target.unwrap_or(LONGEST).as_secs_f64())
     }
 
-    fn cheapest(&self) -> f64 {
+    fn cheapest(&self, kept: f64) -> f64 {
         let total = self.total.max(f32::MIN_POSITIVE);
         let (mut beyond, mut best, mut cost) = (0.0f32, 0.0, f64::MAX);
+        let mut cost_of_kept = None;
         for (bin, weight) in self.bins.iter().enumerate().rev() {
-            let here = f64::from(beyond / total) + cost_of(upper_edge(bin));
+            let edge = upper_edge(bin);
+            let here = f64::from(beyond / total) + cost_of(edge);
             if here < cost {
-                (best, cost) = (upper_edge(bin), here);
+                (best, cost) = (edge, here);
+            }
+            if edge <= kept {
+                cost_of_kept.get_or_insert(here);
             }
             beyond += weight;
         }
-        if f64::from(beyond / total) <= cost {
-            0.0
-        } else {
-            best
+        let nothing = f64::from(beyond / total);
+        if nothing <= cost {
+            (best, cost) = (0.0, nothing);
+        }
+        match cost_of_kept {
+            Some(here) if here <= cost * (1.0 + CHANCE) => kept,
+            _ => best,
         }
     }
 }
@@ -146,6 +155,8 @@ const HEAVY: f32 = 1e6;
 /// The share of packets that a first millisecond of delay is worth; at `MUCH_S` seconds it is four times that (its slope).
 const WORTH: f64 = 1e-4;
 const MUCH_S: f64 = 0.015;
+/// What is cheaper by less than this part may be so by chance.
+const CHANCE: f64 = 0.2;
 /// No reserve is longer.
 const LONGEST: Duration = Duration::from_millis(250);
 
@@ -173,13 +184,13 @@ mod tests {
 
     #[test]
     fn on_a_clean_path_nothing_is_kept() {
-        assert!(seen(|_| 0.0).worth(AUTO) < 1e-4);
+        assert!(seen(|_| 0.0).worth(AUTO, 0.0) < 1e-4);
     }
 
     #[test]
     fn jitter_of_a_millisecond_is_worth_some_and_rare_long_stalls_are_not() {
         let jitter = |i: u64| -(1.0 - (i * 7919 % 10_007) as f64 / 10_007.0).ln() * 1e-3;
-        let kept = seen(jitter).worth(AUTO);
+        let kept = seen(jitter).worth(AUTO, 0.0);
         assert!((6e-3..10e-3).contains(&kept), "{kept}");
         // 25 ms every 5 s are worth it, 40 ms twice a minute are not.
         let stalls = |every: u64, packets: u64| {
@@ -187,7 +198,7 @@ mod tests {
                 let left = packets.saturating_sub(i % every);
                 left as f64 * 128.0 / 48_000.0
             })
-            .worth(AUTO)
+            .worth(AUTO, 0.0)
         };
         assert!(stalls(1875, 10) > 8e-3, "{}", stalls(1875, 10));
         assert!(stalls(11_250, 15) < 5e-3, "{}", stalls(11_250, 15));
@@ -199,26 +210,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_stays_while_it_costs_little_more_and_goes_where_it_costs_much_more() {
+        // What comes late comes 4, 8 or 12 ms late.
+        let seen = |share: u64| {
+            seen(move |i| {
+                if i % 100 < share {
+                    4e-3 * (1 + i % 3) as f64
+                } else {
+                    0.0
+                }
+            })
+        };
+        let best = seen(3).worth(AUTO, 0.0);
+        let near = seen(3).worth(AUTO, best * 1.05);
+        assert!((near - best * 1.05).abs() < 1e-9, "{best} {near}");
+        assert_eq!(seen(3).worth(AUTO, best * 3.0), best);
+        assert_eq!(seen(3).worth(AUTO, best * 0.2), best);
+        assert!(seen(0).worth(AUTO, best) < 1e-4);
+    }
+
+    #[test]
     fn targets_bound_it() {
         let jitter = seen(|i| (i % 100) as f64 * 1e-4);
         let with = |latency_target, dry_target| {
-            jitter.worth(DepthPolicy::Auto {
-                latency_target,
-                dry_target,
-            })
+            jitter.worth(
+                DepthPolicy::Auto {
+                    latency_target,
+                    dry_target,
+                },
+                0.0,
+            )
         };
         assert!(with(Some(Duration::from_millis(3)), None) <= 3e-3);
         let half = with(None, Some(0.5));
         assert!((4.5e-3..5.5e-3).contains(&half), "{half}");
-        assert_eq!(jitter.worth(DepthPolicy::Fixed(4)), 0.0);
+        assert_eq!(jitter.worth(DepthPolicy::Fixed(4), 0.0), 0.0);
     }
 
     #[test]
     fn what_was_long_ago_is_forgotten() {
         let bad_before = seen(|i| if i < 3750 { 0.02 } else { 0.0 });
-        assert!(bad_before.worth(AUTO) > 0.01);
+        assert!(bad_before.worth(AUTO, 0.0) > 0.01);
         let long_before = seen_for(150_000, |i| if i < 3750 { 0.02 } else { 0.0 });
-        assert!(long_before.worth(AUTO) < 1e-3);
+        assert!(long_before.worth(AUTO, 0.0) < 1e-3);
     }
 
     fn seen(lateness: impl Fn(u64) -> f64) -> Lateness {

@@ -14,6 +14,8 @@ pub(super) struct Reserve {
     /// Seconds a packet.
     period: f64,
     lateness: Lateness,
+    /// What that was found to be worth.
+    worth: f64,
     loss: Loss,
     seconds: f64,
     /// As it was some tenths of a second ago, and some more.
@@ -33,6 +35,7 @@ impl Reserve {
             policy,
             period: 1.0,
             lateness: Lateness::new(),
+            worth: 0.0,
             loss: Loss::default(),
             seconds: 0.0,
             before: [Before::new(), Before::new()],
@@ -47,11 +50,13 @@ impl Reserve {
     /// Packets of so many seconds from now on. What the path is like is seen anew.
     pub(super) fn set_period(&mut self, period: f64) {
         self.period = period;
+        self.known_for = 0.0;
         self.loss = Loss::default();
         self.lateness.restart(1.0 / period);
+        self.worth = 0.0;
         for before in &mut self.before {
             before.lateness.restart(1.0 / period);
-            before.seconds = 0.0;
+            (before.worth, before.seconds) = (0.0, 0.0);
         }
     }
 
@@ -60,6 +65,7 @@ impl Reserve {
     pub(super) fn go_back(&mut self, moved: f64) {
         let [_, before] = &self.before;
         self.lateness.become_like(&before.lateness);
+        self.worth = before.worth;
         self.seconds = before.seconds;
         self.peaks = [before.seconds; 2];
         if moved > 0.0 {
@@ -67,14 +73,22 @@ impl Reserve {
         }
     }
 
-    /// A packet came so many seconds later than the earliest ones do.
-    pub(super) fn note(&mut self, lateness: f64) {
-        self.lateness.note(lateness);
+    /// A packet came so many seconds later than the earliest ones do; `repaired`: not by itself.
+    ///
+    /// Repair takes some seconds to begin with, in which it comes too late: that says nothing of how late it will be, and
+    /// a depth that was found by it would have to be left again, slowly.
+    pub(super) fn note(&mut self, lateness: f64, repaired: bool) {
+        if !repaired || self.known_for > REPAIRED_BY_S {
+            self.lateness.note(lateness);
+        }
     }
 
-    /// So many packets came so far, and so many were lost for good.
+    /// So many packets came so far, and so many were lost for good. Those of the first seconds do not count either.
     pub(super) fn count(&mut self, came: u64, lost: u64) {
         self.loss.count(came, lost);
+        if self.known_for < REPAIRED_BY_S {
+            self.loss.pass_over();
+        }
     }
 
     /// A block of so many seconds is played.
@@ -117,6 +131,7 @@ impl Reserve {
             self.noted = now;
             self.before.swap(0, 1);
             self.before[0].lateness.become_like(&self.lateness);
+            self.before[0].worth = self.worth;
             self.before[0].seconds = self.seconds;
         }
         let wanted = self.wanted();
@@ -136,21 +151,16 @@ impl Reserve {
         match self.policy {
             DepthPolicy::Fixed(queue) => (f64::from(queue.max(1)) - 1.0) * self.period,
             DepthPolicy::Auto { latency_target, .. } => {
-                let seen = self.lateness.worth(self.policy);
+                self.worth = self.lateness.worth(self.policy, self.worth);
                 // Of a path that is new little is known.
                 let least = if self.known_for < NEW_S {
                     LEAST_NEW
                 } else {
                     LEAST
                 };
-                // A peer that repairs begins with it in the first seconds.
-                let both_sides = if self.loss.renew() && self.known_for > REPAIRED_BY_S {
-                    self.period
-                } else {
-                    0.0
-                };
+                let both_sides = if self.loss.renew() { self.period } else { 0.0 };
                 let most = latency_target.map_or(f64::MAX, |most| most.as_secs_f64());
-                (seen + least + both_sides).min(most)
+                (self.worth + least + both_sides).min(most)
             }
         }
     }
@@ -171,6 +181,7 @@ impl Reserve {
 #[derive(Debug, Clone)]
 struct Before {
     lateness: Lateness,
+    worth: f64,
     seconds: f64,
 }
 
@@ -178,6 +189,7 @@ impl Before {
     fn new() -> Self {
         Self {
             lateness: Lateness::new(),
+            worth: 0.0,
             seconds: 0.0,
         }
     }
@@ -197,6 +209,11 @@ struct Loss {
 impl Loss {
     fn count(&mut self, came: u64, lost: u64) {
         self.counted = [came, lost];
+    }
+
+    /// What was counted so far is not reckoned with.
+    fn pass_over(&mut self) {
+        self.seen = self.counted;
     }
 
     /// To be called ten times a second.
@@ -226,6 +243,7 @@ const A_MOVE_COUNTS: f32 = 0.3;
 const NOTED_S: f64 = 0.4;
 /// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
 const NEW_S: f64 = 10.0;
+/// Seconds within which a peer that repairs has begun with it.
 const REPAIRED_BY_S: f64 = 4.0;
 const LEAST_NEW: f64 = 1e-3;
 const LEAST: f64 = 200e-6;
@@ -253,7 +271,7 @@ mod tests {
                 came += 1;
                 lost += u64::from(came % every == 0);
                 now += 1.0 / 375.0;
-                reserve.note(0.0);
+                reserve.note(0.0, false);
                 reserve.pass(1.0 / 375.0);
                 reserve.count(came, lost);
                 if reserve.is_due(now) {

@@ -50,7 +50,7 @@ impl Play {
                 let end = (self.came + 1) * PERIOD;
                 let at = time(self.arrival(self.came));
                 let late_by = (self.next - (self.came * PERIOD) as f64) as i64;
-                self.depth.arrived(end, at, late_by, true);
+                self.depth.arrived(end, at, late_by, Origin::Direct);
                 self.came += 1;
             }
             let step = self.depth.settle(Place {
