@@ -27,7 +27,7 @@ fn hears(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> bool {
 #[test]
 fn jacktrips_log_in_and_hear_each_other_but_not_themselves() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = hub(machine, &[]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let _ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
@@ -58,7 +58,7 @@ fn jacktrips_log_in_and_hear_each_other_but_not_themselves() {
 #[test]
 fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_their_own_place() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = hub(machine, &["--players", "2"]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let mut ben = player(machine, &jack, "ben", 4472, &[]);
@@ -85,7 +85,7 @@ fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_th
 #[test]
 fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = hub(machine, &["--players", "3"]);
         let door = (Ipv4Addr::LOCALHOST, 4464);
         let connect = || TcpStream::connect(door).expect("the hub listens");

@@ -20,7 +20,7 @@ const PASSWORD: &str = "secret";
 #[test]
 fn a_real_jacktrip_logs_in_at_our_hub_with_its_password() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let files = HubFiles::make(machine);
         let mut hub = our_hub(machine, &files, &[]);
         let asks = &hub.events("asks_for_passwords")[0];
@@ -42,7 +42,7 @@ fn a_real_jacktrip_logs_in_at_our_hub_with_its_password() {
 #[test]
 fn a_real_jacktrip_logs_in_with_a_certificate_of_our_own_making() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut files = HubFiles::make(machine);
         files.certificate = machine.path("new/cert.pem");
         files.key = machine.path("new/key.pem");
@@ -64,7 +64,7 @@ fn a_real_jacktrip_logs_in_with_a_certificate_of_our_own_making() {
 #[test]
 fn a_real_jacktrip_without_the_right_to_be_there_is_told_so_and_ends() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = our_hub(machine, &HubFiles::make(machine), &[]);
         for (user, event, said) in [
             (Some(("ann", "Secret")), "wrong_password", "Incorrect"),
@@ -103,7 +103,7 @@ fn a_real_jacktrip_without_the_right_to_be_there_is_told_so_and_ends() {
 #[test]
 fn we_log_in_at_a_real_jacktrip_hub() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let files = HubFiles::make(machine);
         let _hub = jacktrips_hub(machine, &jack, &files);
         let fingerprint = files.fingerprint(machine);
@@ -124,8 +124,8 @@ fn we_log_in_at_a_real_jacktrip_hub() {
 #[test]
 fn our_jacktrip_logs_in_at_a_real_jacktrip_hub_by_jacktrips_own_options() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let files = HubFiles::make(machine);
         let _hub = jacktrips_hub(machine, &at_hub, &files);
         let options = [
@@ -153,7 +153,7 @@ fn our_jacktrip_logs_in_at_a_real_jacktrip_hub_by_jacktrips_own_options() {
 #[test]
 fn each_refusal_of_a_real_jacktrip_hub_has_a_sentence_and_an_exit_code() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let files = HubFiles::make(machine);
         let _hub = jacktrips_hub(machine, &jack, &files);
         refusals(machine);

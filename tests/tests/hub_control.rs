@@ -65,7 +65,7 @@ fn level(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> f32 {
 #[test]
 fn players_are_listed_muted_turned_down_and_sent_away() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = hub(machine, "hub", &[]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
@@ -123,7 +123,7 @@ fn players_are_listed_muted_turned_down_and_sent_away() {
 #[test]
 fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
     on_a_private_machine(NEEDS, |machine| {
-        let jack = JackServer::start(machine, "a", JackClock::default());
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = hub(machine, "hub", &[]);
         let ann = player(machine, &jack, "ann", 4471, &[]);
         hub.wait_for_event("joined", 1, LIMIT);

@@ -43,7 +43,7 @@ fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
             period: 256,
         };
         let at_hub = JackServer::start(machine, "a", clock);
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let hub = open_hub(machine, &at_hub, "1", &[]);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&[]));
         member.wait_for_peer();
@@ -65,7 +65,7 @@ fn a_hub_of_another_rate_and_period_is_sent_its_own_and_heard_at_ours() {
 #[test]
 fn a_hub_is_joined_by_ipv6() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
         let _hub = open_hub(machine, &at_hub, "1", &[]);
         let words = ["join", "::1", "--bind-port", "0", "--backend", "timer"];
         let mut member = Farsend::start_without_jack(
@@ -82,8 +82,8 @@ fn a_hub_is_joined_by_ipv6() {
 #[test]
 fn the_hub_knows_our_name_and_has_our_place_again_when_we_leave() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let mut hub = open_hub(machine, &at_hub, "1", &[]);
         for name in ["alice", "bob"] {
             let mut member = Farsend::start(machine, &at_home, name, &join(&[]));
@@ -104,8 +104,8 @@ fn the_hub_knows_our_name_and_has_our_place_again_when_we_leave() {
 #[test]
 fn our_jacktrip_joins_a_hub_by_jacktrips_own_options() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let _hub = jacktrips_hub(machine, &at_hub, HUB_PORT + 10, &["-p", "1"]);
         let words = [
             "jacktrip",
@@ -133,8 +133,8 @@ fn our_jacktrip_joins_a_hub_by_jacktrips_own_options() {
 #[test]
 fn a_hub_that_is_started_again_is_joined_again() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let mut hub = open_hub(machine, &at_hub, "1", &[]);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&[]));
         member.wait_for_peer();
@@ -153,7 +153,7 @@ fn a_hub_that_is_started_again_is_joined_again() {
 #[test]
 fn a_hub_that_is_killed_is_noticed_and_joined_again() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = open_hub(machine, &at_hub, "1", &[]);
         let mut member = member(machine, "alice", &[]);
         member.wait_for_peer();
@@ -168,7 +168,7 @@ fn a_hub_that_is_killed_is_noticed_and_joined_again() {
 #[test]
 fn with_once_it_ends_with_the_hub() {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
         let mut hub = open_hub(machine, &at_hub, "5", &[]);
         let mut member = member(machine, "alice", &["--once"]);
         member.wait_for_peer();
@@ -220,8 +220,8 @@ fn a_hub_that_says_nothing_a_full_one_and_one_with_users_have_a_sentence_each() 
 /// without a wrong sample will do, and a recording without one is made again, a few times.
 fn comes_back(patch: &str, options: &[&str], depth: Depth) {
     on_a_private_machine(NEEDS, |machine| {
-        let at_hub = JackServer::start(machine, "a", JackClock::default());
-        let at_home = JackServer::start(machine, "b", JackClock::default());
+        let at_hub = JackServer::start(machine, "a", JackClock::CALM);
+        let at_home = JackServer::start(machine, "b", JackClock::CALM);
         let hub = open_hub(machine, &at_hub, patch, options);
         let mut member = Farsend::start(machine, &at_home, "alice", &join(&["-q", "8"]));
         member.wait_for_peer();

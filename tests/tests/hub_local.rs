@@ -21,8 +21,8 @@ fn hub(machine: &Machine, jack: &JackServer, options: &[&str]) -> Farsend {
 #[test]
 fn players_hear_the_hub_and_are_heard_there_but_do_not_hear_each_other() {
     on_a_private_machine(NEEDS, |machine| {
-        let here = JackServer::start(machine, "here", JackClock::default());
-        let there = JackServer::start(machine, "there", JackClock::default());
+        let here = JackServer::start(machine, "here", JackClock::CALM);
+        let there = JackServer::start(machine, "there", JackClock::CALM);
         let mut hub = hub(machine, &here, &["-p", "server"]);
         let _ann = player(machine, &there, "ann", 4471, &[]);
         let _ben = player(machine, &there, "ben", 4472, &["-n", "1"]);
@@ -37,8 +37,8 @@ fn players_hear_the_hub_and_are_heard_there_but_do_not_hear_each_other() {
 #[test]
 fn with_i_the_hub_is_one_more_player_through_other_blocks_and_a_new_sound_server() {
     on_a_private_machine(NEEDS, |machine| {
-        let mut here = JackServer::start(machine, "here", JackClock::default());
-        let there = JackServer::start(machine, "there", JackClock::default());
+        let mut here = JackServer::start(machine, "here", JackClock::CALM);
+        let there = JackServer::start(machine, "there", JackClock::CALM);
         let mut hub = hub(machine, &here, &["-i"]);
         let _ann = player(machine, &there, "ann", 4471, &[]);
         let _ben = player(machine, &there, "ben", 4472, &[]);
@@ -46,7 +46,7 @@ fn with_i_the_hub_is_one_more_player_through_other_blocks_and_a_new_sound_server
         assert!(hears(machine, (&there, "ann"), (&there, "ben")));
         assert!(hears(machine, (&here, "hub"), (&there, "ben")));
         // Neither a part nor a multiple of the mix's period.
-        here.set_period(96);
+        here.set_period(192);
         hub.wait_for_event("jack_period", 1, LIMIT);
         assert!(hears(machine, (&there, "ann"), (&here, "hub")));
         assert!(hears(machine, (&here, "hub"), (&there, "ann")));
@@ -54,7 +54,7 @@ fn with_i_the_hub_is_one_more_player_through_other_blocks_and_a_new_sound_server
         here.running.signal(Signal::SIGKILL);
         hub.wait_for_event("jack_gone", 1, LIMIT);
         here.running.wait_exit(LIMIT);
-        here = JackServer::start(machine, "here", JackClock::default());
+        here = JackServer::start(machine, "here", JackClock::CALM);
         hub.wait_for_event("jack_back", 1, LIMIT);
         assert!(hears(machine, (&there, "ann"), (&here, "hub")));
         assert!(hears(machine, (&here, "hub"), (&there, "ann")));
@@ -64,8 +64,8 @@ fn with_i_the_hub_is_one_more_player_through_other_blocks_and_a_new_sound_server
 #[test]
 fn jacktrips_own_options_make_a_hub_that_its_clients_find() {
     on_a_private_machine(NEEDS, |machine| {
-        let here = JackServer::start(machine, "here", JackClock::default());
-        let there = JackServer::start(machine, "there", JackClock::default());
+        let here = JackServer::start(machine, "here", JackClock::CALM);
+        let there = JackServer::start(machine, "there", JackClock::CALM);
         let mut command = farsend::command(&["jacktrip", "-S", "-D", "-J", "hub", "-V"]);
         let mut hub = Running::start(machine, "hub", here.used_by(&mut command));
         hub.wait_for("UDP port 61002", LIMIT);

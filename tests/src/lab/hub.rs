@@ -99,7 +99,7 @@ pub fn hears(machine: &Machine, from: (&JackServer, &str), to: (&JackServer, &st
         }
         let tone = listen_to_tone(samples, 440, RATE);
         println!("{} to {to}: {tone:?}", from.1);
-        if tone.seconds >= 0.5 && (tone.hertz - 440.0).abs() < 3.0 && tone.residue < -35.0 {
+        if tone.seconds >= 0.2 && (tone.hertz - 440.0).abs() < 3.0 && tone.residue < -35.0 {
             return true;
         }
     }

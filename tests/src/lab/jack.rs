@@ -30,6 +30,12 @@ impl JackClock {
         rate: 22_050,
         period: 256,
     };
+
+    /// The same at the rate of hubs: periods of 10.7 ms.
+    pub const CALM: JackClock = JackClock {
+        rate: 48_000,
+        period: 512,
+    };
 }
 
 /// What most people play with.
