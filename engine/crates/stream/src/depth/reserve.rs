@@ -75,10 +75,11 @@ impl Reserve {
 
     /// A packet came so many seconds later than the earliest ones do; `repaired`: not by itself.
     ///
-    /// Repair takes some seconds to begin with, in which it comes too late: that says nothing of how late it will be, and
-    /// a depth that was found by it would have to be left again, slowly.
+    /// One that was lost and sent again counts as two that are late: losses go on, and what was paid for in bytes is to be heard.
     pub(super) fn note(&mut self, lateness: f64, repaired: bool) {
-        if !repaired || self.known_for > REPAIRED_BY_S {
+        if repaired {
+            self.lateness.note_part(lateness, A_REPAIR_COUNTS);
+        } else {
             self.lateness.note(lateness);
         }
     }
@@ -239,6 +240,8 @@ impl Loss {
 const RENEWED_S: f64 = 0.1;
 /// What a move of the line counts for, in late packets.
 const A_MOVE_COUNTS: f32 = 0.3;
+/// As how many late packets a repaired one counts.
+const A_REPAIR_COUNTS: f32 = 2.0;
 /// Seconds after which what is known is noted: longer than it takes to see that a line has moved.
 const NOTED_S: f64 = 0.4;
 /// Seconds for which a path is new, and what is kept in reserve then and later, at the least.
