@@ -28,10 +28,10 @@ const TO_THE_PEER: Wish<'_> = Wish {
 
 /// Seconds that are played, and how many frames, at the end, have to be there to the sample.
 const PLAYED: f64 = 5.0;
-const WHOLE: usize = 2 * RATE;
+const WHOLE: usize = RATE / 2;
 
 /// How often a busy machine may spoil it.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 5;
 
 /// Of a call; its time is a few microseconds, and the rest is a busy machine.
 const LONGEST_CALL_MS: f64 = 200.0;
