@@ -11,7 +11,9 @@ use std::time::Duration;
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
-use farsend_tests::lab::vst3::{Pedalboard, Wish, delay_of_end, kill_engine, longest_gap};
+use farsend_tests::lab::vst3::{
+    Pedalboard, Wish, delay_of_end, kill_engine, longest_gap, share_of_ramp,
+};
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
 
 const WITH_JACKTRIP: &[Need] = &[Need::Pedalboard, Need::Jackd, Need::Jacktrip];
@@ -98,10 +100,10 @@ fn a_render_between_neither_hangs_nor_floods_the_peer_and_the_audio_comes_back()
     on_a_private_machine(&[Need::Pedalboard], |machine| {
         let mut peer = looping_farsend(machine);
         let options = ["--render", "120"];
-        assert_comes_back(|| {
+        // Not to the sample: for a while after such a jump the clocks are followed, and nothing is straight.
+        let heard = (0..ATTEMPTS).any(|_| {
             let before = peer.next_statistics().received;
-            // Half of it after the render, in which both ends find their depth again.
-            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 4.0, &options);
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED, &options);
             let (returned, calls) = host.returned(Duration::from_secs(90));
             assert!(calls.render_s < 30.0, "{calls:?}");
             assert_left(&mut peer);
@@ -109,8 +111,11 @@ fn a_render_between_neither_hangs_nor_floods_the_peer_and_the_audio_comes_back()
             // Real time and a little more, and what is sent at once at a start.
             let most = ((calls.took_s + calls.render_s) * 1.1 + 1.0) * RATE as f64;
             assert!((heard as f64) < most, "{heard} frames, {calls:?}");
-            returned
+            let share = share_of_ramp(&returned, WHOLE);
+            println!("{share}");
+            share > 0.95
         });
+        assert!(heard, "not once, see above");
     });
 }
 

@@ -279,6 +279,21 @@ pub fn delay_of_end(recording: &[Vec<f32>], frames: usize) -> Result<u32, String
     }
 }
 
+/// How much of the last `frames` of a recording rises as the ramp does, played a little faster or slower perhaps; 0 to 1, of the
+/// channel that has least of it. Silence, holes and what is repeated do not.
+pub fn share_of_ramp(recording: &[Vec<f32>], frames: usize) -> f64 {
+    let rises = |pair: &[f32]| {
+        let step = f64::from(pair[1] - pair[0]) * 32_768.0;
+        (step - 37.0).abs() < 4.0
+    };
+    let share_of = |samples: &Vec<f32>| {
+        let end = &samples[samples.len().saturating_sub(frames)..];
+        let rising = end.windows(2).filter(|pair| rises(pair)).count();
+        rising as f64 / frames as f64
+    };
+    recording.iter().map(share_of).fold(1.0, f64::min)
+}
+
 /// Delays that follow one another within a few seconds, on a machine that is not too busy.
 const MOST_LINES: usize = 5;
 
