@@ -121,7 +121,7 @@ fn lopsided_channels() {
             "-J",
             "studio",
         ];
-        let a = JackServer::start(machine, "a", JackClock::default());
+        let a = JackServer::start(machine, "a", JackClock::PATIENT);
         let mut farsend = start(machine, &a, &ours);
         a.wait_for_port("studio:receive_3", SOON);
         assert!(
@@ -139,7 +139,7 @@ fn the_program_called_jacktrip_is_one() {
     on_a_private_machine(NEEDS, |machine| {
         let link = machine.path("jacktrip");
         symlink(need::own_program("farsend", "farsend"), &link).expect("a link can be made");
-        let a = JackServer::start(machine, "a", JackClock::default());
+        let a = JackServer::start(machine, "a", JackClock::PATIENT);
         let mut jacktrip = std::process::Command::new(&link);
         jacktrip.args(["-s", "-J", "linked"]);
         let mut running = Running::start(machine, "linked", a.used_by(&mut jacktrip));
@@ -171,8 +171,8 @@ fn what_cannot_be_is_refused_with_a_word() {
 
 fn works(recipe: &Recipe<'_>) {
     on_a_private_machine(NEEDS, |machine| {
-        let a = JackServer::start(machine, "a", JackClock::default());
-        let b = JackServer::start(machine, "b", JackClock::default());
+        let a = JackServer::start(machine, "a", JackClock::PATIENT);
+        let b = JackServer::start(machine, "b", JackClock::PATIENT);
         let we_wait = recipe.ours.contains(&"-s");
         let (mut farsend, mut jacktrip);
         if we_wait {
