@@ -15,6 +15,7 @@
 //! raise the depth. A packet that is missing at its turn is concealed and the time line goes on: the delay stays as
 //! it is. The resampler holds what was taken and not played yet: nothing while it plays straight.
 
+mod numbers;
 mod playing;
 
 use std::sync::Arc;
@@ -26,14 +27,13 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use self::playing::{Change, Taken};
 use crate::conceal::{Conceal, Weaver};
 use crate::contract::{
-    BufferConfig, BufferCounts, DepthPolicy, Inserted, Jitter, LONGEST_PERIOD, Origin, Pulled,
-    Unsupported, Wait,
+    BufferConfig, DepthPolicy, Inserted, LONGEST_PERIOD, Origin, Pulled, Unsupported,
 };
 use crate::depth::{Depth, FASTER, Pace, Place, Step};
 use crate::resample::{Kernel, Kernels, Resampler};
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
-use crate::watch::{Irregular, Watch};
+use crate::watch::Watch;
 
 /// One peer's packets, in order and in time.
 ///
@@ -375,89 +375,11 @@ impl JitterBuffer {
         self.weaver.set_sparing(sparing);
     }
 
-    /// What happened so far.
-    pub fn counts(&self) -> BufferCounts {
-        let [received, late, lost, duplicate] = self.tally.counts();
-        BufferCounts {
-            received,
-            late,
-            lost,
-            duplicate,
-            revived: self.revived,
-            repaired: self.repaired,
-            dry: self.dry,
-            concealed: self.concealed,
-            skipped: self.skipped,
-            reanchored: self.reanchored,
-        }
-    }
-
-    /// Frames from the next one to be pulled to the end of the newest packet: the delay that the
-    /// buffer makes.
-    pub fn queued(&self) -> Frames {
-        let frames = if self.anchored {
-            self.end() - self.next + self.hold + self.resampler.lag() as i64
-        } else {
-            0
-        };
-        Frames(frames.clamp(0, i64::from(u32::MAX)) as u32)
-    }
-
-    /// What [`queued`](Self::queued) is to be at most, right before a block is played.
-    pub fn target(&self) -> Frames {
-        Frames(self.depth.target().clamp(0, i64::from(u32::MAX)) as u32)
-    }
-
-    /// How much faster than ours the peer's clock is, in ppm; none until some seconds were seen.
-    pub fn drift(&self) -> Option<f64> {
-        Some(self.depth.drift()? * 1e6)
-    }
-
-    /// How much faster than nominal our blocks are played, in ppm, on the clock of the packets' arrival; none until
-    /// some seconds were seen. Says whose clock it is that drifts.
-    pub fn own_drift(&self) -> Option<f64> {
-        Some(self.depth.own_drift()? * 1e6)
-    }
-
-    /// The greatest depth of the last quarter of a second or more, each right before a block was played: how long
-    /// audio waits here, and what [`target`](Self::target) is to be compared with. Frames of the peer's.
-    pub fn depth(&self) -> Frames {
-        Frames(self.watch.depth().clamp(0, i64::from(u32::MAX)) as u32)
-    }
-
-    /// What the path and our own calls did irregularly.
-    pub fn irregular(&self) -> Irregular {
-        self.watch.counts()
-    }
-
-    /// How late the packets of the last half minute came, after the earliest ones.
-    pub fn jitter(&self) -> Jitter {
-        let [half, most, nearly_all] = self.depth.lateness().map(Duration::from_secs_f64);
-        Jitter {
-            half,
-            most,
-            nearly_all,
-        }
-    }
-
-    /// How late packets may be without being missed, as the depth is meant to be.
-    pub fn reserve(&self) -> Duration {
-        Duration::from_secs_f64(self.depth.reserve().max(0.0))
-    }
-
     /// Holds the stream back so that what is heard has [waited](Wait::now) here for so long at least, as far as there is memory;
     /// 0: no longer than it must. It goes there inaudibly, a few milliseconds a second; what comes late meanwhile has all of that
     /// time. On a queue of a fixed length it may be off by two packets.
     pub fn hold(&mut self, wait: Duration) {
         self.depth.hold(wait.as_secs_f64());
-    }
-
-    /// How long what is heard waits here; none until that is known, some seconds after a stream has begun.
-    pub fn wait(&self) -> Option<Wait> {
-        let [now, own] = self.depth.wait()?;
-        let [now, own] =
-            [now, own].map(|seconds| Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
-        Some(Wait { now, own })
     }
 
     /// What it was made for.
