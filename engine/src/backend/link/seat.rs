@@ -47,22 +47,16 @@ impl Place {
         own: &'a mut [Vec<f32>],
         count: usize,
     ) -> ArrayVec<&'a [f32], MAX_CHANNELS> {
-        let ([left, right, ..], Some(room)) = (from, own.first_mut()) else {
-            return from
-                .iter()
-                .skip(self.first())
-                .take(count)
-                .copied()
-                .collect();
+        let middle = match (from, own.first_mut()) {
+            ([left, right, ..], Some(room)) if self.is_middle(count, from.len()) => {
+                (left, right, room)
+            }
+            _ => {
+                let own = from.iter().skip(self.first()).take(count);
+                return own.copied().collect();
+            }
         };
-        if !self.is_middle(count, from.len()) {
-            return from
-                .iter()
-                .skip(self.first())
-                .take(count)
-                .copied()
-                .collect();
-        }
+        let (left, right, room) = middle;
         let frames = left.len().min(room.len());
         for (room, (left, right)) in room.iter_mut().zip(left.iter().zip(*right)) {
             *room = 0.5 * (left + right);
