@@ -454,4 +454,4 @@ fn of(heard: &Lanes, channel: usize, upmix: bool) -> Option<&[f32]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -17,6 +17,21 @@ fn player(levels: &[f32]) -> Lanes {
     lanes
 }
 
+/// One period of all of them, in which nothing may allocate.
+pub(in crate::hub) fn play_period(mixer: &mut Mixer, players: &[Lanes], mixes: &mut [Lanes]) {
+    assert_no_alloc(|| {
+        mixer.clear();
+        for (place, player) in (0..).zip(players) {
+            mixer.add(place, player);
+        }
+        mixer.complete();
+        for (place, mix) in mixes.iter_mut().enumerate() {
+            let others = |other: u16| players.get(usize::from(other));
+            mixer.mix(place as u16, &players[place], others, mix);
+        }
+    });
+}
+
 /// What the first of them hears in so many channels.
 fn heard(patch: PatchMode, upmix: bool, players: &[Lanes], channels: u8) -> Vec<f32> {
     let mut mixer = Mixer::new(&HubSettings {
@@ -184,25 +199,8 @@ impl Room {
         self.mixer.set_patch(patch);
     }
 
-    /// One period, in which nothing may allocate.
     fn period(&mut self) {
-        let Self {
-            mixer,
-            players,
-            mixes,
-            ..
-        } = self;
-        assert_no_alloc(|| {
-            mixer.clear();
-            for (place, player) in (0..).zip(&*players) {
-                mixer.add(place, player);
-            }
-            mixer.complete();
-            for (place, mix) in mixes.iter_mut().enumerate() {
-                let others = |other: u16| players.get(usize::from(other));
-                mixer.mix(place as u16, &players[place], others, mix);
-            }
-        });
+        play_period(&mut self.mixer, &self.players, &mut self.mixes);
     }
 
     /// Plays until all glides are over, and says by how much a sample differed from the one before, at most.

@@ -1,10 +1,10 @@
 //! Groups against mixes that are made the long way, and listened to for clicks.
 
-use assert_no_alloc::assert_no_alloc;
 use farsend_units::{Channels, Frames};
 
 use super::super::PatchMode;
 use super::super::mixer::Mixer;
+use super::super::mixer::tests::play_period;
 use super::super::strips::Strip;
 use super::*;
 
@@ -70,23 +70,7 @@ impl Hall {
     }
 
     fn period(&mut self) {
-        let Self {
-            mixer,
-            players,
-            mixes,
-            ..
-        } = self;
-        assert_no_alloc(|| {
-            mixer.clear();
-            for (place, player) in (0..).zip(&*players) {
-                mixer.add(place, player);
-            }
-            mixer.complete();
-            for (place, mix) in mixes.iter_mut().enumerate() {
-                let others = |other: u16| players.get(usize::from(other));
-                mixer.mix(place as u16, &players[place], others, mix);
-            }
-        });
+        play_period(&mut self.mixer, &self.players, &mut self.mixes);
     }
 
     /// Plays until nothing moves any more, and gives all that each has heard.
