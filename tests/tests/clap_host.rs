@@ -173,19 +173,7 @@ fn the_delay_of_a_track_is_not_the_hosts_to_compensate() {
 /// A Farsend that sends back what it gets, at port 4464.
 fn loopback(machine: &Machine, channels: u8, queue: u16) -> Farsend {
     let (channels, queue) = (channels.to_string(), queue.to_string());
-    let options = [
-        "server",
-        "--backend",
-        "timer",
-        "--loopback",
-        "-n",
-        &channels,
-        "-q",
-        &queue,
-    ];
-    let mut peer = Farsend::start_without_jack(machine, "peer", &options);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
-    peer
+    Farsend::start_looping(machine, &["-n", &channels, "-q", &queue])
 }
 
 /// The plugin with this many channels, that wants a session with port 4464 of this machine.

@@ -1,7 +1,5 @@
 //! Instances of the plugin that name the same session: one connection, what they send summed, what comes back for each.
 
-use std::time::Duration;
-
 use farsend_ipc::message::{Role, SessionState, WantedSession};
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::instance::{Host, Instance, call, engine};
@@ -12,23 +10,11 @@ const PORT: u16 = 4464;
 
 /// A Farsend that sends back what it gets.
 fn far_end(machine: &Machine, channels: &str) -> Farsend {
-    let options = [
-        "server",
-        "--backend",
-        "timer",
-        "--loopback",
-        "-n",
-        channels,
-        "-q",
-        "8",
-        "--rate",
-        "22050",
-        "--period",
-        "256",
-    ];
-    let mut far = Farsend::start_without_jack(machine, "far", &options);
-    far.wait_for_event("started", 1, Duration::from_secs(10));
-    far
+    let clock = ["--rate", "22050", "--period", "256"];
+    Farsend::start_looping(
+        machine,
+        &[&["-n", channels, "-q", "8"], &clock[..]].concat(),
+    )
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Duration;
 
-use farsend_tests::lab::farsend::command;
+use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -171,17 +171,7 @@ fn refuses(machine: &Machine, path: &Path) {
 #[test]
 fn a_wav_file_of_three_channels_is_played_and_comes_back_as_one() {
     on_a_private_machine(&[], |machine| {
-        let options = [
-            "server",
-            "--backend",
-            "timer",
-            "--loopback",
-            "-n",
-            "3",
-            "--json",
-        ];
-        let mut server = Running::start(machine, "server", &mut command(&options));
-        server.wait_for("started", SOON);
+        let _peer = Farsend::start_looping(machine, &["-n", "3"]);
         let (input, record) = (machine.path("three.wav"), machine.path("back.wav"));
         std::fs::write(&input, wav(3, 1, 24, 48_000, 24_000))
             .expect("the test's folder is writable");

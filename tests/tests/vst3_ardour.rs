@@ -34,7 +34,7 @@ const ATTEMPTS: usize = 2;
 #[test]
 fn a_track_goes_to_the_far_end_and_its_return_is_recorded_to_the_sample() {
     on_a_private_machine(NEEDS, |machine| {
-        let mut peer = looping_farsend(machine);
+        let mut peer = Farsend::start_looping(machine, &["-q", "16"]);
         let mut perform = || {
             let mut ardour = start_ardour(machine, &mut peer);
             ardour.roll();
@@ -53,7 +53,7 @@ fn a_track_goes_to_the_far_end_and_its_return_is_recorded_to_the_sample() {
 #[test]
 fn an_engine_killed_while_ardour_rolls_is_back_within_two_seconds() {
     on_a_private_machine(NEEDS, |machine| {
-        let mut peer = looping_farsend(machine);
+        let mut peer = Farsend::start_looping(machine, &["-q", "16"]);
         let mut ardour = start_ardour(machine, &mut peer);
         ardour.roll();
         ardour.wait_position(3 * RATE, Duration::from_secs(20));
@@ -76,13 +76,6 @@ fn an_engine_killed_while_ardour_rolls_is_back_within_two_seconds() {
         println!("silent for {gap} frames");
         assert!((1..2 * RATE).contains(&gap), "silent for {gap} frames");
     });
-}
-
-fn looping_farsend(machine: &Machine) -> Farsend {
-    let arguments = ["server", "--backend", "timer", "--loopback", "-q", "16"];
-    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
-    peer
 }
 
 /// Ardour with twenty seconds of the ramp, and its session with the peer established.

@@ -44,7 +44,7 @@ const LONGEST_DELAY: u32 = 2 * 16 * 128 + 4 * 256;
 #[test]
 fn a_farsend_that_loops_back_is_heard_to_the_sample() {
     on_a_private_machine(&[Need::Pedalboard], |machine| {
-        let mut peer = looping_farsend(machine);
+        let mut peer = Farsend::start_looping(machine, &["-q", QUEUE]);
         assert_comes_back(|| {
             let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED, &[]);
             host.returned(Duration::from_secs(40)).0
@@ -98,7 +98,7 @@ fn without_a_peer_there_is_silence_and_the_host_goes_on() {
 #[test]
 fn a_render_between_neither_hangs_nor_floods_the_peer_and_the_audio_comes_back() {
     on_a_private_machine(&[Need::Pedalboard], |machine| {
-        let mut peer = looping_farsend(machine);
+        let mut peer = Farsend::start_looping(machine, &["-q", QUEUE]);
         let options = ["--render", "120"];
         // Not to the sample: for a while after such a jump the clocks are followed, and nothing is straight. A busy machine makes
         // holes, too.
@@ -130,13 +130,6 @@ fn looping_jacktrip(machine: &Machine, jack: &JackServer) -> Jacktrip {
         jack.wait_for_port(&from, Duration::from_secs(5));
         jack.connect(&from, &to);
     }
-    peer
-}
-
-fn looping_farsend(machine: &Machine) -> Farsend {
-    let arguments = ["server", "--backend", "timer", "--loopback", "-q", QUEUE];
-    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
     peer
 }
 

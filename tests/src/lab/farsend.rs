@@ -70,6 +70,18 @@ impl Farsend {
         }
     }
 
+    /// Starts a server without JACK that sends back what it gets, at port 4464 unless `options` say otherwise, and waits until it listens.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within ten seconds.
+    pub fn start_looping(machine: &Machine, options: &[&str]) -> Farsend {
+        let arguments = [&["server", "--backend", "timer", "--loopback"], options].concat();
+        let mut farsend = Farsend::start_without_jack(machine, "far", &arguments);
+        farsend.wait_for_event("started", 1, Duration::from_secs(10));
+        farsend
+    }
+
     /// Waits until it has reported the event `name` at least `times` times.
     ///
     /// # Panics
