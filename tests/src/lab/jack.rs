@@ -36,15 +36,17 @@ impl JackClock {
         rate: 48_000,
         period: 512,
     };
+
+    /// What most people play with, and what is measured.
+    pub const USUAL: JackClock = JackClock {
+        rate: 48_000,
+        period: 128,
+    };
 }
 
-/// What most people play with.
 impl Default for JackClock {
     fn default() -> Self {
-        JackClock {
-            rate: 48_000,
-            period: 128,
-        }
+        Self::USUAL
     }
 }
 

@@ -72,6 +72,12 @@ impl Setup {
         up: 2,
         network: None,
     };
+
+    /// The same on the clocks that most people play with: for measurements.
+    pub const MEASURED: Setup = Setup {
+        clock: JackClock::USUAL,
+        ..Setup::STEREO
+    };
 }
 
 /// One of the two programs.

@@ -92,7 +92,7 @@ pub fn through(
         down: 1,
         up: 1,
         network: Some(network),
-        ..Setup::STEREO
+        ..Setup::MEASURED
     };
     let mut session = Session::start_with(machine, setup, contender.options());
     // What finds its depth by what it sees has seen something by then.

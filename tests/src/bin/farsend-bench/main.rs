@@ -161,13 +161,13 @@ fn measure_inside(args: &Args) -> Result<String> {
 
 const FARSENDS: Setup = Setup {
     client: Kind::Farsend,
-    ..Setup::STEREO
+    ..Setup::MEASURED
 };
 
 const JACKTRIPS: Setup = Setup {
     server: Kind::Jacktrip,
     client: Kind::Jacktrip,
-    ..Setup::STEREO
+    ..Setup::MEASURED
 };
 
 /// The plugin in a real-time host against the engine as a JACK client, to the same kind of peer.
@@ -175,13 +175,13 @@ fn hop(machine: &Machine, args: &Args) -> Result<String> {
     let jack = {
         let session = Session::start(machine, FARSENDS);
         let recording = session.record_loop(machine, RATE);
-        let heard = listen(&recording.channels[0], 0, Setup::STEREO.depth, 2);
+        let heard = listen(&recording.channels[0], 0, Setup::MEASURED.depth, 2);
         heard
             .delay(recording.report.first)
             .context("the loop through the JACK backend is not heard")?
     };
     let plugin = {
-        let jackd = JackServer::start(machine, "c", Setup::STEREO.clock);
+        let jackd = JackServer::start(machine, "c", Setup::MEASURED.clock);
         let peer = Farsend::start(machine, &jackd, "peer", &["server", "--port", "4465"]);
         jackd.wait_for_port("peer:send_2", Duration::from_secs(10));
         let mut host = Host::load(&args.clap)?;
@@ -320,7 +320,7 @@ fn processor(machine: &Machine) -> Result<String> {
     let setup = Setup {
         server: Kind::Farsend,
         client: Kind::Jacktrip,
-        ..Setup::STEREO
+        ..Setup::MEASURED
     };
     let mut session = Session::start(machine, setup);
     let plan = ProbePlan {
