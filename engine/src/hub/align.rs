@@ -1,4 +1,4 @@
-//! How long each player's audio is to wait here so that all that is mixed was captured at the same time.
+//! How long each player's audio, and what is captured at the hub itself, is to wait here so that all that is mixed was captured at the same time.
 //!
 //! ```text
 //!   age of what is mixed  =  the path from there (half the round trip)  +  its wait here
@@ -34,6 +34,9 @@ pub(super) struct Age {
     /// How long their audio waits here if it is not held.
     pub(super) wait: Duration,
 }
+
+/// In place of a place: the hub itself, where it takes part.
+pub(super) const HERE: u16 = u16::MAX;
 
 /// How a player is to be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +204,13 @@ impl Aligner {
 }
 
 impl Age {
+    /// What is captured at the hub is mixed at once.
+    pub(super) const HERE: Age = Age {
+        place: HERE,
+        path: Duration::ZERO,
+        wait: Duration::ZERO,
+    };
+
     fn natural(&self) -> f64 {
         (self.path + self.wait).as_secs_f64()
     }

@@ -40,6 +40,8 @@ pub(super) enum Order {
     Depth(u16, DepthPolicy),
     /// How long the audio of the player in this place waits here at least.
     Hold(u16, Duration),
+    /// How long what is captured at the hub waits before it is mixed.
+    HoldLocal(Duration),
     /// What a listener wishes of a player.
     Wish {
         listener: u16,
@@ -307,6 +309,7 @@ impl Floor {
                         player.hold(wait);
                     }
                 }
+                Order::HoldLocal(wait) => self.mixer.delay_local(wait),
                 Order::Wish {
                     listener,
                     player,

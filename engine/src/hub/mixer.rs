@@ -6,9 +6,13 @@
 //!
 //! Sums are in double precision: the total of hundreds less one of them is the rest of them to the last bit of a sample.
 
+use std::time::Duration;
+
+use farsend_ipc::hub::MOST_BOUND_MS;
 use farsend_stream::Glide;
 use farsend_units::{Channels, Frames, SampleRate};
 
+use super::delay::Delay;
 use super::lanes::Lanes;
 use super::rooms::{Group, Heard, Rooms};
 use super::strips::{Deviation, Pair, Strip, Strips};
@@ -29,6 +33,8 @@ pub(super) struct Mixer {
     upmix: bool,
     /// What is captured at the hub, and whether the players' mixes have it in them.
     local: Lanes,
+    /// Before that.
+    local_delay: Delay,
     include_local: bool,
     seats: Box<[Seat]>,
     strips: Strips,
@@ -53,6 +59,7 @@ impl Mixer {
         let rate = settings.rate;
         let period = settings.period.get().max(1);
         let local = settings.local.as_ref();
+        let local = local.map_or(Channels(0), |local| local.channels);
         let seat = Seat::new(rate, [0.0; 3]);
         Self {
             total: vec![0.0; MAX_CHANNELS * period].into(),
@@ -62,10 +69,8 @@ impl Mixer {
             rate,
             patch: settings.patch,
             upmix: settings.upmix,
-            local: Lanes::new(
-                local.map_or(Channels(0), |local| local.channels),
-                settings.period,
-            ),
+            local: Lanes::new(local, settings.period),
+            local_delay: Delay::new(local, settings.period, rate, MOST_DELAY),
             include_local: settings.include_local,
             seats: vec![seat; settings.players].into(),
             strips: Strips::new(rate),
@@ -132,7 +137,9 @@ impl Mixer {
 
     /// Adds what the player in this place sends.
     pub(super) fn add(&mut self, place: u16, heard: &Lanes) {
-        self.add_to(Some(place), heard);
+        let Self { total, rooms, .. } = self;
+        add_heard((total, self.period), rooms, Some(place), heard, self.upmix);
+        self.channels = self.channels.max(spread(heard, self.upmix));
     }
 
     /// Writes what is to be heard at the hub: all players. Before [`add_local`](Self::add_local).
@@ -154,12 +161,22 @@ impl Mixer {
 
     /// Adds what is captured at the hub, which all players hear or none does.
     pub(super) fn add_local(&mut self, input: &Lanes) {
-        for (local, input) in self.local.iter_mut().zip(input.iter()) {
-            local.copy_from_slice(input);
-        }
+        self.local_delay.pass(input, &mut self.local);
         if self.include_local {
-            self.add_to(None, input);
+            let Self {
+                total,
+                rooms,
+                local,
+                ..
+            } = self;
+            add_heard((total, self.period), rooms, None, local, self.upmix);
+            self.channels = self.channels.max(spread(local, self.upmix));
         }
+    }
+
+    /// For how long what is captured at the hub is kept back from now on.
+    pub(super) fn delay_local(&mut self, wait: Duration) {
+        self.local_delay.set(wait, self.period());
     }
 
     /// When all were added: there is a total, and what is heard in each group.
@@ -258,22 +275,6 @@ impl Mixer {
             glide.pass(*period);
         }
         deviations.iter_mut().for_each(|one| one.pass(*period));
-    }
-
-    fn add_to(&mut self, place: Option<u16>, heard: &Lanes) {
-        let Self {
-            total,
-            rooms,
-            period,
-            upmix,
-            ..
-        } = self;
-        if rooms.is_empty() {
-            add_lanes(total, *period, heard, *upmix);
-        } else {
-            rooms.add(place, heard, *upmix);
-        }
-        self.channels = self.channels.max(spread(heard, *upmix));
     }
 
     fn aim_all(&mut self) {
@@ -397,6 +398,21 @@ fn add_fading(sum: &mut [f64], from: &[f64], to: &[f64], fade: &Glide, factor: &
     }
 }
 
+/// Adds what the player in this place sends (none: the hub itself) to the total of their group, or to that of all.
+fn add_heard(
+    (total, period): (&mut [f64], usize),
+    rooms: &mut Rooms,
+    place: Option<u16>,
+    heard: &Lanes,
+    upmix: bool,
+) {
+    if rooms.is_empty() {
+        add_lanes(total, period, heard, upmix);
+    } else {
+        rooms.add(place, heard, upmix);
+    }
+}
+
 /// Adds what a player sends to a total, a lane a channel.
 pub(super) fn add_lanes(total: &mut [f64], period: usize, heard: &Lanes, upmix: bool) {
     for (channel, total) in total
@@ -452,6 +468,9 @@ fn of(heard: &Lanes, channel: usize, upmix: bool) -> Option<&[f32]> {
     }
     heard.get(channel)
 }
+
+/// What is captured at the hub is kept back for no longer.
+const MOST_DELAY: Duration = Duration::from_millis(MOST_BOUND_MS as u64);
 
 #[cfg(test)]
 pub(super) mod tests;

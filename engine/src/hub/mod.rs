@@ -18,6 +18,7 @@ mod align;
 mod auth;
 mod book;
 mod control;
+mod delay;
 mod desk;
 mod distance;
 mod door;

@@ -146,3 +146,20 @@ fn with_nobody_there_or_one_alone_nothing_is_held() {
     hall.aligner.forget(0);
     assert_eq!(hall.aligner.of(0), None);
 }
+
+#[test]
+fn what_is_captured_at_the_hub_waits_as_one_who_is_not_away() {
+    let mut aligner = Aligner::new(true, Duration::from_millis(100));
+    let away = Age {
+        place: 0,
+        path: Duration::from_millis(40),
+        wait: Duration::from_millis(5),
+    };
+    let mut held = Duration::ZERO;
+    for _ in 0..60 {
+        let holds = aligner.look(&[away, Age::HERE]);
+        assert!(holds.iter().all(|hold| hold.place == HERE));
+        held = holds.first().map_or(held, |hold| hold.wait);
+    }
+    assert_eq!(held.as_millis(), 45);
+}

@@ -9,6 +9,7 @@ use farsend_wire::jacktrip::Name;
 
 use super::Desk;
 use crate::hub::PatchMode;
+use crate::hub::align::{Age, HERE};
 use crate::hub::book::{KeptOut, Standing, Who, Wished, linear};
 use crate::hub::control::ControlSocket;
 use crate::hub::distance::Distance;
@@ -320,15 +321,22 @@ impl Desk<'_> {
             roster,
             aligner,
             pending,
+            settings,
             ..
         } = self;
         let ages = roster.iter_mut().filter_map(|(place, entry)| {
             let now = entry.watch.statistics.read();
             Some(Distance::of(entry, &now)?.age(place))
         });
-        let ages: Vec<_> = ages.collect();
+        let mut ages: Vec<_> = ages.collect();
+        if settings.local.is_some() && !ages.is_empty() {
+            ages.push(Age::HERE);
+        }
         let holds = aligner.look(&ages);
-        pending.extend(holds.iter().map(|hold| Order::Hold(hold.place, hold.wait)));
+        pending.extend(holds.iter().map(|hold| match hold.place {
+            HERE => Order::HoldLocal(hold.wait),
+            place => Order::Hold(place, hold.wait),
+        }));
     }
 
     fn set_align(&mut self, on: bool, bound_ms: Option<f64>) -> String {
