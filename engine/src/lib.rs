@@ -4,6 +4,7 @@
 //! cli ─▶ engine ─▶ backend (jack, timer, file, link) ─▶ audio ─▶ peers ─▶ net
 //!           └────▶ control (what is said; the plugins' service)
 //!           └────▶ membership (log-ins at a hub) ─▶ net
+//!           └────▶ takes (what comes while a DAW rolls, to disk) ─▶ record
 //! cli ─▶ hub (door, auth, roster; floor, players, mixer) ─▶ peers ─▶ net
 //!           └────▶ record (tracks to disk)
 //! cli ─▶ bench (two ends in virtual time) ─▶ peers
@@ -29,6 +30,7 @@ pub mod repair;
 pub mod sending;
 pub mod settings;
 pub mod statistics;
+pub mod takes;
 
 /// So that `assert_no_alloc` sees what unit tests allocate.
 #[cfg(test)]

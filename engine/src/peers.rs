@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_rt::MailboxReader;
 use farsend_stream::{JitterBuffer, Kernels, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{DatagramError, Format, RATES, STOP};
@@ -21,6 +22,7 @@ use crate::net::udp::{AudioSocket, Received, SendHandle};
 use crate::sending::Adopted;
 use crate::settings::SessionSettings;
 use crate::statistics::Statistics;
+use crate::takes::Tap;
 
 /// What the control thread is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,6 +109,26 @@ impl PeerLink {
     /// the first period.
     pub fn await_invitations(&mut self, invitations: Consumer<Invitation>) {
         self.machines.await_invitations(invitations);
+    }
+
+    /// Takes are recorded through what is in there. Control thread, before the first period.
+    pub fn record_through(&mut self, taps: MailboxReader<Option<Tap>>) {
+        self.machines.record_through(taps);
+    }
+
+    /// Where takes are recorded, while somebody wants that.
+    pub fn tap(&mut self) -> Option<&mut Tap> {
+        self.machines.tap()
+    }
+
+    /// How long the way to the far end's ear and back is, beyond from its newest packet here to us: frames at `rate`.
+    pub fn beyond(&self, rate: SampleRate) -> u32 {
+        self.machines.beyond(rate)
+    }
+
+    /// Frames that the peer was sent so far, at our own rate.
+    pub fn sent_frames(&self) -> i64 {
+        self.machines.sent_frames()
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,

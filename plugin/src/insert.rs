@@ -11,6 +11,7 @@
 //! or waits, and it takes time in proportion to the samples.
 
 use arrayvec::ArrayVec;
+use farsend_ipc::segment::Transport;
 
 use crate::link::Link;
 use crate::mix::{BlockGains, Gains, Mix};
@@ -29,6 +30,8 @@ pub struct Insert {
     returned: Vec<f32>,
     channels: usize,
     frames: usize,
+    /// What the host says of the next block.
+    transport: Option<Transport>,
 }
 
 impl Insert {
@@ -42,6 +45,7 @@ impl Insert {
             returned: Vec::new(),
             channels: 0,
             frames: 0,
+            transport: None,
         }
     }
 
@@ -60,11 +64,17 @@ impl Insert {
         self.mix.reset();
     }
 
+    /// What the host says of its timeline at the beginning of the next block.
+    pub fn set_transport(&mut self, transport: Transport) {
+        self.transport = Some(transport);
+    }
+
     /// One block of any length, in place and planar. Channels beyond those prepared for pass
     /// unchanged.
     pub fn process(&mut self, wanted: Gains, block: &mut [&mut [f32]]) {
         let length = block.iter().map(|channel| channel.len()).min().unwrap_or(0);
         let channels = block.len().min(self.channels);
+        let transport = self.transport.take();
         if channels == 0 {
             return;
         }
@@ -72,6 +82,9 @@ impl Insert {
         while done < length {
             let frames = (length - done).min(self.frames);
             let gains = self.mix.next(wanted, frames);
+            if let Some(transport) = transport {
+                self.link.set_transport(transport.later(done));
+            }
             let mut part: ArrayVec<&mut [f32], MOST_CHANNELS> = block[..channels]
                 .iter_mut()
                 .map(|c| &mut c[done..done + frames])

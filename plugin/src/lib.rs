@@ -19,6 +19,7 @@ pub mod signal;
 pub mod situation;
 pub mod state;
 pub mod supervisor;
+pub mod takes;
 
 use plugin::{FarsendClap, FarsendVst3};
 

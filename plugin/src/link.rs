@@ -4,7 +4,7 @@
 //! there at its next block and uses it until another one comes. With none, or with an engine that does
 //! not answer, there is silence. Nothing here allocates, locks or waits.
 
-use farsend_ipc::segment::{Exchanged, PluginEnd};
+use farsend_ipc::segment::{Exchanged, PluginEnd, Transport};
 use farsend_rt::{MailboxReader, MailboxSender, mailbox};
 
 /// Both halves: the supervisor's and the audio thread's.
@@ -39,6 +39,13 @@ pub struct Link {
 }
 
 impl Link {
+    /// What the host says of its timeline at the beginning of the next block. Wait-free.
+    pub fn set_transport(&mut self, transport: Transport) {
+        if let Some(Some(end)) = self.reader.newest() {
+            end.set_transport(transport);
+        }
+    }
+
     /// One block: sends `inputs` and fills `outputs` with the far end, both planar and of one length.
     ///
     /// An input that is missing is sent as silence. Wait-free.

@@ -30,6 +30,10 @@ pub struct FarsendParams {
     #[id = "bypass"]
     pub bypass: BoolParam,
 
+    /// Record what the far end plays, and what is sent, while the host rolls.
+    #[id = "record"]
+    pub record: BoolParam,
+
     /// The session that is wanted.
     #[nested]
     pub session: Arc<SessionStore>,
@@ -69,6 +73,7 @@ impl FarsendParams {
             send: gain("Send gain", 1.0),
             returned: gain("Return gain", 1.0),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
+            record: BoolParam::new("Record takes", false),
             session,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use farsend_ipc::segment;
 use farsend_units::{Channels, Frames, SampleRate};
 use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditor;
@@ -118,9 +119,14 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
         &mut self,
         buffer: &mut Buffer<'_>,
         _: &mut AuxiliaryBuffers<'_>,
-        _: &mut impl ProcessContext<Self>,
+        context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         self.shared.note_block();
+        let transport = context.transport();
+        self.insert.set_transport(segment::Transport {
+            rolling: transport.playing,
+            position: transport.pos_samples(),
+        });
         self.insert
             .process(self.shared.params.gains(), buffer.as_slice());
         // The far end plays on when the input is silent.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
-use farsend_ipc::message::{Secret, Sharing, Statistics};
+use farsend_ipc::message::{Secret, Sharing, Statistics, Take};
 use farsend_ipc::segment::Levels;
 use farsend_units::{Channels, Frames, SampleRate};
 use parking_lot::Mutex;
@@ -59,6 +59,8 @@ pub struct View {
     pub engine: Option<String>,
     /// How the session is shared with other instances, if it is.
     pub sharing: Option<Sharing>,
+    /// The takes of this instance's sessions, one for each file, in the order in which they began.
+    pub takes: Arc<Vec<Take>>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
 }
@@ -176,6 +178,7 @@ impl Default for View {
             levels: None,
             engine: None,
             sharing: None,
+            takes: Arc::default(),
             overridden: None,
         }
     }

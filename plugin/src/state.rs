@@ -47,6 +47,8 @@ pub struct Session {
     pub share: String,
     /// Channels of that session, in [`CHANNELS`], where this instance opens it; 0: as many as it has itself.
     pub channels: u8,
+    /// The folder for takes; empty: `Farsend` in the user's folder for music.
+    pub takes: String,
     /// The channel of that session that is this instance's first, in [`CHANNELS`]; 0: the first, and a mono track in the middle.
     pub channel: u8,
 }
@@ -77,6 +79,8 @@ pub const CHANNELS: std::ops::RangeInclusive<u8> = 0..=64;
 pub const LONGEST_HOST: usize = 255;
 /// The longest name of a player, user or session, in bytes.
 pub const LONGEST_NAME: usize = 200;
+/// The longest path of a folder, in bytes.
+pub const LONGEST_PATH: usize = 1024;
 /// What comes before a hub's address: `hub://HOST[:PORT]`.
 pub const HUB_SCHEME: &str = "hub://";
 
@@ -98,6 +102,7 @@ impl Default for Session {
             share: String::new(),
             channels: 0,
             channel: 0,
+            takes: String::new(),
         }
     }
 }
@@ -158,6 +163,7 @@ impl Session {
         reader.take("share", &mut self.share, |share| is_name(share));
         reader.take("channels", &mut self.channels, |n| CHANNELS.contains(n));
         reader.take("channel", &mut self.channel, |n| CHANNELS.contains(n));
+        reader.take("takes", &mut self.takes, |folder| is_folder(folder));
         reader.notes
     }
 
@@ -193,6 +199,11 @@ impl Session {
 
 /// The version of what is saved. Raised when a field changes its meaning, not when one is added.
 const VERSION: u64 = 1;
+
+/// Whether this could be a folder's path, or none. Whether it is one, the engine finds out.
+fn is_folder(path: &str) -> bool {
+    path.len() <= LONGEST_PATH && !path.contains(char::is_control)
+}
 
 /// Whether this could be a name or an address, or none yet. Whether it is one, the engine finds out.
 fn is_host(host: &str) -> bool {

@@ -122,6 +122,7 @@ fn a_session_comes_back_as_it_was_saved() {
         share: "Choir".into(),
         channels: 8,
         channel: 3,
+        takes: "/home/ann/takes".into(),
     };
     assert_eq!(Session::from_json(&session.to_json()), (session, vec![]));
 }

@@ -15,6 +15,7 @@
 mod line;
 mod pace;
 mod seat;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -47,6 +48,8 @@ pub struct LinkBackend {
 enum Order {
     Join(Box<Seat>),
     Leave(u64),
+    /// What is sent is heard again so many frames later.
+    Loop(u32),
 }
 
 impl LinkBackend {
@@ -104,13 +107,18 @@ impl LinkBackend {
         match self.orders.push(Order::Join(seat)) {
             Ok(()) => Ok(()),
             Err(rtrb::PushError::Full(Order::Join(seat))) => Err(seat),
-            Err(rtrb::PushError::Full(Order::Leave(_))) => unreachable!("a seat was pushed"),
+            Err(rtrb::PushError::Full(_)) => unreachable!("a seat was pushed"),
         }
     }
 
     /// Lets the instance of this name go. Not the last one: for that, [`stop`](Self::stop). False if the thread does not look.
     pub fn leave(&mut self, id: u64) -> bool {
         self.orders.push(Order::Leave(id)).is_ok()
+    }
+
+    /// Somebody has measured that what is sent is heard again so many frames later. False if the thread does not look.
+    pub fn note_loop(&mut self, frames: u32) -> bool {
+        self.orders.push(Order::Loop(frames)).is_ok()
     }
 
     /// Drops what the thread has given back. Some times a second.

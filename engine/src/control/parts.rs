@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_ipc::message::{FromEngine, SessionState, Share, Sharing, WantedSession};
+use farsend_ipc::message::{FromEngine, SessionState, Share, Sharing, TakeWishes, WantedSession};
 use farsend_ipc::segment::SegmentHandle;
 use parking_lot::Mutex;
 
@@ -32,6 +32,8 @@ pub(super) struct Part {
     wanted: WantedSession,
     told_state: Option<SessionState>,
     told_sharing: Option<Sharing>,
+    /// Which edition of the list of takes.
+    told_takes: u64,
     next_numbers: Instant,
 }
 
@@ -83,6 +85,7 @@ impl Sessions {
             wanted: wanted.clone(),
             told_state: None,
             told_sharing: None,
+            told_takes: 0,
             next_numbers: Instant::now(),
         };
         let segment = entrance.map(|(serial, entrance)| {
@@ -173,6 +176,25 @@ impl Part {
         room.as_ref().map(PluginSession::serial) != self.place.map(|(serial, _)| serial)
     }
 
+    /// Takes are wanted, or not any more. Without a session there are none.
+    pub(super) fn want_takes(&self, wishes: TakeWishes) {
+        self.with_session(|session, seat| session.want_takes(seat, wishes));
+    }
+
+    /// What is sent is heard again so many frames later.
+    pub(super) fn note_loop(&self, frames: u32) {
+        self.with_session(|session, _| session.note_loop(frames));
+    }
+
+    fn with_session(&self, work: impl FnOnce(&mut PluginSession, u64)) {
+        let mut room = self.room.lock();
+        if let (Some(session), Some((serial, seat))) = (room.as_mut(), self.place)
+            && session.serial() == serial
+        {
+            work(session, seat);
+        }
+    }
+
     /// What is to be told now: the state when it changed, the numbers some times a second.
     pub(super) fn poll(&mut self) -> Vec<FromEngine> {
         let mut messages = Vec::new();
@@ -188,6 +210,13 @@ impl Part {
                 if sharing.is_some() && sharing != self.told_sharing {
                     messages.extend(sharing.clone().map(FromEngine::Sharing));
                     self.told_sharing = sharing;
+                }
+                let edition = session.take_edition();
+                if edition != self.told_takes {
+                    let takes = session.takes_since(self.told_takes);
+                    let some = takes.chunks(MOST_TAKES).map(<[_]>::to_vec);
+                    messages.extend(some.map(FromEngine::Takes));
+                    self.told_takes = edition;
                 }
                 if Instant::now() >= self.next_numbers {
                     self.next_numbers = Instant::now() + NUMBERS_EVERY;
@@ -225,6 +254,9 @@ impl Part {
         }
     }
 }
+
+/// Files of takes that a message holds, whatever their paths are.
+const MOST_TAKES: usize = 12;
 
 /// How often the numbers are told.
 const NUMBERS_EVERY: Duration = Duration::from_millis(200);

@@ -5,7 +5,8 @@ mod numbers;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, WantedSession,
+    PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take, TakeWishes,
+    WantedSession,
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
 use farsend_protocol::jacktrip::Event;
@@ -26,6 +27,7 @@ use crate::net::udp::BindError;
 use crate::peers::LinkEvent;
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
+use crate::takes::TakeDesk;
 
 /// A session that runs for one plugin instance or several. Control threads, one at a time.
 #[derive(Debug)]
@@ -45,6 +47,9 @@ pub(super) struct PluginSession {
     alone_since: Instant,
     since: Instant,
     health: Health,
+    takes: TakeDesk,
+    /// Of those seats that said so.
+    take_wishes: Vec<(u64, TakeWishes)>,
 }
 
 /// What an instance gets that takes part.
@@ -73,7 +78,9 @@ impl PluginSession {
             Some(_) => LARGEST_BLOCK,
         };
         let width = [settings.send, settings.receive];
-        let session = build(settings, wanted.rate, wanted.period, block)?;
+        let mut session = build(settings, wanted.rate, wanted.period, block)?;
+        let (takes, taps) = TakeDesk::new(wanted.rate, width);
+        session.path.link().record_through(taps);
         let (seat, entrance) = seat(0, wanted)?;
         let watch = seat.1;
         let [send, receive] = width;
@@ -99,6 +106,8 @@ impl PluginSession {
             alone_since: Instant::now(),
             since: Instant::now(),
             health,
+            takes,
+            take_wishes: Vec::new(),
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -158,6 +167,8 @@ impl PluginSession {
             return false;
         }
         self.seats.retain(|(other, _)| *other != seat);
+        self.take_wishes.retain(|(other, _)| *other != seat);
+        self.record();
         // With its ring full the thread does not look any more, and nobody is served.
         self.backend.leave(seat)
     }
@@ -214,6 +225,40 @@ impl PluginSession {
         }
     }
 
+    /// This instance wants takes, or wants none. They are recorded while anybody wants them.
+    pub(super) fn want_takes(&mut self, seat: u64, wishes: TakeWishes) {
+        self.take_wishes.retain(|(other, _)| *other != seat);
+        self.take_wishes.push((seat, wishes));
+        self.record();
+    }
+
+    /// An instance has measured that what is sent is heard again so many frames later.
+    pub(super) fn note_loop(&mut self, frames: u32) {
+        // With its ring full the thread does not look any more, and nobody is served.
+        _ = self.backend.note_loop(frames);
+    }
+
+    /// A number that changes with the takes.
+    pub(super) fn take_edition(&self) -> u64 {
+        self.takes.edition()
+    }
+
+    /// The takes of which something is new since then.
+    pub(super) fn takes_since(&self, edition: u64) -> Vec<Take> {
+        self.takes.since(edition)
+    }
+
+    fn record(&mut self) {
+        let wishes = self.take_wishes.iter().map(|(_, wishes)| wishes);
+        let wishes = wishes.rev().find(|wishes| wishes.record).cloned();
+        let player = match self.wanted.role {
+            WantedRole::Server => "far end".to_owned(),
+            WantedRole::Client | WantedRole::Member => self.wanted.host.trim().to_owned(),
+        };
+        let wishes = wishes.unwrap_or_default();
+        self.takes.wish(&wishes, &self.wanted, &player);
+    }
+
     /// Looks after it. Some times a second, by whichever instance's thread.
     pub(super) fn poll(&mut self) {
         while let Ok(event) = self.desk.events.pop() {
@@ -226,6 +271,7 @@ impl PluginSession {
             self.note_hub(&told);
         }
         self.backend.collect();
+        self.takes.collect();
         let numbers = self.desk.statistics.read();
         self.age(&numbers);
         // A DAW's xruns are not known here; late calls are seen.
@@ -242,6 +288,7 @@ impl PluginSession {
     pub(super) fn close(mut self) {
         let path = self.backend.stop();
         self.desk.leave(path);
+        self.takes.finish();
     }
 
     fn note(&mut self, event: &LinkEvent) {

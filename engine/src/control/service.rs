@@ -166,6 +166,16 @@ impl Service {
                     connection.send(&FromEngine::Status(self.status()), SAYING_PATIENCE)?;
                 }
                 Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
+                Some(ToEngine::Takes(wishes)) => {
+                    if let Some(part) = part {
+                        part.want_takes(wishes);
+                    }
+                }
+                Some(ToEngine::Loop { frames }) => {
+                    if let Some(part) = part {
+                        part.note_loop(frames);
+                    }
+                }
             }
             if let Some(moved) = part.as_ref().filter(|part| part.has_moved()) {
                 let wanted = moved.wanted().clone();

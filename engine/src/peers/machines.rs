@@ -11,8 +11,9 @@ use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
     PeerConfig, Taken, Verdict,
 };
-use farsend_stream::{BufferConfig, JitterBuffer, Kernels, Origin, Pulled};
-use farsend_units::{Frames, MonoTime};
+use farsend_rt::MailboxReader;
+use farsend_stream::{BufferConfig, Inserted, JitterBuffer, Kernels, Origin, Pulled};
+use farsend_units::{Frames, MonoTime, SampleRate, SeqNum};
 use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Stamp};
 use rtrb::{Consumer, Producer};
 
@@ -22,6 +23,7 @@ use crate::repair::LinkRepair;
 use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
+use crate::takes::{Tap, Way};
 
 /// Everything of a [`PeerLink`](super::PeerLink) but the receiving socket, which lends out the datagram in hand. Knows no
 /// clock: the bench runs two of them against each other in virtual time.
@@ -48,6 +50,10 @@ pub struct Machines<O> {
     /// if that is the first that it hears.
     heard: bool,
     once: bool,
+    /// Where takes are recorded, if somebody wants that.
+    tap: Option<MailboxReader<Option<Tap>>>,
+    /// Frames that were handed to the packetizer, at our rate.
+    pushed: i64,
     state: State,
     events: Producer<LinkEvent>,
     sent: u64,
@@ -147,6 +153,8 @@ impl<O: Outlet> Machines<O> {
             invitations: None,
             heard: false,
             once: settings.once,
+            tap: None,
+            pushed: 0,
             state: State::Open,
             events,
             sent: 0,
@@ -220,6 +228,42 @@ impl<O: Outlet> Machines<O> {
         if call && allowed < due {
             sending.note_called(now);
         }
+        let frames = block.iter().map(|channel| channel.len()).max();
+        self.pushed += frames.unwrap_or(0) as i64;
+    }
+
+    /// Takes are recorded through what is in there. Control thread, before the first period.
+    pub fn record_through(&mut self, taps: MailboxReader<Option<Tap>>) {
+        self.tap = Some(taps);
+    }
+
+    /// Where takes are recorded, while somebody wants that.
+    pub fn tap(&mut self) -> Option<&mut Tap> {
+        self.tap.as_mut()?.newest()?.as_mut()
+    }
+
+    /// Frames that the peer was sent so far, at our own rate: the next block's first frame is this one, counted from 0.
+    pub fn sent_frames(&self) -> i64 {
+        self.pushed
+    }
+
+    /// Which of all frames that were sent the packet of this number begins with, if it is near the newest; as long as the peer is sent our
+    /// own rate.
+    pub fn sent_frame_of(&self, number: SeqNum) -> i64 {
+        let begun = self.pushed - i64::from(self.packetizer.pending().0);
+        let back = i64::from(self.packetizer.seq().since(number));
+        begun - back * i64::from(self.packetizer.config().period.0)
+    }
+
+    /// How long the way to the far end's ear and back is, beyond from its newest packet here to us, as far as that is known: frames at `rate`. What the
+    /// far end's queue and sound card are is only guessed.
+    pub fn beyond(&self, rate: SampleRate) -> u32 {
+        let way = self.peer.round_trip().unwrap_or_default().as_secs_f64();
+        let queue = self.format.map_or(0.0, |format| {
+            let packets = f64::from(format.period.0) * GUESSED_PACKETS;
+            packets / f64::from(format.rate.0.max(1))
+        });
+        ((way + queue) * f64::from(rate.0)) as u32
     }
 
     /// Calls nobody but the addresses that come through here, each from its coming on.
@@ -462,8 +506,10 @@ impl<O: Outlet> Machines<O> {
         let Self {
             depacketizer,
             buffer,
+            tap,
             ..
         } = self;
+        let mut tap = tap.as_mut().and_then(MailboxReader::newest);
         let farsend = self.stamp.farsend;
         let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
             if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
@@ -474,7 +520,7 @@ impl<O: Outlet> Machines<O> {
             } else {
                 Origin::Direct
             };
-            insert(buffer, &arrival, at, origin);
+            insert(buffer, tap_of(&mut tap), &arrival, at, origin);
         });
         if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
             repair.handle_audio(payload, taken);
@@ -493,14 +539,16 @@ impl<O: Outlet> Machines<O> {
             repair: Some(repair),
             depacketizer,
             buffer,
+            tap,
             ..
         } = self
         else {
             return;
         };
+        let mut tap = tap.as_mut().and_then(MailboxReader::newest);
         while let Some(datagram) = repair.next_recovered() {
             depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
-                insert(buffer, &arrival, at, Origin::Repaired);
+                insert(buffer, tap_of(&mut tap), &arrival, at, Origin::Repaired);
             });
         }
     }
@@ -535,15 +583,37 @@ fn newest(ring: &mut Consumer<Invitation>) -> Option<Invitation> {
     (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
 }
 
-/// Puts a packet into its place in the buffer.
-fn insert(buffer: &mut JitterBuffer, arrival: &Arrival<'_>, at: MonoTime, origin: Origin) {
+/// The tap that there is now, for a while.
+fn tap_of<'a>(tap: &'a mut Option<&mut Option<Tap>>) -> Option<&'a mut Tap> {
+    tap.as_mut()?.as_mut()
+}
+
+/// Puts a packet into its place in the buffer, and onto the take.
+fn insert(
+    buffer: &mut JitterBuffer,
+    tap: Option<&mut Tap>,
+    arrival: &Arrival<'_>,
+    at: MonoTime,
+    origin: Origin,
+) {
     if arrival.anew {
         buffer.reset();
     }
-    _ = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
+    let inserted = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
         arrival.packet.decode_channel(channel, out);
     });
+    if let Some(tap) = tap {
+        let way = match (origin, inserted) {
+            (Origin::Copy | Origin::Repaired, _) => Way::Repaired,
+            (Origin::Direct, Inserted::Late) => Way::Late,
+            (Origin::Direct, _) => Way::Direct,
+        };
+        let Arrival { number, anew, .. } = *arrival;
+        _ = tap.packet(number, anew, arrival.format, arrival.packet.samples, way);
+    }
 }
 
+/// What the far end's queue and sound card may be in packets: JackTrip's queue of four, and JACK's periods.
+const GUESSED_PACKETS: f64 = 6.0;
 /// How long a client is silent after the peer's goodbye before it calls again.
 const REST: Duration = Duration::from_secs(1);

@@ -108,6 +108,21 @@ impl BroadcastFile {
         Ok(self.bytes.len())
     }
 
+    /// Makes the file so many frames long: what is beyond is cut, what is missing is silence. Told by the next checkpoint.
+    pub fn set_frames(&mut self, frames: u64) {
+        if frames != self.frames {
+            (self.frames, self.told) = (frames, None);
+        }
+    }
+
+    /// It begins there on the time line, after all. Told by the next checkpoint.
+    pub fn set_time_reference(&mut self, time_reference: u64) {
+        if self.head.time_reference != time_reference {
+            self.head.time_reference = time_reference;
+            self.told = None;
+        }
+    }
+
     /// Makes the head true for what has been written. True: it was not.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
 use farsend_ipc::message::{
-    self, FromEngine, HubUser, SessionState, Share, ToEngine, WantedSession,
+    self, FromEngine, HubUser, SessionState, Share, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Watch};
@@ -37,6 +37,7 @@ use crate::password;
 use crate::shared::{Setup, Shared};
 use crate::situation::Situation;
 use crate::state::{Role, Session};
+use crate::takes;
 use host::HostWatch;
 use starter::Start;
 
@@ -101,6 +102,8 @@ struct Attached {
     situation: Option<Situation>,
     /// When to ask for the session again: it cannot go on as it is.
     retry: Option<Instant>,
+    /// What was said of takes since the session was opened.
+    takes: Option<TakeWishes>,
 }
 
 impl Attached {
@@ -112,6 +115,7 @@ impl Attached {
             watch: None,
             situation: None,
             retry: None,
+            takes: None,
         }
     }
 
@@ -386,6 +390,7 @@ impl Supervisor {
                 attached.situation = Some(Situation::Session(SessionState::Connecting));
             }
         }
+        self.ask_for_takes(attached)?;
         if let Some(message) = attached.connection.receive(TURN)? {
             self.hear(attached, message);
         }
@@ -395,6 +400,20 @@ impl Supervisor {
             self.show(Situation::Unusable { why });
         } else if let Some(situation) = &attached.situation {
             self.show(situation.clone());
+        }
+        Ok(())
+    }
+
+    /// Says whether takes are wanted, when that is new to the engine.
+    fn ask_for_takes(&self, attached: &mut Attached) -> Result<(), ConnectionError> {
+        let wishes = TakeWishes {
+            record: self.shared.params.record.value(),
+            folder: self.shared.params.session.get().takes,
+        };
+        if attached.watch.is_some() && attached.takes.as_ref() != Some(&wishes) {
+            let message = ToEngine::Takes(wishes.clone());
+            attached.connection.send(&message, SEND_PATIENCE)?;
+            attached.takes = Some(wishes);
         }
         Ok(())
     }
@@ -419,6 +438,10 @@ impl Supervisor {
             FromEngine::Sharing(sharing) => {
                 self.shared.show(|view| view.sharing = Some(sharing));
             }
+            FromEngine::Takes(takes) => self.shared.show(|view| {
+                let known = Arc::make_mut(&mut view.takes);
+                takes::merge(known, takes);
+            }),
             FromEngine::Status(_) => {}
         }
     }
@@ -429,6 +452,7 @@ impl Supervisor {
         match opened {
             Some(Ok(end)) => {
                 attached.watch = Some(end.watch());
+                attached.takes = None;
                 let levels = end.levels();
                 self.shared.show(|view| view.levels = Some(levels));
                 self.link.install(Some(end));

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    FromEngine, HubUser, Role, SessionState, Share, Sharing, ToEngine, WantedSession,
+    FromEngine, HubUser, Role, SessionState, Share, Sharing, Take, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
-use farsend_ipc::segment::PluginEnd;
+use farsend_ipc::segment::{PluginEnd, Transport};
 use farsend_rt::clock;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
@@ -79,6 +79,10 @@ pub struct Instance {
     pub refused: Option<String>,
     /// Segments that it was given.
     pub segments: usize,
+    /// The session's takes, as the engine told last.
+    pub takes: Vec<Take>,
+    /// Where its host's timeline is, while it rolls.
+    pub rolls_at: Option<i64>,
 }
 
 impl Instance {
@@ -99,6 +103,8 @@ impl Instance {
             sharing: None,
             refused: None,
             segments: 0,
+            takes: Vec::new(),
+            rolls_at: None,
         };
         instance.want(wanted);
         instance
@@ -135,6 +141,12 @@ impl Instance {
                 FromEngine::State(state) => self.state = Some(state),
                 FromEngine::Sharing(sharing) => self.sharing = Some(sharing),
                 FromEngine::Refused { why, .. } => self.refused = Some(why),
+                FromEngine::Takes(takes) => {
+                    for take in takes {
+                        self.takes.retain(|known| known.path != take.path);
+                        self.takes.push(take);
+                    }
+                }
                 FromEngine::Statistics(_) | FromEngine::Status(_) => {}
             }
         }
@@ -149,6 +161,13 @@ impl Instance {
         let mut heard = vec![[0.0_f32; BLOCK]; self.voice.len()];
         let inputs: Vec<&[f32]> = sent.iter().map(|lane| &lane[..]).collect();
         let mut outputs: Vec<&mut [f32]> = heard.iter_mut().map(|lane| &mut lane[..]).collect();
+        end.set_transport(Transport {
+            rolling: self.rolls_at.is_some(),
+            position: self.rolls_at,
+        });
+        if let Some(at) = &mut self.rolls_at {
+            *at += BLOCK as i64;
+        }
         let _ = end.exchange(&inputs, &mut outputs);
         let level = |lane: &[f32; BLOCK]| {
             let mean = lane.iter().sum::<f32>() / BLOCK as f32;

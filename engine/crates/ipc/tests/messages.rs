@@ -4,8 +4,8 @@
 
 use farsend_ipc::message::{
     Deframer, EngineStatus, FrameError, FromEngine, Hello, HubUser, MAX_MESSAGE, Minute,
-    PeerFormat, Role, Secret, SessionState, Share, Sharing, Statistics, ToEngine, WantedSession,
-    encode,
+    PeerFormat, Placement, Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState,
+    TakeWishes, ToEngine, WantedSession, encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -120,6 +120,19 @@ fn from_engine() -> Vec<FromEngine> {
             about: "a call to far.example:4464".into(),
             as_wanted: false,
         }),
+        FromEngine::Takes(vec![Take {
+            path: "/home/ann/takes/1.wav".into(),
+            number: 1,
+            player: "Ann".into(),
+            rate: SampleRate::HZ_48000,
+            begins: 96_000,
+            frames: 480_000,
+            placement: Placement::Exact,
+            bent: false,
+            repaired: 132,
+            missing: 0,
+            state: TakeState::Done,
+        }]),
     ]
 }
 
@@ -158,6 +171,11 @@ fn a_plugin_says_what_it_wants() {
         ToEngine::Close,
         ToEngine::Status,
         ToEngine::Shutdown,
+        ToEngine::Takes(TakeWishes {
+            record: true,
+            folder: "/home/ann/takes".into(),
+        }),
+        ToEngine::Loop { frames: 1234 },
     ];
     let mut deframer = Deframer::default();
     deframer.push(&stream(&said));

@@ -1,7 +1,7 @@
 //! One instance's part in a session: its end of a segment, its channels of the connection, its time line.
 
 use arrayvec::ArrayVec;
-use farsend_ipc::segment::{EngineEnd, HostCall, Released};
+use farsend_ipc::segment::{EngineEnd, HostCall, Released, Stretch};
 use farsend_units::{Channels, Frames, SampleRate};
 
 use super::CHUNK;
@@ -176,6 +176,16 @@ impl Seat {
     /// How many frames it lacks for its next call, which is like the last one.
     pub(super) fn lacks(&self) -> i64 {
         i64::from(self.call.block.0) - self.end.fill().max(0)
+    }
+
+    /// What its host's transport does, with the session's positions; `None`: it does not say, or its place is not known.
+    pub(super) fn stretch(&self) -> Option<Stretch> {
+        let stretch = self.end.stretch()?;
+        _ = self.line.sends_at(0)?;
+        Some(Stretch {
+            since: self.line.session(stretch.since),
+            ..stretch
+        })
     }
 
     /// When it was called last.

@@ -14,6 +14,7 @@ use nix::sys::time::TimeSpec;
 use super::line::TimeLine;
 use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
+use super::taking::Taking;
 use super::{CHUNK, Lines, MOST_SEATS, Order};
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
@@ -21,19 +22,19 @@ use crate::settings::MAX_CHANNELS;
 /// The thread's state: owned whole by it, and run in plain tests.
 #[derive(Debug)]
 pub(super) struct Link {
-    path: Box<AudioPath>,
+    pub(super) path: Box<AudioPath>,
     /// The instance whose calls are the clock, and the others.
-    lead: Box<Seat>,
+    pub(super) lead: Box<Seat>,
     #[expect(
         clippy::vec_box,
         reason = "they come and go in boxes, which this thread must not free"
     )]
-    guests: Vec<Box<Seat>>,
+    pub(super) guests: Vec<Box<Seat>>,
     lines: Lines,
-    rate: SampleRate,
+    pub(super) rate: SampleRate,
     /// The connection's channels, there or back.
-    scratch: Vec<Vec<f32>>,
-    send: usize,
+    pub(super) scratch: Vec<Vec<f32>>,
+    pub(super) send: usize,
     receive: usize,
     /// Host calls seen, and the frames played by then.
     calls: u64,
@@ -52,6 +53,7 @@ pub(super) struct Link {
     pace: Pace,
     /// While the host does not call: when silence was last sent.
     silent_since: Option<MonoTime>,
+    pub(super) taking: Taking,
 }
 
 impl Link {
@@ -86,6 +88,7 @@ impl Link {
             playing: false,
             pace: Pace::new(rate, now),
             silent_since: None,
+            taking: Taking::default(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Link {
         if self.deadline().is_some_and(|deadline| now >= deadline) {
             self.conceal();
         }
+        self.tell_taking(now);
         self.path.finish_period(now);
     }
 
@@ -152,6 +156,7 @@ impl Link {
                     self.guests.push(seat);
                 }
                 Order::Join(seat) => self.give_back(seat),
+                Order::Loop(frames) => self.note_loop(frames),
                 Order::Leave(id) if id == self.lead.id() => {
                     if !self.guests.is_empty() {
                         self.hand_over(0, now);
@@ -242,8 +247,10 @@ impl Link {
             for guest in &mut self.guests {
                 guest.join_in(position, channels, taken.get());
             }
+            let before = self.path.link().sent_frames();
             self.path
                 .send(now, &heads(&self.scratch[..self.send], taken.get()));
+            self.note_sent(position, before, taken.get());
             due = due.saturating_sub(taken);
         }
     }
@@ -351,6 +358,8 @@ impl Link {
         for guest in &mut self.guests {
             guest.release_at(position, &played);
         }
+        drop(played);
+        self.note_released(position.wrapping_add(frames as u64));
     }
 
     /// When a gap has to be concealed for somebody's next call, if there is one to conceal.
@@ -374,7 +383,7 @@ impl Link {
 }
 
 /// The first `frames` of each channel.
-fn heads(channels: &[Vec<f32>], frames: usize) -> ArrayVec<&[f32], MAX_CHANNELS> {
+pub(super) fn heads(channels: &[Vec<f32>], frames: usize) -> ArrayVec<&[f32], MAX_CHANNELS> {
     channels
         .iter()
         .map(|channel| &channel[..frames.min(CHUNK)])

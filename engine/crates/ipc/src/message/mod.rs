@@ -19,6 +19,7 @@ mod hello;
 mod joining;
 mod session;
 mod statistics;
+mod takes;
 mod units;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use joining::{HubUser, Secret};
 pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
+pub use takes::{Placement, Take, TakeState, TakeWishes, file_name, session_name, take_folder};
 
 /// From a plugin (or a person's command line) to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,13 @@ pub enum ToEngine {
     Status,
     /// End all sessions and exit.
     Shutdown,
+    /// Record takes of the session, or not. To be said again after each [`FromEngine::Opened`].
+    Takes(TakeWishes),
+    /// What is sent is heard again so late, as was measured: takes are placed by it where the far end does not say better.
+    Loop {
+        /// From the send to the return, both at the plugin, at the session's rate.
+        frames: u32,
+    },
 }
 
 /// From the engine to a plugin.
@@ -67,6 +76,8 @@ pub enum FromEngine {
     Status(EngineStatus),
     /// How this instance shares its session. Sent on every change.
     Sharing(Sharing),
+    /// Takes of this session, one for each file, of which something is new: the others are as they were.
+    Takes(Vec<Take>),
 }
 
 /// How an instance shares its session with others.

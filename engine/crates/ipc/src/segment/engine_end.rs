@@ -10,7 +10,7 @@ use farsend_units::{Frames, MonoTime};
 
 use super::layout::{Ring, Word};
 use super::shared::Shared;
-use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError, SegmentHandle, Watch};
+use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError, SegmentHandle, Stretch, Watch};
 use crate::sys;
 
 /// The engine's end of a segment. Made on a control thread, used by an audio thread: but for
@@ -271,6 +271,12 @@ impl EngineEnd {
     pub fn host_call(&mut self) -> Option<HostCall> {
         self.call = self.shared.call().unwrap_or(self.call);
         (self.call.number > 0).then_some(self.call)
+    }
+
+    /// What the host's transport does, by its last call that can be seen. Positions and numbers may be anything, if the plugin is
+    /// broken.
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.shared.stretch().filter(|stretch| stretch.number > 0)
     }
 
     /// The last block's length, 0 before the first. Of any size, if the plugin is broken.

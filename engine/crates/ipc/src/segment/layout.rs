@@ -6,7 +6,7 @@
 //!   256    send.read                          engine writes   │
 //!   384    return.written                     engine writes   │ each line is written by one side,
 //!   512    return.read                        plugin writes   │ and 128 bytes long: two of a cache's,
-//!   640    last call                          plugin writes   │ as these are fetched in pairs
+//!   640    last call, the host's transport    plugin writes   │ as these are fetched in pairs
 //!   768    beat: count, at                    engine writes   │
 //!   896    partial, dry, missing              plugin writes   │
 //!   1024   jumped, overtaken, refused         engine writes   ┘
@@ -20,7 +20,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use super::{SegmentConfig, SegmentError};
 
 /// Raised with every change of what lies where.
-pub(super) const LAYOUT: u64 = 1;
+pub(super) const LAYOUT: u64 = 2;
 
 /// The first word of each segment.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"FARSEG\r\n");
@@ -55,6 +55,10 @@ pub(super) enum Word {
     CallAt = 656,
     CallBlock = 664,
     CallPosition = 672,
+    StretchNumber = 680,
+    StretchRolling = 688,
+    StretchSince = 696,
+    StretchTimeline = 704,
     BeatCount = 768,
     BeatAt = 776,
     Unheard = 784,

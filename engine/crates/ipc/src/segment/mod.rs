@@ -27,6 +27,7 @@ mod layout;
 mod levels;
 mod plugin_end;
 mod shared;
+mod transport;
 mod watch;
 
 use std::io;
@@ -39,6 +40,7 @@ use thiserror::Error;
 pub use engine_end::{EngineEnd, Released};
 pub use levels::{Level, Levels};
 pub use plugin_end::{Exchanged, PluginEnd};
+pub use transport::{Stretch, Transport};
 pub use watch::Watch;
 
 use crate::sys;

@@ -11,7 +11,9 @@ use super::fade::Fader;
 use super::layout::{Ring, Word};
 use super::levels::{Level, Levels};
 use super::shared::Shared;
-use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError, SegmentHandle, Watch};
+use super::{
+    HostCall, SegmentConfig, SegmentCounts, SegmentError, SegmentHandle, Stretch, Transport, Watch,
+};
 use crate::sys;
 
 /// The plugin's end of a segment. Made on a control thread, used by the DAW's audio thread, and to be
@@ -27,6 +29,9 @@ pub struct PluginEnd {
     /// Of the return ring: where we read.
     read: u64,
     calls: u64,
+    /// What the host said of the next block, and what it makes of the blocks so far.
+    transport: Option<Transport>,
+    stretch: Stretch,
 }
 
 impl PluginEnd {
@@ -45,6 +50,8 @@ impl PluginEnd {
             written: 0,
             read: 0,
             calls: 0,
+            transport: None,
+            stretch: Stretch::default(),
         })
     }
 
@@ -110,6 +117,11 @@ impl PluginEnd {
         exchanged
     }
 
+    /// What the host says of its timeline at the beginning of the next block. A block of which nothing is said changes nothing.
+    pub fn set_transport(&mut self, transport: Transport) {
+        self.transport = Some(transport);
+    }
+
     fn send<C: AsRef<[f32]>>(&mut self, inputs: &[C], length: usize) {
         // Of a block longer than the ring only the end fits.
         let end = self.written.wrapping_add(length as u64);
@@ -173,12 +185,17 @@ impl PluginEnd {
     fn finish(&mut self, at: MonoTime, length: usize) {
         self.calls += 1;
         let block = Frames(u32::try_from(length).unwrap_or(u32::MAX));
-        self.shared.set_call(HostCall {
+        if let Some(transport) = self.transport.take() {
+            let start = self.read.wrapping_sub(length as u64);
+            self.stretch = self.stretch.next(start, transport);
+        }
+        let call = HostCall {
             number: self.calls,
             at,
             block,
             position: self.read,
-        });
+        };
+        self.shared.set_call(call, self.stretch);
         // See `EngineEnd::listen`.
         fence(SeqCst);
         if self.shared.get(Word::Unheard) != 1 {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 use farsend_units::{Frames, MonoTime};
 
 use super::layout::{Geometry, HEADER, LAYOUT, MAGIC, MOST, Ring, Word};
-use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError};
+use super::{HostCall, SegmentConfig, SegmentCounts, SegmentError, Stretch};
 use crate::sys;
 
 /// A mapped segment. Its geometry is this process's own copy, and fits the mapping.
@@ -174,7 +174,7 @@ impl Shared {
     }
 
     /// Notes a call of the host. For the plugin's audio thread alone.
-    pub(super) fn set_call(&self, call: HostCall) {
+    pub(super) fn set_call(&self, call: HostCall, stretch: Stretch) {
         // Odd while it is being written; the fences keep the words between the two stores.
         let lock = self.get(Word::CallLock) & !1;
         self.word(Word::CallLock)
@@ -185,6 +185,13 @@ impl Shared {
         self.word(Word::CallBlock)
             .store(u64::from(call.block.0), Relaxed);
         self.word(Word::CallPosition).store(call.position, Relaxed);
+        self.word(Word::StretchNumber)
+            .store(stretch.number, Relaxed);
+        self.word(Word::StretchRolling)
+            .store(u64::from(stretch.rolling), Relaxed);
+        self.word(Word::StretchSince).store(stretch.since, Relaxed);
+        self.word(Word::StretchTimeline)
+            .store(stretch.timeline as u64, Relaxed);
         self.word(Word::CallLock)
             .store(lock.wrapping_add(2), Release);
     }
@@ -202,6 +209,24 @@ impl Shared {
             fence(Acquire);
             if lock & 1 == 0 && self.get(Word::CallLock) == lock {
                 return Some(call);
+            }
+        }
+        None
+    }
+
+    /// What the host's transport does; `None` as for [`call`](Self::call).
+    pub(super) fn stretch(&self) -> Option<Stretch> {
+        for _ in 0..4 {
+            let lock = self.word(Word::CallLock).load(Acquire);
+            let stretch = Stretch {
+                number: self.get(Word::StretchNumber),
+                rolling: self.get(Word::StretchRolling) == 1,
+                since: self.get(Word::StretchSince),
+                timeline: self.get(Word::StretchTimeline) as i64,
+            };
+            fence(Acquire);
+            if lock & 1 == 0 && self.get(Word::CallLock) == lock {
+                return Some(stretch);
             }
         }
         None

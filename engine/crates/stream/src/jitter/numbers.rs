@@ -37,6 +37,14 @@ impl JitterBuffer {
         Frames(frames.clamp(0, i64::from(u32::MAX)) as u32)
     }
 
+    /// Which of the peer's frames is pulled next, counted from that with which packet number 0 would begin; none while there is no stream
+    /// to play.
+    pub fn playhead(&self) -> Option<f64> {
+        let base = self.base.filter(|_| self.anchored)?;
+        let next = base.saturating_mul(self.period) + self.next - self.hold;
+        Some(next as f64 - self.resampler.lag())
+    }
+
     /// What [`queued`](Self::queued) is to be at most, right before a block is played.
     pub fn target(&self) -> Frames {
         Frames(self.depth.target().clamp(0, i64::from(u32::MAX)) as u32)

@@ -1,0 +1,98 @@
+//! What the session's thread tells of its time line where takes are recorded.
+
+use std::time::Duration;
+
+use farsend_units::MonoTime;
+
+use super::turns::Link;
+
+/// How what is played lies on the session's time line.
+#[derive(Debug, Default)]
+pub(super) struct Taking {
+    /// The position that is released next, and the peer's frame that is played there.
+    played: Option<(u64, f64)>,
+    /// The loop that was measured last: its length, and the above by then.
+    looped: Option<(i64, u64, f64)>,
+    /// When the next look is due, and whether there was somebody to tell at the last.
+    next: MonoTime,
+    told: bool,
+}
+
+impl Link {
+    /// This was released up to there.
+    pub(super) fn note_released(&mut self, end: u64) {
+        let played = self.path.link().buffer().playhead();
+        self.taking.played = played.map(|played| (end, played));
+    }
+
+    /// A block goes out that is at `position`, and is the first that was sent after so many frames, if it was sent to anybody.
+    pub(super) fn note_sent(&mut self, position: u64, before: i64, frames: usize) {
+        let after = self.path.link().sent_frames();
+        let sent = after == before.wrapping_add(frames as i64);
+        if let Some(tap) = self.path.link().tap() {
+            let block = super::turns::heads(&self.scratch[..self.send], frames);
+            tap.sent(position, sent.then_some(before), &block);
+        }
+    }
+
+    /// A frame is heard again so many frames after it was sent.
+    pub(super) fn note_loop(&mut self, lag: u32) {
+        if let Some((position, played)) = self.taking.played {
+            self.taking.looped = Some((lag.into(), position, played));
+            self.tell_loop();
+        }
+    }
+
+    /// Tells of the host's transport and of what has come.
+    pub(super) fn tell_taking(&mut self, now: MonoTime) {
+        let stretch = self.transport();
+        let position = self.lead.session_call();
+        let link = self.path.link();
+        let (beyond, drift) = (link.beyond(self.rate), link.buffer().drift());
+        let Some(tap) = link.tap() else {
+            self.taking.told = false;
+            return;
+        };
+        if let Some(stretch) = stretch {
+            tap.stretch(stretch);
+        }
+        if now >= self.taking.next
+            && let Some(call) = position
+        {
+            self.taking.next = now + LOOK_EVERY;
+            let since = now.since(call.at).min(LONGEST_LOOK).as_secs_f64();
+            let gone = (since * f64::from(self.rate.0)) as u64;
+            tap.came(call.position.wrapping_add(gone), beyond, drift);
+        }
+        if !std::mem::replace(&mut self.taking.told, true) {
+            self.tell_loop();
+        }
+    }
+
+    /// Unless the stream is another one since.
+    fn tell_loop(&mut self) {
+        let (Some((lag, position, played)), Some((now, playing))) =
+            (self.taking.looped, self.taking.played)
+        else {
+            return;
+        };
+        let gone = now.wrapping_sub(position) as f64;
+        let goes_on = ((playing - played) - gone).abs() <= gone * 0.05 + f64::from(self.rate.0);
+        if !goes_on {
+            self.taking.looped = None;
+        } else if let Some(tap) = self.path.link().tap() {
+            tap.looped(lag, position, played);
+        }
+    }
+
+    /// What the host does, with the session's positions: as the clock's instance says, or another whose place is known.
+    fn transport(&self) -> Option<farsend_ipc::segment::Stretch> {
+        let seats = std::iter::once(&self.lead).chain(&self.guests);
+        seats.filter_map(|seat| seat.stretch()).next()
+    }
+}
+
+/// How often it is told what has come.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A host that has not called for longer stands still.
+const LONGEST_LOOK: Duration = Duration::from_millis(100);

@@ -1,0 +1,180 @@
+//! Makes a take lie on the host's timeline over its whole length, where what came does not do so by itself.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use farsend_ipc::message::TakeState;
+use farsend_stream::Resampler;
+use farsend_units::SampleRate;
+
+use super::place::Fit;
+use super::track::Track;
+use crate::record::{BroadcastFile, Depth, Folder, Head};
+
+/// Where a take is on our time line and on the host's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    pub(super) since: i64,
+    pub(super) end: i64,
+    pub(super) timeline: u64,
+}
+
+/// Writes the track anew, at the host's rate: each frame of the host's timeline gets what was captured while it was heard. The file begins with
+/// the frame `first` of its stream. What fails is told in the track.
+pub(super) fn bend(track: &mut Track, first: i64, fit: &Fit, range: Range, rate: SampleRate) {
+    track.close();
+    if track.has_failed() {
+        return;
+    }
+    let straight = fit.shift(range.since as f64, range.end as f64);
+    let straight = straight.filter(|_| track.head().rate == rate);
+    let written = rewrite(track, first, fit, range, rate);
+    let path = track.path().to_owned();
+    let part = path.with_extension("part");
+    let done = written.and_then(|()| fs::rename(&part, &path));
+    match done {
+        Ok(()) => {
+            let take = &mut track.take;
+            (take.rate, take.begins) = (rate, range.timeline);
+            take.frames = (range.end - range.since).max(0).unsigned_abs();
+            take.bent = straight.is_none();
+        }
+        Err(error) => {
+            // What it was made from is still there.
+            _ = fs::remove_file(&part);
+            let folder = path.parent().unwrap_or(&path);
+            track.take.state = TakeState::Failed(super::track::why(folder, &error));
+        }
+    }
+}
+
+fn rewrite(track: &Track, first: i64, fit: &Fit, range: Range, rate: SampleRate) -> io::Result<()> {
+    let head = track.head();
+    let channels = head.channels.get().max(1);
+    let mut source = Source::open(track)?;
+    let folder = track.path().parent().unwrap_or(track.path());
+    let mut disk = Folder(folder.to_owned());
+    let part = track.path().with_extension("part");
+    _ = fs::remove_file(&part);
+    let name = part.file_name().unwrap_or_default().to_string_lossy();
+    let settled = Head {
+        rate,
+        time_reference: range.timeline,
+        ..head.clone()
+    };
+    let mut file = BroadcastFile::create(&mut disk, name.into_owned(), settled)?;
+    let mut resampler = Resampler::new(channels, head.rate, rate, BLOCK);
+    let length = range.end - range.since;
+    // Where in the source the next frame is.
+    let place = |frame: i64| fit.captured((range.since + frame) as f64) - first as f64;
+    let shift = fit.shift(range.since as f64, range.end as f64);
+    let shift = shift.filter(|_| head.rate == rate);
+    let begin = match shift {
+        Some(shift) => range.since - shift - first,
+        None => place(0).round() as i64,
+    };
+    source.at = begin;
+    let mut at = begin as f64;
+    let mut lanes = vec![vec![0.0; BLOCK]; channels];
+    let mut done = 0;
+    while done < length {
+        let frames = (length - done).min(BLOCK as i64) as usize;
+        let mut out: Vec<&mut [f32]> = lanes.iter_mut().map(|lane| &mut lane[..frames]).collect();
+        if shift.is_some() {
+            let wanted = resampler.wants_straight(frames);
+            source.feed(&mut resampler, wanted)?;
+            resampler.straight(&mut out);
+        } else {
+            let advance = place(done + frames as i64) - at;
+            let step = advance / frames as f64;
+            let wanted = resampler.wants(frames, step, step);
+            source.feed(&mut resampler, wanted)?;
+            resampler.bend_to(advance, &mut out);
+            at += advance;
+        }
+        drop(out);
+        let lanes = lanes.iter().map(|lane| &lane[..frames]);
+        file.write(&mut disk, done.unsigned_abs(), lanes)?;
+        done += frames as i64;
+    }
+    file.close()
+}
+
+/// A file that was written by us, frame by frame; before its beginning and after its end it is silent.
+struct Source {
+    file: File,
+    /// Bytes before the audio.
+    head: u64,
+    depth: Depth,
+    channels: usize,
+    frames: i64,
+    /// The frame that comes next.
+    at: i64,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    fn open(track: &Track) -> io::Result<Self> {
+        let head = track.head();
+        Ok(Self {
+            file: File::open(track.path())?,
+            head: head.len() as u64,
+            depth: head.depth,
+            channels: head.channels.get().max(1),
+            frames: i64::try_from(track.take.frames).unwrap_or(i64::MAX),
+            at: 0,
+            bytes: Vec::new(),
+        })
+    }
+
+    fn feed(&mut self, resampler: &mut Resampler, mut frames: usize) -> io::Result<()> {
+        while frames > 0 {
+            let some = frames.min(resampler.room());
+            if some == 0 {
+                return Ok(());
+            }
+            let lanes = self.read(some)?;
+            resampler.push(some, |out| {
+                for (out, lane) in out.iter_mut().zip(&lanes) {
+                    out.copy_from_slice(lane);
+                }
+            });
+            frames -= some;
+        }
+        Ok(())
+    }
+
+    /// The next frames, planar.
+    fn read(&mut self, frames: usize) -> io::Result<Vec<Vec<f32>>> {
+        let mut lanes = vec![vec![0.0; frames]; self.channels];
+        let from = self.at.clamp(0, self.frames);
+        let to = (self.at + frames as i64).clamp(0, self.frames);
+        let width = self.channels * self.depth.bytes();
+        if to > from {
+            self.bytes.resize((to - from) as usize * width, 0);
+            let place = self.head + from.unsigned_abs() * width as u64;
+            self.file.seek(SeekFrom::Start(place))?;
+            self.file.read_exact(&mut self.bytes)?;
+            let skipped = (from - self.at) as usize;
+            for (frame, bytes) in self.bytes.chunks_exact(width).enumerate() {
+                let samples = bytes.chunks_exact(self.depth.bytes());
+                for (lane, sample) in lanes.iter_mut().zip(samples) {
+                    lane[skipped + frame] = decode(sample);
+                }
+            }
+        }
+        self.at += frames as i64;
+        Ok(lanes)
+    }
+}
+
+fn decode(sample: &[u8]) -> f32 {
+    match *sample {
+        [low, middle, high] => i32::from_le_bytes([0, low, middle, high]) as f32 / 2_147_483_648.0,
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]),
+        _ => 0.0,
+    }
+}
+
+/// Frames that are written at a time.
+const BLOCK: usize = 1024;

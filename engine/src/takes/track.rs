@@ -1,0 +1,284 @@
+//! One file of a take: what one stream of the far end's contributes, or what was sent.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use farsend_ipc::message::{Placement, Take, TakeState};
+use farsend_units::{Channels, SampleRate};
+use farsend_wire::SampleFormat;
+use farsend_wire::jacktrip::Format;
+
+use super::tap::Way;
+use crate::record::{BroadcastFile, Depth, Folder, Head};
+
+/// A file that frames are put into, wherever they belong. The disk thread's.
+#[derive(Debug)]
+pub(super) struct Track {
+    folder: Folder,
+    path: PathBuf,
+    file: BroadcastFile,
+    /// What is told of it.
+    pub(super) take: Take,
+}
+
+impl Track {
+    /// Creates the file in a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) fn create(
+        folder: &Path,
+        name: String,
+        head: Head,
+        take: Take,
+    ) -> Result<Self, Take> {
+        let path = folder.join(&name);
+        let take = Take {
+            path: path.to_string_lossy().into_owned(),
+            ..take
+        };
+        let mut disk = Folder(folder.to_owned());
+        let made = std::fs::create_dir_all(folder)
+            .and_then(|()| BroadcastFile::create(&mut disk, name, head));
+        match made {
+            Ok(file) => Ok(Self {
+                folder: disk,
+                path,
+                file,
+                take,
+            }),
+            Err(error) => Err(Take {
+                state: TakeState::Failed(why(folder, &error)),
+                ..take
+            }),
+        }
+    }
+
+    /// Puts frames (planar, one length) where they belong; those before the beginning are left out.
+    pub(super) fn write(&mut self, at: i64, lanes: &[&[f32]]) {
+        if self.has_failed() {
+            return;
+        }
+        let skip = usize::try_from(-at).unwrap_or(0);
+        let kept = lanes
+            .iter()
+            .map(|lane| lane.get(skip..).unwrap_or_default());
+        if kept.clone().all(<[f32]>::is_empty) {
+            return;
+        }
+        let written = self
+            .file
+            .write(&mut self.folder, at.max(0).unsigned_abs(), kept);
+        if let Err(error) = written {
+            self.fail(&error);
+        }
+        self.take.frames = self.file.frames();
+    }
+
+    /// The file is so long, and begins there on the timeline.
+    pub(super) fn settle(&mut self, frames: u64, begins: u64) {
+        self.file.set_frames(frames);
+        self.file.set_time_reference(begins);
+        (self.take.frames, self.take.begins) = (frames, begins);
+    }
+
+    /// Makes the head true, and looks whether the file is still there.
+    pub(super) fn checkpoint(&mut self) {
+        if self.has_failed() {
+            return;
+        }
+        if let Err(error) = self.file.checkpoint() {
+            self.fail(&error);
+        } else if !self.path.exists() {
+            self.take.state = TakeState::Failed(format!(
+                "Its folder has gone while it was recorded: {}",
+                self.folder.0.display()
+            ));
+        }
+    }
+
+    /// Completes the file and closes it. It can be written to again.
+    pub(super) fn close(&mut self) {
+        self.checkpoint();
+        if let Err(error) = self.file.close()
+            && !self.has_failed()
+        {
+            self.fail(&error);
+        }
+    }
+
+    /// Whether it could not be written.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.take.state, TakeState::Failed(_))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file says of itself.
+    pub(super) fn head(&self) -> &Head {
+        self.file.head()
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.take.state = TakeState::Failed(why(&self.folder.0, error));
+        // What can be saved.
+        _ = self.file.close();
+    }
+}
+
+/// A sentence for the user.
+pub(super) fn why(folder: &Path, error: &io::Error) -> String {
+    let folder = folder.display();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("The disk is full: {folder}")
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            format!("Nothing may be written in {folder}")
+        }
+        _ => format!("Cannot record in {folder}: {error}"),
+    }
+}
+
+/// A stream of the far end's in a take: its file, and which packets are in it.
+#[derive(Debug)]
+pub(super) struct PeerTrack {
+    pub(super) track: Track,
+    /// Which of the session's streams it is.
+    pub(super) stream: u32,
+    pub(super) format: Format,
+    /// The peer's frame that the file begins with.
+    pub(super) first: i64,
+    /// The one after the last, once that is known.
+    end: Option<i64>,
+    /// Packets that are in it, from `base` on.
+    base: i64,
+    got: Marks,
+    /// Those of them that did not come by themselves and in time.
+    mended: Marks,
+    lanes: Vec<Vec<f32>>,
+}
+
+impl PeerTrack {
+    /// One whose file begins with this frame of the stream.
+    pub(super) fn new(track: Track, stream: u32, format: Format, first: i64) -> Self {
+        let period = i64::from(format.period.0.max(1));
+        Self {
+            track,
+            stream,
+            format,
+            first,
+            end: None,
+            base: first.div_euclid(period),
+            got: Marks::default(),
+            mended: Marks::default(),
+            lanes: vec![vec![0.0; period as usize]; format.channels.get()],
+        }
+    }
+
+    /// Takes a packet in, if it is of this take. `samples` are as on the wire.
+    pub(super) fn packet(&mut self, number: i64, samples: &[u8], way: Way) {
+        let period = self.period();
+        let at = number.saturating_mul(period) - self.first;
+        let kept = match self.end {
+            Some(end) => (end - self.first - at).clamp(0, period) as usize,
+            None => period as usize,
+        };
+        let Ok(place) = usize::try_from(number - self.base) else {
+            return;
+        };
+        if kept == 0 || at + period <= 0 || place >= MOST_PACKETS || self.got.has(place) {
+            return;
+        }
+        let line = period as usize * self.format.samples.bytes();
+        let lines = samples.chunks_exact(line.max(1));
+        for (lane, line) in self.lanes.iter_mut().zip(lines) {
+            self.format.samples.decode(line, lane);
+        }
+        let lanes: Vec<&[f32]> = self.lanes.iter().map(|lane| &lane[..kept]).collect();
+        self.track.write(at, &lanes);
+        self.got.mark(place);
+        if way != Way::Direct {
+            self.mended.mark(place);
+        }
+    }
+
+    /// The take ends with this frame of the stream: the file is as long, whatever has come.
+    pub(super) fn end_at(&mut self, end: i64) {
+        self.end = Some(end.max(self.first));
+    }
+
+    /// Counts what is missing and what was repaired, of packets from `first` up to the one before `end`.
+    pub(super) fn count(&mut self, first: i64, end: i64) {
+        let period = self.period();
+        let last = self.end.map_or(end, |frame| {
+            end.min((frame - 1).div_euclid(period).saturating_add(1))
+        });
+        let wanted = self.base.max(first)..last;
+        let expected = (wanted.end - wanted.start).max(0) as u64;
+        let count = |marks: &Marks| {
+            let places = wanted.clone().map(|number| (number - self.base) as usize);
+            places.filter(|place| marks.has(*place)).count() as u64
+        };
+        let (there, mended) = (count(&self.got), count(&self.mended));
+        (self.track.take.missing, self.track.take.repaired) = (expected - there, mended);
+    }
+
+    fn period(&self) -> i64 {
+        i64::from(self.format.period.0.max(1))
+    }
+}
+
+/// A bit for each packet.
+#[derive(Debug, Default)]
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn mark(&mut self, place: usize) {
+        if self.0.len() <= place / 64 {
+            self.0.resize(place / 64 + 1, 0);
+        }
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    fn has(&self, place: usize) -> bool {
+        let word = self.0.get(place / 64);
+        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+}
+
+/// How samples are written so that nothing of them is lost.
+pub(super) fn depth(samples: SampleFormat) -> Depth {
+    match samples {
+        SampleFormat::F32 => Depth::Float32,
+        SampleFormat::I8 | SampleFormat::I16 | SampleFormat::I24 => Depth::Int24,
+    }
+}
+
+/// What is told of a file before it is there.
+pub(super) fn draft(number: u32, player: &str, rate: SampleRate, begins: u64) -> Take {
+    Take {
+        path: String::new(),
+        number,
+        player: player.to_owned(),
+        rate,
+        begins,
+        frames: 0,
+        placement: Placement::Sent,
+        bent: false,
+        repaired: 0,
+        missing: 0,
+        state: TakeState::Recording,
+    }
+}
+
+/// At least one channel: a file of none is none.
+pub(super) fn at_least_one(channels: Channels) -> Channels {
+    channels.max(Channels(1))
+}
+
+/// A bound on what one take holds: a day of packets of 32 frames at 48 kHz.
+const MOST_PACKETS: usize = 1 << 27;
