@@ -4,9 +4,10 @@
 //! to do with the network. See [`plugin`] for what a host calls, [`supervisor`] for how the engine is
 //! found and kept, [`state`] for what is saved, and [`insert`] for what happens to a block.
 
-// What hosts call is made by the framework's macros.
+// What hosts call is made by the framework's macros, and by `clap`.
 #![allow(unsafe_code)]
 
+mod clap;
 pub mod editor;
 pub mod insert;
 pub mod link;
@@ -21,7 +22,8 @@ pub mod state;
 pub mod supervisor;
 pub mod takes;
 
-use plugin::{FarsendClap, FarsendVst3};
+use plugin::FarsendVst3;
 
-nice_plug::nice_export_clap!(FarsendClap);
+pub use clap::clap_entry;
+
 nice_plug::nice_export_vst3!(FarsendVst3);

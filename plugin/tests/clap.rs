@@ -33,7 +33,17 @@ fn the_parameters_are_these_with_these_defaults() {
         .into_iter()
         .map(|(_, name)| name)
         .collect();
-    assert_eq!(names, ["Mode", "Dry", "Send gain", "Return gain", "Bypass"]);
+    assert_eq!(
+        names,
+        [
+            "Mode",
+            "Dry",
+            "Send gain",
+            "Return gain",
+            "Bypass",
+            "Record takes"
+        ]
+    );
     assert_eq!(
         (track.parameter("Mode"), track.parameter("Bypass")),
         (2.0, 0.0)

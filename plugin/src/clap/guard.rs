@@ -1,0 +1,429 @@
+//! Stands between a host and the framework's CLAP, and keeps from it what it would end the host on.
+//!
+//! The framework takes a host at its word: it panics when a block comes before it was activated, when two threads
+//! call at once, when a port has more or fewer channels than agreed, or when a parameter beyond the last is asked
+//! for. A panic inside a host's call is the end of the host. So the guard looks first:
+//!
+//! ```text
+//!   host ── process ──▶ guard: active? alone? ports as agreed? events sane? ──▶ framework ──▶ plugin
+//!                         └─ no: silence, or what is left of the call
+//!        ── everything else ──────────────────────────────────────────────────▶ framework
+//! ```
+//! Nothing in [`process`] allocates, locks or waits; its loops are bounded by the ports, channels, frames and events of
+//! one call.
+
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use arrayvec::ArrayVec;
+use clap_sys::audio_buffer::clap_audio_buffer;
+use clap_sys::events::{clap_input_events, clap_output_events};
+use clap_sys::ext::audio_ports::{CLAP_EXT_AUDIO_PORTS, clap_plugin_audio_ports};
+use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_param_info, clap_plugin_params};
+use clap_sys::plugin::clap_plugin;
+use clap_sys::process::{
+    CLAP_PROCESS_CONTINUE, CLAP_PROCESS_ERROR, clap_process, clap_process_status,
+};
+
+use super::events::Sieve;
+
+/// One guarded instance. The host's pointer to its plugin is one to this.
+#[repr(C)]
+struct Guard {
+    /// As the framework's, with some of its functions exchanged. First, so that the two have one address.
+    outer: clap_plugin,
+    inner: *const clap_plugin,
+    /// The framework's parameters, with some functions exchanged; null before they are asked for.
+    params: UnsafeCell<Option<clap_plugin_params>>,
+    inner_params: *const clap_plugin_params,
+    active: AtomicBool,
+    /// A thread is in a call that nobody else may be in.
+    busy: AtomicBool,
+    inputs: Layout,
+    outputs: Layout,
+}
+
+/// The ports of one direction, as they were when the plugin was activated.
+#[derive(Default)]
+struct Layout {
+    ports: AtomicU32,
+    channels: [AtomicU32; MOST_PORTS],
+}
+
+/// More than the plugin has in one direction.
+const MOST_PORTS: usize = 16;
+
+/// Buffers for the ports of one direction.
+type Buffers = ArrayVec<clap_audio_buffer, MOST_PORTS>;
+
+/// Guards this instance from now on; gives what the host is to hold.
+///
+/// # Safety
+///
+/// `inner` is an instance of the framework's that lives until its `destroy` is called, and nobody else calls that.
+pub(super) unsafe fn stand_before(inner: *const clap_plugin) -> *const clap_plugin {
+    // SAFETY: the caller says that it is an instance.
+    let plugin = unsafe { &*inner };
+    let outer = clap_plugin {
+        destroy: Some(destroy),
+        activate: Some(activate),
+        deactivate: Some(deactivate),
+        process: Some(process),
+        get_extension: Some(get_extension),
+        ..*plugin
+    };
+    // SAFETY: the instance is there, and says what it knows at any time.
+    let inner_params = unsafe { extension(inner, CLAP_EXT_PARAMS) };
+    Box::into_raw(Box::new(Guard {
+        outer,
+        inner,
+        params: UnsafeCell::new(None),
+        inner_params,
+        active: AtomicBool::new(false),
+        busy: AtomicBool::new(false),
+        inputs: Layout::default(),
+        outputs: Layout::default(),
+    }))
+    .cast()
+}
+
+/// # Safety
+///
+/// The instance is there, and the type is that of the extension.
+unsafe fn extension<T>(plugin: *const clap_plugin, id: &CStr) -> *const T {
+    // SAFETY: the caller says that it is there.
+    match unsafe { (*plugin).get_extension } {
+        // SAFETY: likewise.
+        Some(get) => unsafe { get(plugin, id.as_ptr()).cast() },
+        None => ptr::null(),
+    }
+}
+
+/// The guard of a host's plugin.
+///
+/// # Safety
+///
+/// It is null or came from [`stand_before`], and is not destroyed.
+unsafe fn guard<'a>(plugin: *const clap_plugin) -> Option<&'a Guard> {
+    // SAFETY: the plugin is the guard's first field, and the caller says the rest.
+    unsafe { plugin.cast::<Guard>().as_ref() }
+}
+
+/// Held while no other thread may be in the framework's audio code.
+struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Release);
+    }
+}
+
+impl Guard {
+    /// `None` while another thread has it.
+    fn turn(&self) -> Option<Turn<'_>> {
+        // Not `then_some`: a turn that is made and dropped would end another's.
+        (!self.busy.swap(true, Acquire)).then(|| Turn(&self.busy))
+    }
+
+    /// Looks up how many channels each port has. On the main thread.
+    fn learn_layout(&self) {
+        // SAFETY: the instance is there as long as its guard.
+        let ports: *const clap_plugin_audio_ports =
+            unsafe { extension(self.inner, CLAP_EXT_AUDIO_PORTS) };
+        // SAFETY: extensions live as long as the instance.
+        let Some(ports) = (unsafe { ports.as_ref() }) else {
+            return;
+        };
+        for (layout, is_input) in [(&self.inputs, true), (&self.outputs, false)] {
+            // SAFETY: the main thread may ask at any time.
+            let count = ports
+                .count
+                .map_or(0, |count| unsafe { count(self.inner, is_input) });
+            let count = count.min(MOST_PORTS as u32);
+            for (index, channels) in (0..count).zip(&layout.channels) {
+                let mut info = MaybeUninit::zeroed();
+                let known = ports.get.is_some_and(|get| {
+                    // SAFETY: likewise, and there is room for the answer.
+                    unsafe { get(self.inner, index, is_input, info.as_mut_ptr()) }
+                });
+                // SAFETY: zeroes are a valid value, and so is what the framework writes.
+                let info = unsafe { info.assume_init() };
+                channels.store(if known { info.channel_count } else { 0 }, Relaxed);
+            }
+            layout.ports.store(count, Relaxed);
+        }
+    }
+}
+
+impl Layout {
+    /// The channels of each port.
+    fn channels(&self) -> impl Iterator<Item = usize> {
+        let ports = self.ports.load(Relaxed) as usize;
+        let channels = self.channels.iter().take(ports);
+        channels.map(|channels| channels.load(Relaxed) as usize)
+    }
+}
+
+unsafe extern "C" fn destroy(plugin: *const clap_plugin) {
+    if plugin.is_null() {
+        return;
+    }
+    // SAFETY: made by `stand_before`; the host gives it back.
+    let guard = unsafe { Box::from_raw(plugin.cast::<Guard>().cast_mut()) };
+    // SAFETY: the instance was ours to destroy.
+    if let Some(destroy) = unsafe { (*guard.inner).destroy } {
+        // SAFETY: likewise, and nobody has it any more.
+        unsafe { destroy(guard.inner) };
+    }
+}
+
+unsafe extern "C" fn activate(
+    plugin: *const clap_plugin,
+    rate: f64,
+    least_frames: u32,
+    most_frames: u32,
+) -> bool {
+    // SAFETY: the host passes what it holds.
+    let Some(guard) = (unsafe { guard(plugin) }) else {
+        return false;
+    };
+    // A rate that is none would be everybody's trouble later on.
+    if !(rate.is_finite() && rate > 0.0) {
+        return false;
+    }
+    // SAFETY: the instance is there as long as its guard.
+    let Some(activate) = (unsafe { (*guard.inner).activate }) else {
+        return false;
+    };
+    guard.learn_layout();
+    // SAFETY: likewise.
+    let active = unsafe { activate(guard.inner, rate, least_frames, most_frames) };
+    guard.active.store(active, Release);
+    active
+}
+
+unsafe extern "C" fn deactivate(plugin: *const clap_plugin) {
+    // SAFETY: the host passes what it holds.
+    let Some(guard) = (unsafe { guard(plugin) }) else {
+        return;
+    };
+    // From here on blocks are silent; one that is under way is waited for by the framework.
+    let was_active = guard.active.swap(false, Release);
+    // SAFETY: the instance is there as long as its guard.
+    if let (true, Some(deactivate)) = (was_active, unsafe { (*guard.inner).deactivate }) {
+        // SAFETY: likewise.
+        unsafe { deactivate(guard.inner) };
+    }
+}
+
+unsafe extern "C" fn process(
+    plugin: *const clap_plugin,
+    block: *const clap_process,
+) -> clap_process_status {
+    // SAFETY: the host passes what it holds, and a block that is there during this call.
+    let (Some(guard), Some(block)) = (unsafe { (guard(plugin), block.as_ref()) }) else {
+        return CLAP_PROCESS_ERROR;
+    };
+    // SAFETY: the instance is there as long as its guard.
+    let inner = unsafe { (*guard.inner).process };
+    let turn = guard.turn();
+    let (Some(_turn), true, Some(inner)) = (turn, guard.active.load(Acquire), inner) else {
+        // SAFETY: the block's buffers are the host's, and there.
+        unsafe { silence(block, 0) };
+        return CLAP_PROCESS_ERROR;
+    };
+
+    // SAFETY: as many buffers are there as the block says, or none.
+    let (given_in, given_out) = unsafe {
+        (
+            slice(block.audio_inputs, block.audio_inputs_count),
+            slice(block.audio_outputs.cast_const(), block.audio_outputs_count),
+        )
+    };
+    let (inputs, heard) = fit(given_in, &guard.inputs, Few::AreTaken);
+    let (mut outputs, whole) = fit(given_out, &guard.outputs, Few::AreNone);
+    // What the framework does not write would be left as it is: channels beyond those agreed, all if some are
+    // missing, and its input where there is none, as it works in place.
+    let kept = |port: usize| match outputs.get(port) {
+        Some(buffer) if whole && heard => buffer.channel_count,
+        _ => 0,
+    };
+    // SAFETY: the block's buffers are the host's, and there.
+    unsafe { silence_beyond(block, kept) };
+    if !whole {
+        // Events are taken in all the same.
+        outputs.iter_mut().for_each(|buffer| *buffer = NO_BUFFER);
+    }
+    // SAFETY: the host's events are there during this call.
+    let sieve = unsafe { block.in_events.as_ref() }.map(|events| Sieve::new(events, block));
+    let events = sieve.as_ref().map(Sieve::as_clap);
+    let guarded = clap_process {
+        audio_inputs: inputs.as_ptr(),
+        audio_inputs_count: inputs.len() as u32,
+        audio_outputs: outputs.as_mut_ptr(),
+        audio_outputs_count: outputs.len() as u32,
+        in_events: events.as_ref().map_or(ptr::null(), ptr::from_ref),
+        ..*block
+    };
+    // SAFETY: active, alone, with as many ports, channels and frames as it takes for granted.
+    let status = unsafe { inner(guard.inner, &guarded) };
+    if whole { status } else { CLAP_PROCESS_CONTINUE }
+}
+
+/// What becomes of a port that has fewer channels than agreed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Few {
+    /// They are used; the framework takes the others for silent.
+    AreTaken,
+    /// The port counts as missing.
+    AreNone,
+}
+
+/// The ports that were agreed, from those that came. False if the first is missing, or with [`Few::AreNone`] any.
+fn fit(given: &[clap_audio_buffer], layout: &Layout, few: Few) -> (Buffers, bool) {
+    let mut whole = true;
+    let buffers = layout.channels().enumerate().map(|(port, agreed)| {
+        let buffer = given.get(port).copied().unwrap_or(NO_BUFFER);
+        // SAFETY: as many pointers are there as the buffer has channels, or none.
+        let pointers = unsafe { slice(buffer.data32.cast_const(), buffer.channel_count) };
+        let there = pointers.iter().take_while(|pointer| !pointer.is_null());
+        let channels = there.take(agreed).count();
+        let usable = channels == agreed || (few == Few::AreTaken && channels > 0);
+        whole &= usable || (few == Few::AreTaken && port > 0);
+        if usable {
+            clap_audio_buffer {
+                channel_count: channels as u32,
+                ..buffer
+            }
+        } else {
+            NO_BUFFER
+        }
+    });
+    (buffers.collect(), whole)
+}
+
+/// # Safety
+///
+/// The block's output buffers are as it says.
+unsafe fn silence(block: &clap_process, kept: u32) {
+    // SAFETY: the caller says so.
+    unsafe { silence_beyond(block, |_| kept) };
+}
+
+/// Silences the outputs' channels from `kept(port)` on.
+///
+/// # Safety
+///
+/// The block's output buffers are as it says.
+unsafe fn silence_beyond(block: &clap_process, kept: impl Fn(usize) -> u32) {
+    // SAFETY: the caller says so.
+    let ports = unsafe { slice(block.audio_outputs.cast_const(), block.audio_outputs_count) };
+    for (index, port) in ports.iter().enumerate() {
+        // SAFETY: as many pointers are there as the buffer has channels, or none.
+        let channels = unsafe { slice(port.data32.cast_const(), port.channel_count) };
+        let beyond = channels.iter().skip(kept(index) as usize);
+        for channel in beyond.filter(|channel| !channel.is_null()) {
+            // SAFETY: each channel has as many frames as the block; all bits zero is 0.0.
+            unsafe { channel.write_bytes(0, block.frames_count as usize) };
+        }
+    }
+}
+
+/// # Safety
+///
+/// At `start` are `count` values, or it is null.
+unsafe fn slice<'a, T>(start: *const T, count: u32) -> &'a [T] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller says so.
+    unsafe { std::slice::from_raw_parts(start, count as usize) }
+}
+
+/// A port that is not there.
+const NO_BUFFER: clap_audio_buffer = clap_audio_buffer {
+    data32: ptr::null_mut(),
+    data64: ptr::null_mut(),
+    channel_count: 0,
+    latency: 0,
+    constant_mask: 0,
+};
+
+unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
+    // SAFETY: the host passes what it holds.
+    let (Some(guard), false) = (unsafe { guard(plugin) }, id.is_null()) else {
+        return ptr::null();
+    };
+    // SAFETY: the host passes a C string.
+    let id = unsafe { CStr::from_ptr(id) };
+    // SAFETY: the extension lives as long as the instance.
+    if let (true, Some(inner)) = (id == CLAP_EXT_PARAMS, unsafe {
+        guard.inner_params.as_ref()
+    }) {
+        let params = clap_plugin_params {
+            get_info: Some(param_info),
+            flush: Some(flush),
+            ..*inner
+        };
+        // SAFETY: extensions are asked for on the main thread, and once this is there nobody changes it.
+        let place = unsafe { &mut *guard.params.get() };
+        return ptr::from_ref(place.get_or_insert(params)).cast();
+    }
+    // SAFETY: the instance is there as long as its guard.
+    unsafe { extension(guard.inner, id) }
+}
+
+unsafe extern "C" fn param_info(
+    plugin: *const clap_plugin,
+    index: u32,
+    info: *mut clap_param_info,
+) -> bool {
+    // SAFETY: the host passes what it holds; the extension lives as long as the instance.
+    let params = unsafe { guard(plugin).and_then(|guard| guard.inner_params.as_ref()) };
+    let functions = params.and_then(|params| Some((params.count?, params.get_info?)));
+    let (Some((count, get_info)), false) = (functions, info.is_null()) else {
+        return false;
+    };
+    // SAFETY: the main thread may ask at any time; the host has room for the answer.
+    unsafe { index < count(plugin) && get_info(plugin, index, info) }
+}
+
+unsafe extern "C" fn flush(
+    plugin: *const clap_plugin,
+    inputs: *const clap_input_events,
+    outputs: *const clap_output_events,
+) {
+    // SAFETY: the host passes what it holds.
+    let Some(guard) = (unsafe { guard(plugin) }) else {
+        return;
+    };
+    // SAFETY: the extension lives as long as the instance.
+    let params = unsafe { guard.inner_params.as_ref() };
+    let Some(flush) = params.and_then(|params| params.flush) else {
+        return;
+    };
+    // A host does not flush during a block. One that does may wait for its end, but not for ever.
+    let turn = (0..PATIENCE).find_map(|_| {
+        let turn = guard.turn();
+        if turn.is_none() {
+            std::thread::yield_now();
+        }
+        turn
+    });
+    let Some(_turn) = turn else {
+        return;
+    };
+    // SAFETY: the host's events are there during this call.
+    let sieve = unsafe { inputs.as_ref() }.map(Sieve::for_flush);
+    let events = sieve.as_ref().map(Sieve::as_clap);
+    let events = events.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: nobody else is in the framework's audio code.
+    unsafe { flush(plugin, events, outputs) };
+}
+
+/// How often a flush looks whether a block has ended; each is some microseconds.
+const PATIENCE: usize = 10_000;
