@@ -247,6 +247,28 @@ fn many_instances_share_an_engine() {
 }
 
 #[test]
+fn whichever_instance_opens_a_shared_session_calls_from_the_same_port() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let shared = Session {
+        share: "Band".into(),
+        ..to_far_example()
+    };
+    let mut instances: Vec<_> = (0..4).map(|_| Instance::new(&place)).collect();
+    for (instance, session) in
+        instances
+            .iter_mut()
+            .zip([shared.clone(), shared, to_far_example(), to_far_example()])
+    {
+        instance.want(session);
+        instance.play_until_heard();
+    }
+    let ports: Vec<u16> = engine.asked().iter().map(|asked| asked.port).collect();
+    assert_eq!(ports[0], ports[1]);
+    assert!(ports[2] != ports[0] && ports[2] != ports[3], "{ports:?}");
+}
+
+#[test]
 fn an_instance_goes_away_quickly_however_it_stands() {
     for (engine, session) in [(false, false), (false, true), (true, true)] {
         let place = Place::new();

@@ -14,9 +14,9 @@
 mod environment;
 mod finder;
 mod host;
+mod ports;
 mod starter;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -173,7 +173,7 @@ impl Supervisor {
             attached: None,
             linked: false,
             lost: None,
-            port: any_port(),
+            port: ports::any_port(),
             host: HostWatch::default(),
         }
     }
@@ -227,17 +227,17 @@ impl Supervisor {
 
     /// What to ask of the engine.
     fn wanted(&self, session: &Session, setup: Setup, name: String) -> WantedSession {
-        let client_port = if session.local_port == 0 {
-            self.port
-        } else {
-            session.local_port
+        let share = session.share.trim();
+        let client_port = match (session.local_port, share) {
+            (0, "") => self.port,
+            (0, share) => ports::shared_port(share),
+            (port, _) => port,
         };
         let (role, port, peer_port) = match session.role {
             Role::Client => (message::Role::Client, client_port, session.port),
             Role::Server => (message::Role::Server, session.port, 0),
             Role::Member => (message::Role::Member, client_port, session.port),
         };
-        let share = session.share.trim();
         let share = (!share.is_empty()).then(|| Share {
             session: share.to_owned(),
             channels: Channels(session.channels),
@@ -480,13 +480,6 @@ impl Supervisor {
     }
 }
 
-/// A port of those that nobody has a name for. Each instance keeps its own, so that the peer knows it
-/// again after the engine was killed; where it is taken, the engine takes another.
-fn any_port() -> u16 {
-    let random = RandomState::new().build_hasher().finish();
-    FIRST_FREE_PORT + (random % u64::from(u16::MAX - FIRST_FREE_PORT)) as u16
-}
-
 fn lost(error: &ConnectionError) -> String {
     match error {
         ConnectionError::Closed => "The engine is gone.".into(),
@@ -510,9 +503,6 @@ fn sentence(error: &dyn std::error::Error) -> String {
 
 /// This plugin's version, for the greeting.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// From here on ports are free to use, says RFC 6335.
-const FIRST_FREE_PORT: u16 = 49_152;
 
 /// How long a turn waits: so long does a wish take to be noticed.
 const TURN: Duration = Duration::from_millis(50);
