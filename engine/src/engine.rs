@@ -132,7 +132,8 @@ pub struct Desk {
     pub port: u16,
     /// Our place at a hub, if we join one. Nobody is called unless it is polled.
     pub membership: Option<Membership>,
-    goodbye: SendHandle,
+    /// `None`: nobody is called from here.
+    goodbye: Option<SendHandle>,
 }
 
 impl Session {
@@ -203,13 +204,25 @@ impl Session {
                 remote,
                 port,
                 membership,
-                goodbye,
+                goodbye: Some(goodbye),
             },
         })
     }
 }
 
 impl Desk {
+    /// Of a hub of ours, which looks after its players itself: its port, and how its own audio does.
+    pub fn of_hub(port: u16, statistics: LatestReader<Statistics>) -> Self {
+        Self {
+            events: RingBuffer::new(1).1,
+            statistics,
+            remote: None,
+            port,
+            membership: None,
+            goodbye: None,
+        }
+    }
+
     /// Says goodbye, through the path if its thread gave it back, else around it.
     pub fn leave(&mut self, path: Option<Box<AudioPath>>) {
         if let Some(mut path) = path {
@@ -217,8 +230,9 @@ impl Desk {
             return;
         }
         let may = self.membership.as_ref().is_none_or(Membership::is_heard);
-        if let Some(remote) = self.statistics.read().remote.filter(|_| may) {
-            say_goodbye(&self.goodbye, remote);
+        let remote = self.statistics.read().remote.filter(|_| may);
+        if let (Some(remote), Some(goodbye)) = (remote, &self.goodbye) {
+            say_goodbye(goodbye, remote);
         }
     }
 

@@ -14,6 +14,7 @@ pub mod link;
 pub mod mix;
 pub mod params;
 pub mod password;
+pub mod players;
 pub mod plugin;
 pub mod shared;
 pub mod signal;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
-use farsend_ipc::message::{Secret, Sharing, Statistics, Take};
+use farsend_ipc::message::{Players, Secret, Sharing, Statistics, Take};
 use farsend_ipc::segment::Levels;
 use farsend_units::{Channels, Frames, SampleRate};
 use parking_lot::Mutex;
@@ -61,6 +61,8 @@ pub struct View {
     pub sharing: Option<Sharing>,
     /// The takes of this instance's sessions, one for each file, in the order in which they began.
     pub takes: Arc<Vec<Take>>,
+    /// Who is in the session, and whom this instance hears, while there is one.
+    pub players: Option<Arc<Players>>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
 }
@@ -179,6 +181,7 @@ impl Default for View {
             engine: None,
             sharing: None,
             takes: Arc::default(),
+            players: None,
             overridden: None,
         }
     }

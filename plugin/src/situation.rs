@@ -98,6 +98,8 @@ impl Situation {
                 SessionState::Quiet { .. } => "Interrupted",
                 SessionState::Failed { .. } => "Failed",
                 SessionState::Ended { .. } => "Ended",
+                SessionState::Hosting { players: 0, .. } => "Hub open",
+                SessionState::Hosting { .. } => "Hub with players",
             },
         }
     }
@@ -169,6 +171,11 @@ impl Situation {
                     "Tell your peer your address and port {port}. From the internet, your router has \
                      to forward UDP port {port} to this machine."
                 ),
+                SessionState::Hosting { players: 1.., .. } => String::new(),
+                SessionState::Hosting { port, .. } => format!(
+                    "Tell your players your address and port {port}. From the internet, your router has to \
+                     forward TCP and UDP port {port} to this machine."
+                ),
                 SessionState::Calling { heard_nothing_s: ..2, .. } => String::new(),
                 SessionState::Calling { host, port, .. } => format!(
                     "Is JackTrip or Farsend running at {host}, waiting at port {port}, and is UDP port \
@@ -196,7 +203,9 @@ impl Situation {
             | Self::PasswordNeeded { .. }
             | Self::Refused { .. } => Tone::Bad,
             Self::Session(state) => match state {
-                SessionState::Connected { .. } => Tone::Good,
+                SessionState::Connected { .. } | SessionState::Hosting { players: 1.., .. } => {
+                    Tone::Good
+                }
                 SessionState::Failed { .. } | SessionState::Denied { .. } => Tone::Bad,
                 SessionState::Ended { .. } => Tone::Neutral,
                 _ => Tone::Waiting,

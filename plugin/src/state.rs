@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::players::{Listen, Patch};
 use crate::signal::Signal;
 
 /// The session that a plugin instance wants. Channels, rate and block come from the host.
@@ -23,7 +24,7 @@ pub struct Session {
     pub connected: bool,
     /// Whom we call, or that we are called.
     pub role: Role,
-    /// The host's name or address; not of a [`Role::Server`].
+    /// The host's name or address; not of a [`Role::Server`] or [`Role::Hub`].
     pub host: String,
     /// The UDP port of the server: the one that is called, or the one we wait at; the TCP port of a hub. Not 0.
     pub port: u16,
@@ -51,6 +52,20 @@ pub struct Session {
     pub takes: String,
     /// The channel of that session that is this instance's first, in [`CHANNELS`]; 0: the first, and a mono track in the middle.
     pub channel: u8,
+    /// Whom this instance hears.
+    pub listen: Listen,
+    /// The name of that player or group; with [`Listen::Free`] of the player that it got, empty until then.
+    pub player: String,
+    /// As many players as there may be at our hub, in [`PLACES`]; 0: as many as is usual.
+    pub places: u16,
+    /// Whom they hear.
+    pub patch: Patch,
+    /// The certificate (a PEM file) of our hub, where players need passwords; empty: they need none.
+    pub certificate: String,
+    /// Its key (a PEM file).
+    pub key: String,
+    /// The file of users.
+    pub users: String,
 }
 
 /// Whom we call, or that we are called.
@@ -63,6 +78,8 @@ pub enum Role {
     Server,
     /// Joins a hub.
     Member,
+    /// Is a hub, for players to join.
+    Hub,
 }
 
 /// The sample sizes there are.
@@ -75,11 +92,13 @@ pub const REDUNDANCY: std::ops::RangeInclusive<u8> = 1..=16;
 pub const PERIOD: std::ops::RangeInclusive<u16> = 1..=8192;
 /// Channels of a connection; 0: not said.
 pub const CHANNELS: std::ops::RangeInclusive<u8> = 0..=64;
+/// Players at a hub; 0: not said.
+pub const PLACES: std::ops::RangeInclusive<u16> = 0..=512;
 /// The longest name that a host can have.
 pub const LONGEST_HOST: usize = 255;
 /// The longest name of a player, user or session, in bytes.
 pub const LONGEST_NAME: usize = 200;
-/// The longest path of a folder, in bytes.
+/// The longest path of a file or folder, in bytes.
 pub const LONGEST_PATH: usize = 1024;
 /// What comes before a hub's address: `hub://HOST[:PORT]`.
 pub const HUB_SCHEME: &str = "hub://";
@@ -103,6 +122,13 @@ impl Default for Session {
             channels: 0,
             channel: 0,
             takes: String::new(),
+            listen: Listen::Mix,
+            player: String::new(),
+            places: 0,
+            patch: Patch::Others,
+            certificate: String::new(),
+            key: String::new(),
+            users: String::new(),
         }
     }
 }
@@ -120,7 +146,8 @@ impl Session {
         let mut session = Self::default();
         let mut notes = session.overlay(text);
         let nobody = session.host.is_empty() && session.share.trim().is_empty();
-        if session.connected && session.role != Role::Server && nobody {
+        let calls = matches!(session.role, Role::Client | Role::Member);
+        if session.connected && calls && nobody {
             session.connected = false;
             notes.push("The saved session names no host to connect to.".into());
         }
@@ -164,6 +191,13 @@ impl Session {
         reader.take("channels", &mut self.channels, |n| CHANNELS.contains(n));
         reader.take("channel", &mut self.channel, |n| CHANNELS.contains(n));
         reader.take("takes", &mut self.takes, |folder| is_folder(folder));
+        reader.take("listen", &mut self.listen, |_| true);
+        reader.take("player", &mut self.player, |player| is_name(player));
+        reader.take("places", &mut self.places, |places| PLACES.contains(places));
+        reader.take("patch", &mut self.patch, |_| true);
+        reader.take("certificate", &mut self.certificate, |path| is_path(path));
+        reader.take("key", &mut self.key, |path| is_path(path));
+        reader.take("users", &mut self.users, |path| is_path(path));
         reader.notes
     }
 
@@ -214,6 +248,11 @@ fn is_host(host: &str) -> bool {
 /// Whether this could be a name that a person gave.
 fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
+}
+
+/// Whether this could be a file's.
+fn is_path(path: &str) -> bool {
+    path.len() <= LONGEST_PATH && !path.chars().any(char::is_control)
 }
 
 /// Takes fields out of a JSON object, and notes those that make no sense.
@@ -279,6 +318,21 @@ impl SessionStore {
                 stored.kept = None;
             }
             stored.session = session;
+        }
+        self.changed.give();
+    }
+
+    /// The player that this instance got, which wanted the next free one: theirs from now on, with the project.
+    pub fn note_player(&self, name: &str) {
+        {
+            let mut stored = self.stored.lock();
+            let session = &mut stored.session;
+            let wanting = session.listen == Listen::Free && session.player.is_empty();
+            if !wanting || !is_name(name) {
+                return;
+            }
+            name.clone_into(&mut session.player);
+            stored.kept = None;
         }
         self.changed.give();
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use farsend_ipc::message::Listening;
+use farsend_plugin::players::{Listen, Patch};
 use farsend_plugin::signal::Signal;
 use farsend_plugin::state::{
     BITS, CHANNELS, PERIOD, QUEUE, REDUNDANCY, Role, Session, SessionStore,
@@ -123,6 +125,13 @@ fn a_session_comes_back_as_it_was_saved() {
         channels: 8,
         channel: 3,
         takes: "/home/ann/takes".into(),
+        listen: Listen::Free,
+        player: "Bob".into(),
+        places: 12,
+        patch: Patch::All,
+        certificate: "/a/certificate".into(),
+        key: "/a/key".into(),
+        users: "/a/file".into(),
     };
     assert_eq!(Session::from_json(&session.to_json()), (session, vec![]));
 }
@@ -172,7 +181,7 @@ fn a_session_cut_anywhere_is_the_default_with_a_note() {
 
 #[test]
 fn numbers_that_make_no_sense_are_left_out_and_named() {
-    let text = r#"{"port":0,"bits":7,"queue":-1,"redundancy":300,"period":0,"role":"hub",
+    let text = r#"{"port":0,"bits":7,"queue":-1,"redundancy":300,"period":0,"role":"sun",
         "host":"a b\n","connected":"yes","local_port":1e9}"#;
     let (session, notes) = Session::from_json(text);
     assert_eq!(session, Session::default());
@@ -272,4 +281,35 @@ fn assert_makes_sense(session: &Session) {
             .all(|name| name.len() <= 200 && !name.chars().any(char::is_control))
     );
     assert!(session.host.len() <= 255 && !session.host.chars().any(char::is_control));
+}
+
+#[test]
+fn a_player_that_was_got_is_saved_and_only_where_one_was_wanted() {
+    let store = SessionStore::new(Arc::default());
+    store.note_player("Ann");
+    assert_eq!(store.get().player, "");
+    store.set(Session {
+        listen: Listen::Free,
+        ..Session::default()
+    });
+    assert_eq!(store.get().listening(), Listening::Free { had: None });
+    store.note_player("Ann");
+    store.note_player("Bob");
+    let saved = store.get().to_json();
+    let (session, notes) = Session::from_json(&saved);
+    let had = Some("Ann".to_owned());
+    assert_eq!(
+        (session.listening(), notes),
+        (Listening::Free { had }, vec![])
+    );
+}
+
+#[test]
+fn a_hub_needs_no_address() {
+    let (session, notes) = Session::from_json(r#"{"connected":true,"role":"hub"}"#);
+    assert_eq!(
+        (session.connected, session.role, notes),
+        (true, Role::Hub, vec![])
+    );
+    assert_eq!(session.hub().users, None);
 }

@@ -11,10 +11,15 @@
 //! Where several instances share the session, the first one's calls are its clock, and the others' time lines are laid along it
 //! ([`line`]). What they send is summed; what is not there shortly after the first one's call is silence in its place. When the first
 //! one leaves or is not called any more, another one's calls are the clock.
+//!
+//! The far end may be a hub's floor here, too ([`hosting`]): then each instance hears what it has picked ([`ear`]).
 
+mod ear;
+mod hosting;
 mod line;
 mod pace;
 mod seat;
+mod seats;
 mod taking;
 #[cfg(test)]
 mod tests;
@@ -23,6 +28,7 @@ mod turns;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use farsend_ipc::segment::EngineEnd;
@@ -30,15 +36,18 @@ use farsend_rt::{clock, promote_current_thread};
 use farsend_units::Channels;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+pub use self::ear::Source;
+use self::hosting::House;
 pub use self::seat::{Place, Seat};
 use self::turns::Link;
 use crate::audio::AudioPath;
+use crate::hub::HostedFloor;
 
 /// A thread that serves the plugin instances of one session.
 #[derive(Debug)]
 pub struct LinkBackend {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Box<AudioPath>>>,
+    thread: Option<JoinHandle<Option<Box<AudioPath>>>>,
     orders: Producer<Order>,
     returns: Consumer<Box<Seat>>,
 }
@@ -50,6 +59,7 @@ enum Order {
     Leave(u64),
     /// What is sent is heard again so many frames later.
     Loop(u32),
+    Listen(u64, Source),
 }
 
 impl LinkBackend {
@@ -73,23 +83,53 @@ impl LinkBackend {
         send: Channels,
         receive: Channels,
     ) -> io::Result<Self> {
+        Self::spawn(move |lines, stop| {
+            let mut link = Link::new(path, first, [send, receive], lines);
+            promote_current_thread(AUDIO_PRIORITY);
+            while !stop.load(Relaxed) {
+                link.wait();
+                link.turn(clock::now());
+            }
+            Some(link.into_path())
+        })
+    }
+
+    /// Starts the thread for a hub's floor, with a first instance. At the end the floor goes `back`.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn start_hosting(
+        floor: Box<HostedFloor>,
+        back: Sender<Box<HostedFloor>>,
+        first: Box<Seat>,
+        channels: Channels,
+    ) -> io::Result<Self> {
+        Self::spawn(move |lines, stop| {
+            let mut house = House::new(floor, first, channels, lines);
+            promote_current_thread(AUDIO_PRIORITY);
+            while !stop.load(Relaxed) {
+                house.wait();
+                house.turn(clock::now());
+            }
+            // A hub that has not waited for it has ended.
+            _ = back.send(house.into_floor());
+            None
+        })
+    }
+
+    fn spawn<F>(run: F) -> io::Result<Self>
+    where
+        F: FnOnce(Lines, &AtomicBool) -> Option<Box<AudioPath>> + Send + 'static,
+    {
         let stop = Arc::new(AtomicBool::new(false));
-        let (orders, obeyed) = RingBuffer::new(MOST_SEATS);
+        let (orders, obeyed) = RingBuffer::new(2 * MOST_SEATS);
         let (returning, returns) = RingBuffer::new(2 * MOST_SEATS);
         let lines = Lines {
             orders: obeyed,
             returns: returning,
         };
-        let mut link = Link::new(path, first, [send, receive], lines);
         let stopped = stop.clone();
-        let run = move || {
-            promote_current_thread(AUDIO_PRIORITY);
-            while !stopped.load(Relaxed) {
-                link.wait();
-                link.turn(clock::now());
-            }
-            link.into_path()
-        };
+        let run = move || run(lines, &stopped);
         let thread = std::thread::Builder::new().name("link".into()).spawn(run)?;
         Ok(Self {
             stop,
@@ -121,6 +161,11 @@ impl LinkBackend {
         self.orders.push(Order::Loop(frames)).is_ok()
     }
 
+    /// Lets the instance of this name hear this from now on. False if the thread does not look: then it is to be said again.
+    pub fn listen(&mut self, id: u64, source: Source) -> bool {
+        self.orders.push(Order::Listen(id, source)).is_ok()
+    }
+
     /// Drops what the thread has given back. Some times a second.
     pub fn collect(&mut self) {
         while let Ok(seat) = self.returns.pop() {
@@ -135,10 +180,10 @@ impl LinkBackend {
             .is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Ends the thread, within 10 ms, and gives the path back. `None` if it panicked.
+    /// Ends the thread, within 10 ms, and gives the path back. `None` if it panicked, or had a hub's floor.
     pub fn stop(mut self) -> Option<Box<AudioPath>> {
         self.stop.store(true, Relaxed);
-        self.thread.take()?.join().ok()
+        self.thread.take()?.join().ok()?
     }
 }
 

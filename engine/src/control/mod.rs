@@ -2,6 +2,7 @@
 
 pub mod adopted;
 pub mod advice;
+mod binding;
 pub mod facts;
 pub mod health;
 pub mod line;

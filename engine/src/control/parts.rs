@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_ipc::message::{FromEngine, SessionState, Share, Sharing, TakeWishes, WantedSession};
+use farsend_ipc::message::{
+    FromEngine, Listening, Players, SessionState, Share, Sharing, TakeWishes, WantedSession,
+};
 use farsend_ipc::segment::SegmentHandle;
 use parking_lot::Mutex;
 
@@ -34,6 +36,7 @@ pub(super) struct Part {
     told_sharing: Option<Sharing>,
     /// Which edition of the list of takes.
     told_takes: u64,
+    told_players: Option<Players>,
     next_numbers: Instant,
 }
 
@@ -86,6 +89,7 @@ impl Sessions {
             told_state: None,
             told_sharing: None,
             told_takes: 0,
+            told_players: None,
             next_numbers: Instant::now(),
         };
         let segment = entrance.map(|(serial, entrance)| {
@@ -158,6 +162,18 @@ impl Part {
         &self.wanted
     }
 
+    /// Its instance hears this from now on.
+    pub(super) fn listen(&mut self, listening: Listening) {
+        self.wanted.listening = listening.clone();
+        let mut room = self.room.lock();
+        if let (Some(session), Some((serial, seat))) = (room.as_mut(), self.place)
+            && session.serial() == serial
+        {
+            session.listen(seat, listening);
+            self.next_numbers = Instant::now();
+        }
+    }
+
     /// Told before a session is opened.
     pub(super) fn connecting() -> FromEngine {
         FromEngine::State(SessionState::Connecting)
@@ -221,6 +237,16 @@ impl Part {
                 if Instant::now() >= self.next_numbers {
                     self.next_numbers = Instant::now() + NUMBERS_EVERY;
                     messages.push(FromEngine::Statistics(Box::new(session.statistics())));
+                    let seat = self.place.map_or(0, |(_, seat)| seat);
+                    let players = session.players(seat);
+                    if let Listening::Free { had } = &mut self.wanted.listening {
+                        // It stays theirs, should the session begin again.
+                        had.clone_from(&players.heard);
+                    }
+                    if self.told_players.as_ref() != Some(&players) {
+                        messages.push(FromEngine::Players(Box::new(players.clone())));
+                        self.told_players = Some(players);
+                    }
                 }
                 session.state().clone()
             }

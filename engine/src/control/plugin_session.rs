@@ -1,6 +1,7 @@
 //! A session for plugin instances: how it stands, and who takes part in it.
 
 mod numbers;
+mod tracks;
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,14 @@ use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
 use self::numbers::clipped;
+use self::tracks::Tracks;
 use super::health::Health;
 use super::trouble::Caller;
 use super::wishes::{self, Refused};
 use super::words;
-use crate::backend::link::{LinkBackend, MOST_SEATS, Place, Seat};
+use crate::backend::link::{LinkBackend, MOST_SEATS, Place, Seat, Source};
 use crate::engine::{Desk, RunError, Session};
+use crate::hub::HubHost;
 use crate::membership::Told as ToldByHub;
 use crate::net::tcp::LogInError;
 use crate::net::udp::BindError;
@@ -37,6 +40,9 @@ pub(super) struct PluginSession {
     title: String,
     desk: Desk,
     backend: LinkBackend,
+    /// If we are the hub.
+    hub: Option<HubHost>,
+    tracks: Tracks,
     /// As the instance wanted it that opened it.
     wanted: WantedSession,
     rate: SampleRate,
@@ -69,6 +75,9 @@ impl PluginSession {
     /// # Errors
     /// [`Refused`], in words for the plugin's window.
     pub(super) fn open(serial: u64, wanted: &WantedSession) -> Result<(Self, Entrance), Refused> {
+        if wanted.role == WantedRole::Hub {
+            return Self::host(serial, wanted);
+        }
         wishes::check_instance(wanted)?;
         let settings = wishes::settings(wanted)?;
         let health = Health::new(wanted.rate, settings.depth, Caller::Daw);
@@ -81,14 +90,18 @@ impl PluginSession {
         let mut session = build(settings, wanted.rate, wanted.period, block)?;
         let (takes, taps) = TakeDesk::new(wanted.rate, width);
         session.path.link().record_through(taps);
-        let (seat, entrance) = seat(0, wanted)?;
+        let mut tracks = Tracks::default();
+        let source = tracks.seat(0, wanted);
+        let (seat, entrance) = seat(0, wanted, source)?;
         let watch = seat.1;
         let [send, receive] = width;
         let backend = LinkBackend::start_with(session.path, seat.0, send, receive)
             .map_err(|error| Refused::because(&error, TRY_AGAIN))?;
         let title = match wanted.role {
             WantedRole::Client => format!("a call to {}:{}", wanted.host, wanted.peer_port),
-            WantedRole::Server => format!("a wait on UDP port {}", session.desk.port),
+            WantedRole::Server | WantedRole::Hub => {
+                format!("a wait on UDP port {}", session.desk.port)
+            }
             WantedRole::Member => {
                 format!("a place at the hub {}:{}", wanted.host, wanted.peer_port)
             }
@@ -98,6 +111,8 @@ impl PluginSession {
             title,
             desk: session.desk,
             backend,
+            hub: None,
+            tracks,
             wanted: wanted.clone(),
             rate: wanted.rate,
             width,
@@ -153,10 +168,12 @@ impl PluginSession {
         if self.seats.len() >= MOST_SEATS {
             return Err(full());
         }
-        let ((boxed, watch), entrance) = seat(next, wanted)?;
-        if self.backend.join(boxed).is_err() {
-            return Err(full());
-        }
+        let source = self.tracks.seat(next, wanted);
+        let seated = seat(next, wanted, source).and_then(|((boxed, watch), entrance)| {
+            let joined = self.backend.join(boxed);
+            joined.map(|()| (watch, entrance)).map_err(|_| full())
+        });
+        let (watch, entrance) = seated.inspect_err(|_| self.tracks.leave(next))?;
         self.seats.push((entrance.seat, watch));
         Ok(entrance)
     }
@@ -169,6 +186,7 @@ impl PluginSession {
         self.seats.retain(|(other, _)| *other != seat);
         self.take_wishes.retain(|(other, _)| *other != seat);
         self.record();
+        self.tracks.leave(seat);
         // With its ring full the thread does not look any more, and nobody is served.
         self.backend.leave(seat)
     }
@@ -254,6 +272,8 @@ impl PluginSession {
         let player = match self.wanted.role {
             WantedRole::Server => "far end".to_owned(),
             WantedRole::Client | WantedRole::Member => self.wanted.host.trim().to_owned(),
+            // Its players are recorded on the hub's own line: `farsend hub record`.
+            WantedRole::Hub => return,
         };
         let wishes = wishes.unwrap_or_default();
         self.takes.wish(&wishes, &self.wanted, &player);
@@ -272,6 +292,7 @@ impl PluginSession {
         }
         self.backend.collect();
         self.takes.collect();
+        self.attend_tracks();
         let numbers = self.desk.statistics.read();
         self.age(&numbers);
         // A DAW's xruns are not known here; late calls are seen.
@@ -289,6 +310,9 @@ impl PluginSession {
         let path = self.backend.stop();
         self.desk.leave(path);
         self.takes.finish();
+        if let Some(hub) = self.hub.take() {
+            hub.stop();
+        }
     }
 
     fn note(&mut self, event: &LinkEvent) {
@@ -399,6 +423,10 @@ impl PluginSession {
             WantedRole::Server => SessionState::WaitingForPeer {
                 port: self.desk.port,
             },
+            WantedRole::Hub => SessionState::Hosting {
+                port: self.desk.port,
+                players: 0,
+            },
             WantedRole::Client => SessionState::Calling {
                 host: self.wanted.host.clone(),
                 port: self.wanted.peer_port,
@@ -419,7 +447,11 @@ impl PluginSession {
 }
 
 /// A segment for an instance, and its part of the session.
-fn seat(id: u64, wanted: &WantedSession) -> Result<((Box<Seat>, Watch), Entrance), Refused> {
+fn seat(
+    id: u64,
+    wanted: &WantedSession,
+    source: Source,
+) -> Result<((Box<Seat>, Watch), Entrance), Refused> {
     let block = wanted.block.clamp(Frames(1), LARGEST_BLOCK);
     let period = wanted.period.min(LARGEST_BLOCK);
     let capacity = (4 * block.0 + 4 * period.0)
@@ -438,7 +470,7 @@ fn seat(id: u64, wanted: &WantedSession) -> Result<((Box<Seat>, Watch), Entrance
         .share
         .as_ref()
         .map_or(Channels(0), |share| share.first);
-    let seat = Seat::new(id, end, Place { first });
+    let seat = Seat::hearing(id, end, Place { first }, source);
     let entrance = Entrance {
         seat: id,
         generation,

@@ -165,6 +165,11 @@ impl Service {
                 Some(ToEngine::Status) => {
                     connection.send(&FromEngine::Status(self.status()), SAYING_PATIENCE)?;
                 }
+                Some(ToEngine::Listen(listening)) => {
+                    if let Some(part) = part {
+                        part.listen(listening);
+                    }
+                }
                 Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
                 Some(ToEngine::Takes(wishes)) => {
                     if let Some(part) = part {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use farsend_ipc::message::{HubUser, Role as WantedRole, Share, WantedSession};
+use farsend_ipc::message::{HubUser, Patch, Role as WantedRole, Share, WantedSession};
 use farsend_stream::DepthPolicy;
 use farsend_units::Channels;
 use farsend_wire::jacktrip::Name;
@@ -12,6 +12,7 @@ use farsend_wire::sample::SampleFormat;
 use crate::cli::secret;
 use crate::credentials::{Credentials, Password};
 use crate::engine::RunError;
+use crate::hub::{AuthSettings, HubSettings, LocalSettings, OscPort, PatchMode, Through};
 use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
 
 /// Why a plugin does not get what it wants.
@@ -40,7 +41,8 @@ impl Refused {
 
 /// Whether this instance takes part in a session that it cannot open itself: it does not say whom to call.
 pub(super) fn is_guest(wanted: &WantedSession) -> bool {
-    wanted.share.is_some() && wanted.role != WantedRole::Server && wanted.host.trim().is_empty()
+    let calls = matches!(wanted.role, WantedRole::Client | WantedRole::Member);
+    wanted.share.is_some() && calls && wanted.host.trim().is_empty()
 }
 
 /// Whether both want the same connection, whatever part of it they want. That one knows the password is enough.
@@ -48,7 +50,7 @@ pub(super) fn is_same(one: &WantedSession, other: &WantedSession) -> bool {
     let connection = |wanted: &WantedSession| {
         let host = wanted.host.trim().to_owned();
         let at = match wanted.role {
-            WantedRole::Server => (String::new(), wanted.port),
+            WantedRole::Server | WantedRole::Hub => (String::new(), wanted.port),
             WantedRole::Client | WantedRole::Member => (host, wanted.peer_port),
         };
         let HubUser {
@@ -60,7 +62,8 @@ pub(super) fn is_same(one: &WantedSession, other: &WantedSession) -> bool {
         let user = (wanted.role == WantedRole::Member)
             .then(|| [name, user, fingerprint].map(|text| text.trim().to_owned()));
         let channels = wanted.share.as_ref().map(|share| share.channels);
-        (wanted.role, at, user, channels)
+        let hub = (wanted.role == WantedRole::Hub).then(|| wanted.hub.clone());
+        (wanted.role, at, user, channels, hub)
     };
     let packets =
         |wanted: &WantedSession| (wanted.bits, wanted.queue, wanted.redundancy, wanted.period);
@@ -129,13 +132,13 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
         Refused::new(why, "Set it to 8, 16, 24 or 32.")
     })?;
     let (host, port) = (wanted.host.trim().to_owned(), wanted.peer_port);
-    if host.is_empty() && wanted.role != WantedRole::Server {
+    if host.is_empty() && matches!(wanted.role, WantedRole::Client | WantedRole::Member) {
         let advice = "Type the far end's name or IP address.";
         return Err(Refused::new("There is no address to call", advice));
     }
     let (role, samples) = match wanted.role {
         // A JackTrip that calls ends the session unless it is answered in its own bits.
-        WantedRole::Server => (Role::Server, None),
+        WantedRole::Server | WantedRole::Hub => (Role::Server, None),
         WantedRole::Client => (Role::Client { host, port }, Some(samples)),
         WantedRole::Member => {
             let name = if wanted.user.name.trim().is_empty() {
@@ -149,7 +152,7 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
     };
     let credentials = match wanted.role {
         WantedRole::Member => credentials(&wanted.user)?,
-        WantedRole::Server | WantedRole::Client => None,
+        WantedRole::Server | WantedRole::Client | WantedRole::Hub => None,
     };
     let [send, receive] = width(wanted);
     Ok(SessionSettings {
@@ -167,6 +170,49 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
         },
         redundancy: wanted.redundancy,
         ..SessionSettings::default()
+    })
+}
+
+/// What the hub is to be, that this instance opens.
+///
+/// # Errors
+/// [`Refused`], in words for the plugin's window.
+pub(super) fn hub(wanted: &WantedSession) -> Result<HubSettings, Refused> {
+    let session = settings(wanted)?;
+    let players = match wanted.hub.players {
+        0 => USUAL_PLAYERS,
+        players => players,
+    };
+    in_range("The number of players", players.into(), 1, MOST_PLAYERS)?;
+    let auth = wanted.hub.users.as_ref().map(|files| AuthSettings {
+        certificate: files.certificate.trim().into(),
+        key: files.key.trim().into(),
+        users: files.users.trim().into(),
+    });
+    let [send, receive] = width(wanted);
+    Ok(HubSettings {
+        port: wanted.port,
+        udp_port: wanted.port,
+        osc: OscPort::Nowhere,
+        rate: wanted.rate,
+        period: wanted.period,
+        auth,
+        patch: match wanted.hub.patch {
+            Patch::Others => PatchMode::Others,
+            Patch::All => PatchMode::All,
+            // Of what is captured at the hub only.
+            Patch::Nobody => PatchMode::Server,
+        },
+        // Tracks are stereo, and a voice has one channel.
+        upmix: true,
+        local: Some(LocalSettings {
+            channels: send.max(receive),
+            through: Through::Instances,
+        }),
+        include_local: wanted.hub.patch != Patch::Nobody,
+        players: usize::from(players),
+        depth: session.depth,
+        ..HubSettings::default()
     })
 }
 
@@ -215,6 +261,12 @@ fn in_range(what: &str, value: u64, least: u64, most: u64) -> Result<(), Refused
     let advice = format!("Set it to {least} to {most}.");
     Err(Refused::new(format!("{what} is {value}"), advice))
 }
+
+/// Players at a hub of ours, unless said, ...
+const USUAL_PLAYERS: u16 = 32;
+
+/// ... and at the most.
+const MOST_PLAYERS: u64 = 512;
 
 /// Bytes of a session's name.
 const LONGEST_NAME: usize = 200;

@@ -1,5 +1,6 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
+mod lent;
 mod osc;
 mod requests;
 
@@ -52,7 +53,7 @@ pub fn run(
     }
     let sound = match settings.local.as_ref().map(|local| &local.through) {
         Some(Through::Jack { name, .. }) => Some(OpenClient::open(name)?),
-        Some(Through::Files { .. }) | None => None,
+        Some(Through::Files { .. } | Through::Instances) | None => None,
     };
     let paced = paced_by(settings, sound.as_ref());
     let settings = &paced;
@@ -63,15 +64,7 @@ pub fn run(
     };
     let door = Door::open(settings.port, auth)?;
     let mut desk = Desk::open(settings, door, voice)?;
-    reporter.started(
-        settings,
-        desk.door.port(),
-        desk.udp_port,
-        desk.ports.as_ref().map(Ports::range),
-        desk.osc.port(),
-    );
-    desk.open_control(reporter);
-    desk.recordings.begin(reporter);
+    desk.begin(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
     while !quit.load(Relaxed) {
         desk.attend(reporter);
@@ -88,11 +81,7 @@ pub fn run(
         }
         if Instant::now() >= next_report {
             next_report += REPORT_EVERY;
-            let numbers = desk.numbers.read();
-            desk.sight.note(&mut desk.roster, &numbers);
-            desk.align();
-            let status = desk.status();
-            reporter.statistics(&mut desk.roster, &numbers, &status);
+            desk.report(reporter);
         }
     }
     let (numbers, late) = (desk.numbers.read(), desk.pacer.late());
@@ -116,7 +105,7 @@ fn paced_by(settings: &HubSettings, sound: Option<&OpenClient>) -> HubSettings {
     paced
 }
 
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     settings: &'a HubSettings,
     /// What all players are resampled with.
     kernels: Arc<Kernels>,
@@ -148,7 +137,7 @@ impl<'a> Desk<'a> {
     fn open(settings: &'a HubSettings, door: Door, voice: Voice) -> Result<Self, RunError> {
         let files = match &voice {
             Voice::Files(files) => Some(Playback::of(files.progress())),
-            Voice::Jack(_) | Voice::None => None,
+            Voice::Jack(_) | Voice::Instances(_) | Voice::None => None,
         };
         let (socket, udp_port, ports) = if settings.port_each {
             let ports = Ports::open(settings.udp_port, settings.players)?;
@@ -197,6 +186,28 @@ impl<'a> Desk<'a> {
             sight: Sight::new(),
             patch: settings.patch,
         })
+    }
+
+    /// Says what it is, and lets itself be asked.
+    fn begin(&mut self, reporter: &mut HubReporter) {
+        reporter.started(
+            self.settings,
+            self.door.port(),
+            self.udp_port,
+            self.ports.as_ref().map(Ports::range),
+            self.osc.port(),
+        );
+        self.open_control(reporter);
+        self.recordings.begin(reporter);
+    }
+
+    /// Looks at all numbers, and tells them. Once a second.
+    fn report(&mut self, reporter: &mut HubReporter) {
+        let numbers = self.numbers.read();
+        self.sight.note(&mut self.roster, &numbers);
+        self.align();
+        let status = self.status();
+        reporter.statistics(&mut self.roster, &numbers, &status);
     }
 
     fn attend(&mut self, reporter: &mut HubReporter) {

@@ -165,6 +165,21 @@ impl Floor {
         self.end > 0
     }
 
+    /// Where the player in this place sends from, and what they played last period.
+    pub(super) fn heard(&self, place: u16) -> Option<(SocketAddr, &Lanes)> {
+        let player = self.players.get(usize::from(place))?.as_deref()?;
+        Some((player.address(), player.heard()))
+    }
+
+    /// What the players of this group played last period.
+    pub(super) fn of_group(&self, group: Group) -> impl Iterator<Item = &Lanes> {
+        let players = (0..).zip(self.players.iter().take(self.end));
+        players.filter_map(move |(place, player)| {
+            let is_in = self.mixer.group(place) == group;
+            player.as_deref().filter(|_| is_in).map(Player::heard)
+        })
+    }
+
     /// Whether one look into the socket a period is too few.
     pub(super) fn is_crowded(&self) -> bool {
         self.end > MANY && !self.socket.is_of_many()

@@ -75,6 +75,11 @@ impl Groups {
         roster.iter().filter(|(_, entry)| is_in(entry)).count()
     }
 
+    /// The numbers that groups have now, and their names.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (Group, &str)> {
+        (1..).zip(self.names.iter().map(|name| &**name))
+    }
+
     /// How loud groups hear each other, in decibels; `None`: not at all.
     pub(super) fn between(&self) -> Option<f64> {
         self.between

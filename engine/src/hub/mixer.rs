@@ -111,6 +111,11 @@ impl Mixer {
         self.rooms.set(place, group);
     }
 
+    /// In which group the one in this place is.
+    pub(super) fn group(&self, place: u16) -> Group {
+        self.rooms.group(place)
+    }
+
     /// How loud other groups are heard from now on, 0 to 1.
     pub(super) fn set_between(&mut self, factor: f32) {
         self.rooms.set_between(factor);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use farsend_units::{Frames, SampleRate};
 
 use super::files::Files;
 use super::floor::Floor;
+use super::hosted::HostedFloor;
+use super::instances::Lend;
 use super::local::Stage;
 use super::{HubSettings, Through};
 use crate::backend::jack::{JackBackend, JackEvent, OpenClient};
@@ -25,6 +28,8 @@ pub(super) enum Voice {
     Jack(OpenClient),
     /// By files.
     Files(Box<Files>),
+    /// By the plugin's instances, whose session's thread keeps the time and gives all back at its end.
+    Instances(Lend),
 }
 
 /// A floor under way.
@@ -38,6 +43,8 @@ pub(super) enum Pacer {
     },
     /// JACK's process callback.
     Jack(JackBackend<Stage>),
+    /// Somebody else's thread, who gives it back.
+    Lent(Receiver<Box<HostedFloor>>),
 }
 
 /// What the sound server has done.
@@ -71,6 +78,12 @@ impl Pacer {
                 let backend = sound.start(Box::new(stage), channels, channels, connect)?;
                 return Ok(Self::Jack(backend));
             }
+            (Voice::Instances(lend), _) => {
+                let Lend { to, back, numbers } = lend;
+                // Whoever is to have it waits for it, or has given up, and then nobody comes in.
+                _ = to.send(Box::new(HostedFloor::new(floor, settings, numbers)));
+                return Ok(Self::Lent(back));
+            }
             (Voice::Files(files), _) => Some(files),
             _ => None,
         };
@@ -101,6 +114,7 @@ impl Pacer {
         match self {
             Self::Timer { late, .. } => late.load(Relaxed),
             Self::Jack(jack) => jack.xruns(),
+            Self::Lent(_) => 0,
         }
     }
 
@@ -112,6 +126,7 @@ impl Pacer {
                 thread.join().ok()
             }
             Self::Jack(jack) => Some(jack.stop()?.into_floor()),
+            Self::Lent(back) => Some(back.recv_timeout(GIVEN_BACK_WITHIN).ok()?.into_floor()),
         }
     }
 }
@@ -152,6 +167,8 @@ fn keep_time(
     std::thread::Builder::new().name("audio".into()).spawn(run)
 }
 
+/// A session's thread ends much sooner.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(2);
 /// A hub that stood for longer goes on from there: what it would send at once nobody could use.
 const MOST_BEHIND: Duration = Duration::from_millis(20);
 /// Looks into the socket in a period, where many play.

@@ -9,6 +9,7 @@ use farsend_ipc::hub::Status;
 use farsend_protocol::jacktrip::Event;
 use farsend_wire::jacktrip::{Format, Name};
 use serde_json::{Map, Value, json};
+use tracing::info;
 
 use super::book::Barred;
 use super::floor::FloorStatistics;
@@ -22,18 +23,24 @@ use crate::control::printer::Printer;
 use crate::control::report::Style;
 use crate::peers::LinkEvent;
 
-/// Prints to standard output. Control thread.
+/// Prints to standard output, or tells the log. Control thread.
 #[derive(Debug)]
 pub struct HubReporter {
-    printer: Printer,
+    /// `None`: the log.
+    printer: Option<Printer>,
 }
 
 impl HubReporter {
     /// A reporter on standard output.
     pub fn new(style: Style) -> Self {
         Self {
-            printer: Printer::new(style),
+            printer: Some(Printer::new(style)),
         }
+    }
+
+    /// One that says what happens to the log only, and no numbers.
+    pub(super) fn to_the_log() -> Self {
+        Self { printer: None }
     }
 
     pub(super) fn started(
@@ -62,6 +69,7 @@ impl HubReporter {
                 let through = match through {
                     Through::Jack { .. } => "through JACK",
                     Through::Files { .. } => "by WAV files, from the first player on",
+                    Through::Instances => "by a DAW's tracks",
                 };
                 format!("{text}; heard and spoken to {through} ({channels} each way)")
             }
@@ -256,7 +264,10 @@ impl HubReporter {
         now: &FloorStatistics,
         status: &Status,
     ) {
-        match self.printer.style() {
+        let Some(printer) = &mut self.printer else {
+            return;
+        };
+        match printer.style() {
             Style::Json => {
                 let players: Vec<Value> = roster
                     .iter_mut()
@@ -280,9 +291,9 @@ impl HubReporter {
                 }
                 println!("{}", Value::Object(line));
             }
-            Style::Text if self.printer.shows_numbers() => {
+            Style::Text if printer.shows_numbers() => {
                 let (columns, lines) = table::terminal();
-                self.printer.show(&table::fitting(status, columns, lines));
+                printer.show(&table::fitting(status, columns, lines));
             }
             Style::Text | Style::Quiet => {}
         }
@@ -298,7 +309,10 @@ impl HubReporter {
     }
 
     pub(super) fn say(&mut self, name: &str, text: &str, facts: Value) {
-        self.printer.say(name, text, facts);
+        match &mut self.printer {
+            Some(printer) => printer.say(name, text, facts),
+            None => info!("hub: {text}"),
+        }
     }
 }
 

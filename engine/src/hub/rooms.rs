@@ -98,6 +98,11 @@ impl Rooms {
         self.is_changed |= self.wanted.put(place, group);
     }
 
+    /// In which group they are, or are about to be.
+    pub(super) fn group(&self, place: u16) -> Group {
+        self.wanted.of(place)
+    }
+
     /// How loud other groups are to be heard, 0 to 1.
     pub(super) fn set_between(&mut self, factor: f32) {
         self.is_changed |= self.wanted.between != factor;

@@ -117,4 +117,6 @@ pub enum Through {
         /// What they play together.
         output: Option<PathBuf>,
     },
+    /// By the plugin's instances, whose calls pace the hub then.
+    Instances,
 }

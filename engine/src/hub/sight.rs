@@ -109,7 +109,8 @@ impl Sight {
     }
 }
 
-fn player(entry: &mut Entry, rate: SampleRate, book: &Book) -> PlayerStatus {
+/// One player, but for how they are held back.
+pub(super) fn player(entry: &mut Entry, rate: SampleRate, book: &Book) -> PlayerStatus {
     let standing = book.standing(entry);
     let now = entry.watch.statistics.read();
     let minute = entry.watch.minute.so_far();

@@ -5,6 +5,7 @@ mod look;
 mod meters;
 mod mixer;
 mod numbers;
+mod players;
 mod session;
 
 use std::sync::Arc;
@@ -93,6 +94,8 @@ impl EditorApp {
         ui.add_space(look::GAP / 2.0);
         joining::user(ui, &self.shared, &mut self.joining);
         joining::sharing(ui, &self.shared, &view);
+        players::hub(ui, &self.shared);
+        players::listening(ui, &self.shared, &view);
         ui.add_space(look::GAP);
         session::situation(ui, &self.shared, &view);
         ui.add_space(look::GAP);

@@ -46,6 +46,7 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
                 (Role::Client, "Call"),
                 (Role::Server, "Wait for a call"),
                 (Role::Member, "Join a hub"),
+                (Role::Hub, "Be the hub"),
             ];
             let name = |role| {
                 roles
@@ -77,13 +78,14 @@ pub(super) fn address(ui: &mut Ui, shared: &Shared, form: &mut SessionForm) {
                         form.wrong = false;
                     }
                 }
-                Role::Server => {
+                Role::Server | Role::Hub => {
                     ui.add_space((ui.available_width() - CONNECT_WIDTH - PORT_WIDTH).max(0.0));
                 }
             }
             ui.label(look::quiet(match session.role {
                 Role::Client | Role::Server => "UDP port",
                 Role::Member => "TCP port",
+                Role::Hub => "TCP/UDP port",
             }));
             ui.add(
                 DragValue::new(&mut session.port)
@@ -130,7 +132,7 @@ fn toggle(shared: &Shared, form: &mut SessionForm, session: &mut Session) {
     if is_guest {
         session.host.clear();
     }
-    if session.role != Role::Server && !is_guest {
+    if matches!(session.role, Role::Client | Role::Member) && !is_guest {
         form.wrong = !session.set_address(&form.address);
         if form.wrong {
             return;

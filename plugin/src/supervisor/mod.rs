@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
 use farsend_ipc::message::{
-    self, FromEngine, HubUser, SessionState, Share, TakeWishes, ToEngine, WantedSession,
+    self, FromEngine, HubUser, HubWish, Listening, SessionState, Share, TakeWishes, ToEngine,
+    WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Watch};
@@ -138,6 +139,21 @@ impl Attached {
         }
     }
 
+    /// Whom to hear from now on, where nothing but that is wanted otherwise than it was opened: that needs no other session.
+    fn other_listening(&mut self, wanted: &WantedSession) -> Option<Listening> {
+        let opened = self.opened.as_mut()?;
+        if opened.listening == wanted.listening {
+            return None;
+        }
+        let before = std::mem::replace(&mut opened.listening, wanted.listening.clone());
+        if opened == wanted {
+            return Some(wanted.listening.clone());
+        }
+        // All is opened anew.
+        opened.listening = before;
+        None
+    }
+
     /// The session cannot be had now.
     fn refuse(&mut self, why: String, advice: String) {
         self.retry = Some(Instant::now() + RETRY);
@@ -236,6 +252,7 @@ impl Supervisor {
         let (role, port, peer_port) = match session.role {
             Role::Client => (message::Role::Client, client_port, session.port),
             Role::Server => (message::Role::Server, session.port, 0),
+            Role::Hub => (message::Role::Hub, session.port, 0),
             Role::Member => (message::Role::Member, client_port, session.port),
         };
         let share = (!share.is_empty()).then(|| Share {
@@ -259,9 +276,14 @@ impl Supervisor {
             name,
             user: match session.role {
                 Role::Member => self.user(session),
-                Role::Client | Role::Server => HubUser::default(),
+                Role::Client | Role::Server | Role::Hub => HubUser::default(),
             },
             share,
+            listening: session.listening(),
+            hub: match session.role {
+                Role::Hub => session.hub(),
+                Role::Client | Role::Server | Role::Member => HubWish::default(),
+            },
         }
     }
 
@@ -290,7 +312,7 @@ impl Supervisor {
         self.show(situation);
         self.shared.show(|view| {
             (view.statistics, view.levels, view.engine) = (None, None, None);
-            view.sharing = None;
+            (view.sharing, view.players) = (None, None);
         });
         if self.linked {
             // What the segment still holds fades out by itself; then it is of no more use.
@@ -377,6 +399,10 @@ impl Supervisor {
         wanted: &WantedSession,
     ) -> Result<(), ConnectionError> {
         let due = attached.retry.is_some_and(|retry| retry <= Instant::now());
+        if let Some(listening) = attached.other_listening(wanted) {
+            let listen = ToEngine::Listen(listening);
+            attached.connection.send(&listen, SEND_PATIENCE)?;
+        }
         if due || attached.is_time_for(wanted) {
             attached
                 .connection
@@ -442,6 +468,13 @@ impl Supervisor {
                 let known = Arc::make_mut(&mut view.takes);
                 takes::merge(known, takes);
             }),
+            FromEngine::Players(players) => {
+                if let Some(name) = &players.heard {
+                    self.shared.params.session.note_player(name);
+                }
+                self.shared
+                    .show(|view| view.players = Some(Arc::from(players)));
+            }
             FromEngine::Status(_) => {}
         }
     }

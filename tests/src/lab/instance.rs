@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    FromEngine, HubUser, Role, SessionState, Share, Sharing, Take, ToEngine, WantedSession,
+    FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState, Share, Sharing, Take,
+    ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Transport};
@@ -59,6 +60,8 @@ pub fn call(port: u16, session: Option<&str>) -> WantedSession {
             channels: Channels(0),
             first: Channels(0),
         }),
+        listening: Listening::Mix,
+        hub: HubWish::default(),
     }
 }
 
@@ -75,6 +78,8 @@ pub struct Instance {
     pub state: Option<SessionState>,
     /// What the engine said last of how it shares its session.
     pub sharing: Option<Sharing>,
+    /// What the engine said last of who is there, and whom it hears.
+    pub players: Option<Players>,
     /// Why it has no session.
     pub refused: Option<String>,
     /// Segments that it was given.
@@ -101,6 +106,7 @@ impl Instance {
             heard: Vec::new(),
             state: None,
             sharing: None,
+            players: None,
             refused: None,
             segments: 0,
             takes: Vec::new(),
@@ -118,6 +124,17 @@ impl Instance {
     pub fn want(&mut self, wanted: &WantedSession) {
         let open = ToEngine::Open(Box::new(wanted.clone()));
         let sent = self.connection.send(&open, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// Hears this from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn listen(&mut self, listening: Listening) {
+        let listen = ToEngine::Listen(listening);
+        let sent = self.connection.send(&listen, Duration::from_secs(5));
         sent.expect("the engine listens");
     }
 
@@ -140,6 +157,7 @@ impl Instance {
                 }
                 FromEngine::State(state) => self.state = Some(state),
                 FromEngine::Sharing(sharing) => self.sharing = Some(sharing),
+                FromEngine::Players(players) => self.players = Some(*players),
                 FromEngine::Refused { why, .. } => self.refused = Some(why),
                 FromEngine::Takes(takes) => {
                     for take in takes {

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod program;
 pub mod relay;
 pub mod session;
+pub mod voices;
 pub mod vst3;
 
 pub use machine::{Machine, on_a_private_machine};

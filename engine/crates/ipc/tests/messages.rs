@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use farsend_ipc::message::{
-    Deframer, EngineStatus, FrameError, FromEngine, Hello, HubUser, MAX_MESSAGE, Minute,
-    PeerFormat, Placement, Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState,
-    TakeWishes, ToEngine, WantedSession, encode,
+    Deframer, EngineStatus, FrameError, FromEngine, Hello, HubUser, HubUsers, HubWish, Listening,
+    MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo, Players, Role, Secret,
+    SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes, ToEngine, WantedSession,
+    encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -39,6 +40,18 @@ fn wanted() -> WantedSession {
             channels: Channels(8),
             first: Channels(6),
         }),
+        listening: Listening::Free {
+            had: Some("Bob".into()),
+        },
+        hub: HubWish {
+            players: 9,
+            patch: Patch::All,
+            users: Some(HubUsers {
+                certificate: "a.pem".into(),
+                key: "b.pem".into(),
+                users: "c".into(),
+            }),
+        },
     }
 }
 
@@ -133,6 +146,25 @@ fn from_engine() -> Vec<FromEngine> {
             missing: 0,
             state: TakeState::Done,
         }]),
+        FromEngine::State(SessionState::Hosting {
+            port: 4464,
+            players: 2,
+        }),
+        FromEngine::Players(Box::new(Players {
+            heard: Some("Bob".into()),
+            is_there: true,
+            says: "This track is Bob's.".into(),
+            players: vec![PlayerInfo {
+                name: "Bob".into(),
+                address: "10.0.0.2:4464".into(),
+                channels: 1,
+                level: 0.25,
+                delay_us: Some(9000),
+                tracks: vec!["Vocals".into()],
+                ..PlayerInfo::default()
+            }],
+            groups: vec!["Strings".into()],
+        })),
     ]
 }
 
@@ -176,6 +208,8 @@ fn a_plugin_says_what_it_wants() {
             folder: "/home/ann/takes".into(),
         }),
         ToEngine::Loop { frames: 1234 },
+        ToEngine::Listen(Listening::Player("Bob".into())),
+        ToEngine::Listen(Listening::Group("Strings".into())),
     ];
     let mut deframer = Deframer::default();
     deframer.push(&stream(&said));

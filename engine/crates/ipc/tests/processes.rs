@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use farsend_ipc::connection::{
     ClientConnection, ConnectError, ConnectionError, Server, ServerConnection, connect,
 };
-use farsend_ipc::message::{FromEngine, HubUser, Role, ToEngine, WantedSession};
+use farsend_ipc::message::{
+    FromEngine, HubUser, HubWish, Listening, Role, ToEngine, WantedSession,
+};
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{EngineEnd, Exchanged, PluginEnd, Watch};
 use farsend_rt::clock;
@@ -306,6 +308,8 @@ fn wanted() -> WantedSession {
         name: "test".into(),
         user: HubUser::default(),
         share: None,
+        listening: Listening::Mix,
+        hub: HubWish::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use farsend_ipc::segment::{EngineEnd, HostCall, Released, Stretch};
 use farsend_units::{Channels, Frames, SampleRate};
 
 use super::CHUNK;
+use super::ear::{Ear, Source};
 use super::line::TimeLine;
 use crate::settings::MAX_CHANNELS;
 
@@ -64,6 +65,25 @@ impl Place {
         let room: &'a [f32] = &room[..frames];
         ArrayVec::from_iter([room])
     }
+
+    /// The same, copied into `own`, of which it fills the first `frames`. A single channel is in both of two.
+    fn copy(self, from: &[&[f32]], own: &mut [Vec<f32>], frames: usize) {
+        let middle = self.is_middle(own.len(), from.len());
+        let single = self.first.get() == 0 && from.len() == 1 && own.len() == 2;
+        for (channel, to) in own.iter_mut().enumerate() {
+            let at = if single { 0 } else { self.first() + channel };
+            let from_there = from.get(at).copied().unwrap_or_default();
+            let length = from_there.len().min(frames);
+            to[..length].copy_from_slice(&from_there[..length]);
+            to[length..frames].fill(0.0);
+            if middle {
+                let right = from.get(1).copied().unwrap_or_default();
+                for (to, right) in to[..frames].iter_mut().zip(right) {
+                    *to = 0.5 * (*to + right);
+                }
+            }
+        }
+    }
 }
 
 /// One instance's part. Made on a control thread, used by the session's, dropped on a control thread.
@@ -75,7 +95,8 @@ pub struct Seat {
     place: Place,
     send: usize,
     receive: usize,
-    /// What it sends, [`CHUNK`] frames at a time.
+    ear: Ear,
+    /// What it sends or hears, [`CHUNK`] frames at a time.
     lanes: Vec<Vec<f32>>,
     call: HostCall,
 }
@@ -83,6 +104,11 @@ pub struct Seat {
 impl Seat {
     /// For an instance, who is told from others by `id`. Allocates.
     pub fn new(id: u64, end: EngineEnd, place: Place) -> Box<Self> {
+        Self::hearing(id, end, place, Source::Mix)
+    }
+
+    /// The same for one who hears this at first. Allocates.
+    pub fn hearing(id: u64, end: EngineEnd, place: Place, source: Source) -> Box<Self> {
         let config = end.config();
         let (send, receive) = (config.send.get(), config.receive.get());
         // Nobody is to ring but the session's clock.
@@ -94,7 +120,8 @@ impl Seat {
             place,
             send,
             receive,
-            lanes: vec![vec![0.0; CHUNK]; send.max(1)],
+            ear: Ear::new(config.receive, config.rate, source),
+            lanes: vec![vec![0.0; CHUNK]; send.max(receive).max(1)],
             call: HostCall::default(),
         })
     }
@@ -102,6 +129,21 @@ impl Seat {
     /// Which instance it is of.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What it hears now.
+    pub(super) fn source(&self) -> Source {
+        self.ear.source()
+    }
+
+    /// Channels that it hears.
+    pub(super) fn hears(&self) -> usize {
+        self.receive
+    }
+
+    /// It hears this from now on.
+    pub(super) fn want(&mut self, source: Source) {
+        self.ear.want(source);
     }
 
     /// The last call, with the session's position; `None` before the first.
@@ -158,18 +200,42 @@ impl Seat {
         self.send > 0 && self.line.is_punctual() && self.line.sends_at(end).is_some_and(lacks)
     }
 
-    /// Gives it what comes next. For the session's clock.
-    pub(super) fn release(&mut self, played: &[&[f32]]) -> Released {
-        let own = self.place.pick(played, &mut self.lanes, self.receive);
-        self.end.release(&own)
+    /// Gives it what comes next of the mix. For the session's clock.
+    pub(super) fn release(&mut self, mix: &[&[f32]]) -> Released {
+        let frames = mix.first().map_or(0, |lane| lane.len());
+        let heard = Some(mix).filter(|_| self.source() == Source::Mix);
+        let Self {
+            place,
+            ear,
+            lanes,
+            receive,
+            end,
+            ..
+        } = self;
+        end.release(&heard_by(*place, ear, lanes, *receive, heard, frames))
     }
 
-    /// Gives it what is played at the session's `position`.
-    pub(super) fn release_at(&mut self, position: u64, played: &[&[f32]]) {
+    /// Gives it what is played at the session's `position` of the mix.
+    pub(super) fn release_at(&mut self, position: u64, mix: &[&[f32]]) {
+        let frames = mix.first().map_or(0, |lane| lane.len());
+        let heard = Some(mix).filter(|_| self.source() == Source::Mix);
+        self.play_at(position, heard, frames);
+    }
+
+    /// Gives it so many frames of what [it hears](Self::source) at the session's `position`; `None`: that is not there.
+    pub(super) fn play_at(&mut self, position: u64, heard: Option<&[&[f32]]>, frames: usize) {
         if let Some(at) = self.line.hears_at(position) {
-            let own = self.place.pick(played, &mut self.lanes, self.receive);
+            let Self {
+                place,
+                ear,
+                lanes,
+                receive,
+                end,
+                ..
+            } = self;
+            let own = heard_by(*place, ear, lanes, *receive, heard, frames);
             // What came too late for it is counted.
-            let _ = self.end.release_at(at, &own);
+            let _ = end.release_at(at, &own);
         }
     }
 
@@ -192,6 +258,28 @@ impl Seat {
     pub(super) fn last_call(&self) -> HostCall {
         self.call
     }
+}
+
+/// What an instance of `count` channels hears of its source. `lanes` is room for it.
+fn heard_by<'a>(
+    place: Place,
+    ear: &mut Ear,
+    lanes: &'a mut [Vec<f32>],
+    count: usize,
+    from: Option<&[&'a [f32]]>,
+    frames: usize,
+) -> ArrayVec<&'a [f32], MAX_CHANNELS> {
+    let frames = frames.min(CHUNK);
+    if let Some(from) = from.filter(|_| ear.is_plain()) {
+        return place.pick(from, lanes, count);
+    }
+    let place = match ear.source() {
+        Source::Mix => place,
+        Source::Player { .. } | Source::Group(_) | Source::Nothing => Place::default(),
+    };
+    place.copy(from.unwrap_or_default(), &mut lanes[..count], frames);
+    ear.hear(&mut lanes[..count], frames, from.is_some());
+    lanes[..count].iter().map(|lane| &lane[..frames]).collect()
 }
 
 /// The first `frames` of each.
@@ -236,6 +324,27 @@ mod tests {
         assert_eq!(picked(at(3), &[1.0, 2.0, 3.0, 4.0], 2), [3.0, 4.0]);
         assert_eq!(picked(at(4), &[1.0, 2.0, 3.0, 4.0], 2), [4.0]);
         assert_eq!(picked(at(9), &[1.0], 2), [0.0; 0]);
+    }
+
+    #[test]
+    fn a_player_of_one_channel_is_in_both_of_a_stereo_instance_and_copies_are_as_what_is_picked() {
+        let copied = |place: Place, from: &[f32], count: usize| {
+            let from: Vec<&[f32]> = from.iter().map(std::slice::from_ref).collect();
+            let mut own = vec![vec![9.0; 4]; count];
+            place.copy(&from, &mut own, 2);
+            let both = own.iter().map(|lane| (lane[0], lane[1]));
+            both.map(|(sample, after)| {
+                assert_eq!(after, 0.0);
+                sample
+            })
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(copied(Place::default(), &[2.0], 2), [2.0, 2.0]);
+        assert_eq!(copied(Place::default(), &[1.0, 2.0, 9.0], 1), [1.5]);
+        assert_eq!(copied(Place::default(), &[1.0, 2.0, 9.0], 2), [1.0, 2.0]);
+        let third = Place { first: Channels(3) };
+        assert_eq!(copied(third, &[1.0, 2.0, 3.0], 2), [3.0, 0.0]);
+        assert_eq!(copied(Place::default(), &[], 2), [0.0, 0.0]);
     }
 
     #[test]

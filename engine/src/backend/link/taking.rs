@@ -46,9 +46,10 @@ impl Link {
     /// Tells of the host's transport and of what has come.
     pub(super) fn tell_taking(&mut self, now: MonoTime) {
         let stretch = self.transport();
-        let position = self.lead.session_call();
+        let position = self.seats.lead.session_call();
+        let rate = self.seats.rate();
         let link = self.path.link();
-        let (beyond, drift) = (link.beyond(self.rate), link.buffer().drift());
+        let (beyond, drift) = (link.beyond(rate), link.buffer().drift());
         let Some(tap) = link.tap() else {
             self.taking.told = false;
             return;
@@ -61,7 +62,7 @@ impl Link {
         {
             self.taking.next = now + LOOK_EVERY;
             let since = now.since(call.at).min(LONGEST_LOOK).as_secs_f64();
-            let gone = (since * f64::from(self.rate.0)) as u64;
+            let gone = (since * f64::from(rate.0)) as u64;
             tap.came(call.position.wrapping_add(gone), beyond, drift);
         }
         if !std::mem::replace(&mut self.taking.told, true) {
@@ -77,7 +78,7 @@ impl Link {
             return;
         };
         let gone = now.wrapping_sub(position) as f64;
-        let goes_on = ((playing - played) - gone).abs() <= gone * 0.05 + f64::from(self.rate.0);
+        let goes_on = ((playing - played) - gone).abs() <= gone * 0.05 + f64::from(self.rate().0);
         if !goes_on {
             self.taking.looped = None;
         } else if let Some(tap) = self.path.link().tap() {
@@ -87,7 +88,7 @@ impl Link {
 
     /// What the host does, with the session's positions: as the clock's instance says, or another whose place is known.
     fn transport(&self) -> Option<farsend_ipc::segment::Stretch> {
-        let seats = std::iter::once(&self.lead).chain(&self.guests);
+        let seats = std::iter::once(&self.seats.lead).chain(&self.seats.guests);
         seats.filter_map(|seat| seat.stretch()).next()
     }
 }

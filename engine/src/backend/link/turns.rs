@@ -5,17 +5,18 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use farsend_ipc::segment::HostCall;
 use farsend_rt::clock;
 use farsend_stream::Pulled;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use super::line::TimeLine;
 use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
+use super::seats::Seats;
 use super::taking::Taking;
-use super::{CHUNK, Lines, MOST_SEATS, Order};
+use super::{CHUNK, Lines};
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
 
@@ -23,15 +24,7 @@ use crate::settings::MAX_CHANNELS;
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) path: Box<AudioPath>,
-    /// The instance whose calls are the clock, and the others.
-    pub(super) lead: Box<Seat>,
-    #[expect(
-        clippy::vec_box,
-        reason = "they come and go in boxes, which this thread must not free"
-    )]
-    pub(super) guests: Vec<Box<Seat>>,
-    lines: Lines,
-    pub(super) rate: SampleRate,
+    pub(super) seats: Seats,
     /// The connection's channels, there or back.
     pub(super) scratch: Vec<Vec<f32>>,
     pub(super) send: usize,
@@ -60,20 +53,17 @@ impl Link {
     /// With its first instance. Allocates.
     pub(super) fn new(
         path: Box<AudioPath>,
-        mut lead: Box<Seat>,
+        lead: Box<Seat>,
         [send, receive]: [Channels; 2],
         lines: Lines,
     ) -> Self {
-        let rate = lead.end.config().rate;
         let now = clock::now();
         let channels = send.get().max(receive.get()).max(1);
-        lead.line = TimeLine::of_the_session();
+        let seats = Seats::new(lead, lines);
+        let rate = seats.rate();
         Self {
             path,
-            lead,
-            guests: Vec::with_capacity(MOST_SEATS),
-            lines,
-            rate,
+            seats,
             scratch: vec![vec![0.0; CHUNK]; channels],
             send: send.get(),
             receive: receive.get(),
@@ -99,8 +89,8 @@ impl Link {
     pub(super) fn wait(&mut self) {
         let now = clock::now();
         let due = self.beat.next_call().filter(|due| *due > now);
-        self.lead.end.listen(due.is_none());
-        if due.is_none() && !self.awaiting && self.lead.end.available() > Frames::ZERO {
+        self.seats.lead.end.listen(due.is_none());
+        if due.is_none() && !self.awaiting && self.seats.lead.end.available() > Frames::ZERO {
             return;
         }
         let longest = if self.awaiting {
@@ -117,7 +107,7 @@ impl Link {
         let socket = self.path.socket();
         let mut watched = [
             PollFd::new(socket.as_fd(), flags),
-            PollFd::new(self.lead.end.as_fd(), flags),
+            PollFd::new(self.seats.lead.end.as_fd(), flags),
         ];
         // An interrupted wait is a short one.
         _ = ppoll(&mut watched, Some(timeout), None);
@@ -125,10 +115,15 @@ impl Link {
 
     /// One look at everything.
     pub(super) fn turn(&mut self, now: MonoTime) {
-        self.obey(now);
-        self.lead.end.hush();
-        self.lead.end.beat(now);
-        self.follow(now);
+        if let Some(call) = self.seats.obey() {
+            self.follow_anew(&call, now);
+        }
+        if let Some(frames) = self.seats.take_loop() {
+            self.note_loop(frames);
+        }
+        self.seats.lead.end.hush();
+        self.seats.lead.end.beat(now);
+        self.seats.follow(now, self.playing && self.served);
         self.take_down(now);
         self.path.link().receive(now);
         self.note_host_calls(now);
@@ -145,107 +140,46 @@ impl Link {
         self.path
     }
 
-    /// Instances come and go.
-    fn obey(&mut self, now: MonoTime) {
-        for _ in 0..MOST_SEATS {
-            let Ok(order) = self.lines.orders.pop() else {
-                return;
-            };
-            match order {
-                Order::Join(seat) if self.guests.len() < self.guests.capacity() => {
-                    self.guests.push(seat);
-                }
-                Order::Join(seat) => self.give_back(seat),
-                Order::Loop(frames) => self.note_loop(frames),
-                Order::Leave(id) if id == self.lead.id() => {
-                    if !self.guests.is_empty() {
-                        self.hand_over(0, now);
-                        let gone = self.guests.swap_remove(0);
-                        self.give_back(gone);
-                    }
-                }
-                Order::Leave(id) => {
-                    if let Some(index) = self.guests.iter().position(|seat| seat.id() == id) {
-                        let gone = self.guests.swap_remove(index);
-                        self.give_back(gone);
-                    }
-                }
-            }
-        }
-    }
-
-    /// To be dropped. The ring has room for all there can be.
-    fn give_back(&mut self, seat: Box<Seat>) {
-        if let Err(rtrb::PushError::Full(seat)) = self.lines.returns.push(seat) {
-            // Nobody collects: keeping the memory is better than freeing it here.
-            std::mem::forget(seat);
-        }
-    }
-
-    /// The calls of the guest at this index are the clock from now on, and the lead is a guest.
-    fn hand_over(&mut self, index: usize, now: MonoTime) {
-        let before = self.lead.session_call().unwrap_or_default();
-        let next = &mut self.guests[index];
-        let own = next.end.host_call().unwrap_or_default();
-        next.line.take_over(&before, &own);
-        std::mem::swap(&mut self.lead, next);
-        next.end.listen(false);
+    /// Another instance's calls are the clock from now on, of which this was the last.
+    fn follow_anew(&mut self, own: &HostCall, now: MonoTime) {
         (self.calls, self.position) = (own.number, own.position);
         (self.block, self.called_at) = (own.block, own.at.min(now));
         (self.concealed, self.awaiting) = (false, false);
-        self.beat = HostBeat::new(self.rate);
+        self.beat = HostBeat::new(self.rate());
         self.silent_since = None;
     }
 
-    /// Lays the guests' time lines along the session's.
-    fn follow(&mut self, now: MonoTime) {
-        if self.guests.is_empty() {
-            return;
-        }
-        let lead = self.lead.session_call();
-        for guest in &mut self.guests {
-            guest.end.beat(now);
-            if let Some(lead) = &lead {
-                guest.follow(lead, self.rate, self.playing && self.served);
-            }
-        }
-    }
-
-    /// Where the clock stands still, another instance whose host calls.
-    fn awake(&mut self, now: MonoTime) -> Option<usize> {
-        self.guests.iter_mut().position(|guest| {
-            let call = guest.end.host_call();
-            call.is_some_and(|call| now.since(call.at) < HOST_IDLE / 2)
-        })
+    pub(super) fn rate(&self) -> SampleRate {
+        self.seats.rate()
     }
 
     /// What the plugin wrote goes out, at the pace of real time at the most.
     fn take_down(&mut self, now: MonoTime) {
-        let mut due = self.lead.end.available();
+        let mut due = self.seats.lead.end.available();
         if due > Frames::ZERO {
             self.silent_since = None;
         } else if now.since(self.called_at) > HOST_IDLE {
-            return match self.awake(now) {
-                Some(index) => self.hand_over(index, now),
+            match self.seats.awake(now, HOST_IDLE) {
+                Some(index) => {
+                    let call = self.seats.hand_over(index);
+                    self.follow_anew(&call, now);
+                }
                 None => self.send_silence(now),
-            };
+            }
+            return;
         }
-        self.awaiting = due > Frames::ZERO && self.is_awaiting(now, due);
+        self.awaiting = due > Frames::ZERO && self.seats.is_awaiting(now, due);
         if self.awaiting {
             return;
         }
         let allowed = self.pace.allow(now, due);
-        self.lead.end.skip(due - allowed);
+        self.seats.lead.end.skip(due - allowed);
         due = allowed;
         while due > Frames::ZERO {
             let length = due.get().min(CHUNK);
-            let channels = &mut self.scratch[..self.send];
-            let (taken, position) = self.lead.lead_in(channels, length);
+            let (taken, position) = self.seats.take(&mut self.scratch[..self.send], length);
             if taken == Frames::ZERO {
                 break;
-            }
-            for guest in &mut self.guests {
-                guest.join_in(position, channels, taken.get());
             }
             let before = self.path.link().sent_frames();
             self.path
@@ -255,25 +189,10 @@ impl Link {
         }
     }
 
-    /// Whether somebody's part of what is due is on its way, as it always comes soon after the clock's.
-    fn is_awaiting(&mut self, now: MonoTime, due: Frames) -> bool {
-        if self.guests.is_empty() {
-            return false;
-        }
-        let position = self.lead.line.session(self.lead.end.taken());
-        let patience = (due.duration(self.rate) / 4).min(LONGEST_PATIENCE);
-        let called = self.lead.session_call().map(|call| call.at);
-        called.is_some_and(|at| now < at + patience)
-            && self
-                .guests
-                .iter()
-                .any(|guest| guest.is_awaited(position, due))
-    }
-
     /// A host that does not call (a stopped engine, a suspended plugin) keeps its peer: silence goes out.
     fn send_silence(&mut self, now: MonoTime) {
         let since = *self.silent_since.get_or_insert(now);
-        let frames = (now.since(since).as_secs_f64() * f64::from(self.rate.0)) as usize;
+        let frames = (now.since(since).as_secs_f64() * f64::from(self.rate().0)) as usize;
         if frames < SILENCE {
             return;
         }
@@ -290,13 +209,13 @@ impl Link {
 
     /// The host has played: the buffer's time line goes on with it.
     fn note_host_calls(&mut self, now: MonoTime) {
-        let Some(call) = self.lead.end.host_call() else {
+        let Some(call) = self.seats.lead.end.host_call() else {
             return;
         };
         if call.number == self.calls {
             return;
         }
-        let (position, fill) = (call.position, self.lead.end.ahead_of(call.position));
+        let (position, fill) = (call.position, self.seats.lead.end.ahead_of(call.position));
         let played = (position.wrapping_sub(self.position) as i64).clamp(0, CHUNK as i64);
         (self.calls, self.position, self.concealed) = (call.number, position, false);
         self.beat.note(&call);
@@ -327,7 +246,7 @@ impl Link {
     fn release_ready(&mut self) {
         for _ in 0..MOST_RELEASES {
             let ready = self.path.link().buffer().ready();
-            let frames = ready.min(self.lead.end.room()).get().min(CHUNK);
+            let frames = ready.min(self.seats.lead.end.room()).get().min(CHUNK);
             if frames == 0 {
                 return;
             }
@@ -338,8 +257,12 @@ impl Link {
     /// Fills the rings up for the host's next calls with what stands in for the gap.
     fn conceal(&mut self) {
         self.concealed = true;
-        let own = i64::from(self.block.0) - self.lead.end.fill().max(0);
-        let guests = self.guests.iter().filter(|guest| guest.line.is_in_time());
+        let own = i64::from(self.block.0) - self.seats.lead.end.fill().max(0);
+        let guests = self
+            .seats
+            .guests
+            .iter()
+            .filter(|guest| guest.line.is_in_time());
         let lacking = guests.map(|guest| guest.lacks()).fold(own, i64::max);
         if lacking > 0 {
             self.release((lacking as usize).min(CHUNK));
@@ -353,9 +276,9 @@ impl Link {
         drop(chunk);
         let played = heads(&self.scratch[..self.receive], frames);
         // All of it is written: `frames` is never more than the ring's room.
-        let released = self.lead.release(&played);
-        let position = self.lead.line.session(released.position);
-        for guest in &mut self.guests {
+        let released = self.seats.lead.release(&played);
+        let position = self.seats.lead.line.session(released.position);
+        for guest in &mut self.seats.guests {
             guest.release_at(position, &played);
         }
         drop(played);
@@ -368,12 +291,16 @@ impl Link {
             return None;
         }
         let due = |called_at: MonoTime, block: Frames| {
-            let length = block.duration(self.rate);
+            let length = block.duration(self.rate());
             called_at + length.saturating_sub(MARGIN.min(length / 4))
         };
-        let lacks = self.lead.end.fill() < i64::from(self.block.0);
+        let lacks = self.seats.lead.end.fill() < i64::from(self.block.0);
         let own = lacks.then(|| due(self.called_at, self.block));
-        let guests = self.guests.iter().filter(|guest| guest.line.is_in_time());
+        let guests = self
+            .seats
+            .guests
+            .iter()
+            .filter(|guest| guest.line.is_in_time());
         guests
             .filter(|guest| guest.lacks() > 0)
             .map(|guest| due(guest.last_call().at, guest.last_call().block))
@@ -410,11 +337,8 @@ const MARGIN: Duration = Duration::from_micros(500);
 /// How long the thread sleeps at most.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
-/// The same while an instance is awaited, ...
+/// The same while an instance is awaited.
 const SHORT_WAIT: Duration = Duration::from_micros(100);
-
-/// ... which is no longer than this after the first one's call.
-const LONGEST_PATIENCE: Duration = Duration::from_millis(1);
 
 /// A host that has not called for this long is taken to have stopped.
 const HOST_IDLE: Duration = Duration::from_millis(200);

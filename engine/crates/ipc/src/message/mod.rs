@@ -8,6 +8,8 @@
 //!     ◀── Opened, with the segment's handle ─     or Refused
 //!     ◀── State(..) ─────────────────────────     on every change
 //!     ◀── Statistics(..) ────────────────────     a few times a second
+//!     ◀── Players(..) ───────────────────────     on every change
+//!     ── Listen(whom to hear) ──────────────▶
 //!     ── Close, or the connection's end ────▶
 //! ```
 //! On the socket a message is a length (`u32`, little endian) and that many bytes of postcard. The
@@ -17,6 +19,7 @@
 mod frame;
 mod hello;
 mod joining;
+mod players;
 mod session;
 mod statistics;
 mod takes;
@@ -28,6 +31,7 @@ pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use joining::{HubUser, Secret};
+pub use players::{HubUsers, HubWish, Listening, Patch, PlayerInfo, Players};
 pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
 pub use takes::{Placement, Take, TakeState, TakeWishes, file_name, session_name, take_folder};
@@ -50,6 +54,8 @@ pub enum ToEngine {
         /// From the send to the return, both at the plugin, at the session's rate.
         frames: u32,
     },
+    /// Hear this of the session from now on: in place of what [`Open`](Self::Open) said, and without a break of anything else.
+    Listen(Listening),
 }
 
 /// From the engine to a plugin.
@@ -78,6 +84,8 @@ pub enum FromEngine {
     Sharing(Sharing),
     /// Takes of this session, one for each file, of which something is new: the others are as they were.
     Takes(Vec<Take>),
+    /// Who is in the session, and whom this instance hears. Sent on every change, a few times a second at most.
+    Players(Box<Players>),
 }
 
 /// How an instance shares its session with others.

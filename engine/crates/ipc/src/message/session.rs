@@ -6,6 +6,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use serde::{Deserialize, Serialize};
 
 use super::joining::HubUser;
+use super::players::{HubWish, Listening};
 use super::units;
 
 /// The session that a plugin wants; part of its saved state.
@@ -17,7 +18,7 @@ pub struct WantedSession {
     pub role: Role,
     /// The server's or hub's name or address, for a client or member; unused for a server.
     pub host: String,
-    /// The UDP port that we bind.
+    /// The UDP port that we bind; of a hub the TCP port, too.
     pub port: u16,
     /// The UDP port of the server, for a client; the TCP port of the hub, for a member.
     pub peer_port: u16,
@@ -48,6 +49,10 @@ pub struct WantedSession {
     pub user: HubUser,
     /// Which connection is shared with other instances; `None`: this instance has one of its own.
     pub share: Option<Share>,
+    /// Whom this instance hears.
+    pub listening: Listening,
+    /// What the hub is to be like, of a [`Role::Hub`].
+    pub hub: HubWish,
 }
 
 /// An instance's part in a connection that several instances share. What they send is summed, where it meets.
@@ -72,6 +77,8 @@ pub enum Role {
     Client,
     /// We log in at a hub.
     Member,
+    /// We are the hub, and players log in here.
+    Hub,
 }
 
 /// How a session stands. Displays as a sentence for the musician, without the advice.
@@ -140,12 +147,22 @@ pub enum SessionState {
         /// The session's name.
         session: String,
     },
+    /// A hub for players to join.
+    Hosting {
+        /// The TCP port where they log in, and the UDP port of their audio.
+        port: u16,
+        /// How many are there.
+        players: u32,
+    },
 }
 
 impl SessionState {
-    /// True if audio is exchanged with a peer.
+    /// True if audio is exchanged with a peer, or with players.
     pub const fn is_connected(&self) -> bool {
-        matches!(self, Self::Connected { .. })
+        matches!(
+            self,
+            Self::Connected { .. } | Self::Hosting { players: 1.., .. }
+        )
     }
 
     /// What to do about it, if there is something to be done.
@@ -197,6 +214,15 @@ impl fmt::Display for SessionState {
             }
             Self::Unopened { session } => {
                 write!(f, "No instance has opened the session \"{session}\" yet")
+            }
+            Self::Hosting { port, players: 0 } => {
+                write!(f, "A hub at TCP and UDP port {port}; nobody has joined yet")
+            }
+            Self::Hosting { port, players: 1 } => {
+                write!(f, "A hub at TCP and UDP port {port} with 1 player")
+            }
+            Self::Hosting { port, players } => {
+                write!(f, "A hub at TCP and UDP port {port} with {players} players")
             }
         }
     }

@@ -1,0 +1,229 @@
+//! A hub's floor for the plugin's instances: what they send is captured at the hub, and each of them may hear any player.
+//!
+//! ```text
+//!   instances ──▶ captured ──▶ Floor ──▶ mix, players, groups ──▶ instances
+//! ```
+//! Whoever has it paces it, a period of the mix at a time ([`crate::backend::link`]).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+#[cfg(test)]
+use farsend_rt::latest;
+use farsend_rt::{LatestWriter, clock};
+use farsend_stream::Meter;
+#[cfg(test)]
+use farsend_units::Frames;
+use farsend_units::{Channels, MonoTime, SampleRate};
+#[cfg(test)]
+use rtrb::RingBuffer;
+
+use super::HubSettings;
+use super::floor::Floor;
+use super::lanes::Lanes;
+use crate::settings::MAX_CHANNELS;
+use crate::statistics::Statistics;
+
+/// A hub's audio, to be paced by the calls of others. Made on a control thread, used by an audio thread: nothing but
+/// [`new`](Self::new) allocates, locks or waits.
+#[derive(Debug)]
+pub struct HostedFloor {
+    floor: Floor,
+    /// What the next period of the mix hears of us, and all players of the last one.
+    captured: Lanes,
+    mix: Lanes,
+    rate: SampleRate,
+    period: usize,
+    meter_out: Meter,
+    meter_in: Meter,
+    numbers: LatestWriter<Statistics>,
+    periods: u64,
+    longest: Duration,
+    publish_at: MonoTime,
+    /// Whether the mix is what was captured.
+    #[cfg(test)]
+    is_echo: bool,
+}
+
+/// Lanes of audio, planar and of one length.
+pub type Sound<'a> = ArrayVec<&'a [f32], MAX_CHANNELS>;
+
+impl HostedFloor {
+    /// For a hub with local channels. Allocates.
+    pub(super) fn new(
+        floor: Floor,
+        settings: &HubSettings,
+        numbers: LatestWriter<Statistics>,
+    ) -> Self {
+        let channels = settings.local.as_ref().map(|local| local.channels);
+        let channels = channels.unwrap_or(Channels(0));
+        Self {
+            floor,
+            captured: Lanes::new(channels, settings.period),
+            mix: Lanes::new(channels, settings.period),
+            rate: settings.rate,
+            period: settings.period.get().max(1),
+            meter_out: Meter::new(channels, settings.rate),
+            meter_in: Meter::new(channels, settings.rate),
+            numbers,
+            periods: 0,
+            longest: Duration::ZERO,
+            publish_at: MonoTime::default(),
+            #[cfg(test)]
+            is_echo: false,
+        }
+    }
+
+    /// The floor, for the end.
+    pub(super) fn into_floor(self) -> Floor {
+        self.floor
+    }
+
+    /// Frames of a period of the mix; never 0.
+    pub fn period(&self) -> usize {
+        self.period
+    }
+
+    /// Of the mix.
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// Puts the first `frames` of these channels into what the next period hears of us, from frame `at` on. What has no place is left out.
+    pub fn capture(&mut self, at: usize, channels: &[Vec<f32>], frames: usize) {
+        for (lane, channel) in self.captured.iter_mut().zip(channels) {
+            if let (Some(lane), Some(channel)) =
+                (lane.get_mut(at..at + frames), channel.get(..frames))
+            {
+                lane.copy_from_slice(channel);
+            }
+        }
+    }
+
+    /// The next period hears nothing of us from frame `at` on.
+    pub fn capture_silence(&mut self, at: usize) {
+        for lane in self.captured.iter_mut() {
+            lane.iter_mut().skip(at).for_each(|sample| *sample = 0.0);
+        }
+    }
+
+    /// One period: what was captured to the players, and what they play to whoever looks.
+    pub fn run(&mut self) {
+        let begun = clock::now();
+        self.floor.period(Some((&self.captured, &mut self.mix)));
+        #[cfg(test)]
+        self.echo_back();
+        self.meter_out.update(&lanes(&self.captured));
+        self.meter_in.update(&lanes(&self.mix));
+        self.periods += 1;
+        let ended = clock::now();
+        self.longest = self.longest.max(ended.since(begun));
+        if ended >= self.publish_at {
+            self.publish_at = ended + PUBLISH_EVERY;
+            self.publish();
+        }
+    }
+
+    /// Takes what has come, between two periods: a socket holds only so much.
+    pub fn listen(&mut self) {
+        self.floor.receive();
+    }
+
+    /// All players of the last period, together.
+    pub fn mix(&self) -> Sound<'_> {
+        lanes(&self.mix)
+    }
+
+    /// What the player in this place played in the last period, if it is still the one with this address.
+    pub fn heard(&self, place: u16, address: SocketAddr) -> Option<Sound<'_>> {
+        let (of, heard) = self.floor.heard(place)?;
+        (of == address).then(|| lanes(heard))
+    }
+
+    /// Adds up what the players of this group played in the last period, one channel in both of two. How many they are. `sum` is at least
+    /// a period long.
+    pub fn sum_group(&self, group: u8, sum: &mut [Vec<f32>]) -> usize {
+        for lane in sum.iter_mut() {
+            lane[..self.period].fill(0.0);
+        }
+        let mut members = 0;
+        for heard in self.floor.of_group(group) {
+            members += 1;
+            let upmix = heard.channels() == 1 && sum.len() == 2;
+            for (channel, lane) in sum.iter_mut().enumerate() {
+                let from = heard.get(if upmix { 0 } else { channel });
+                for (sum, sample) in lane.iter_mut().zip(from.unwrap_or_default()) {
+                    *sum += sample;
+                }
+            }
+        }
+        members
+    }
+
+    fn publish(&mut self) {
+        let mut now = Statistics {
+            periods: self.periods,
+            longest: self.longest,
+            ..Statistics::default()
+        };
+        let peaks = [
+            (&mut now.peaks_out, &self.meter_out),
+            (&mut now.peaks_in, &self.meter_in),
+        ];
+        for (to, meter) in peaks {
+            let peaks = to.iter_mut().zip(meter.peaks());
+            peaks.for_each(|(to, peak)| *to = *peak);
+        }
+        self.numbers.write(now);
+    }
+}
+
+fn lanes(lanes: &Lanes) -> Sound<'_> {
+    lanes.iter().take(MAX_CHANNELS).collect()
+}
+
+#[cfg(test)]
+impl HostedFloor {
+    /// One without a socket, without players, and whose mix is what was captured.
+    pub(crate) fn echo(rate: SampleRate, period: Frames, channels: Channels) -> Box<Self> {
+        let lines = super::floor::Lines {
+            orders: RingBuffer::new(1).1,
+            knocks: RingBuffer::new(1).0,
+            returns: RingBuffer::new(1).0,
+            statistics: latest(super::floor::FloorStatistics::default()).0,
+            tapes: RingBuffer::new(1).0,
+        };
+        let settings = HubSettings {
+            rate,
+            period,
+            local: Some(super::LocalSettings {
+                channels,
+                through: super::Through::Instances,
+            }),
+            players: 2,
+            ..HubSettings::default()
+        };
+        let socket = super::socket::HubSocket::of_many(false);
+        let floor = Floor::new(&settings, socket, lines);
+        let mut hosted = Self::new(floor, &settings, latest(Statistics::default()).0);
+        hosted.is_echo = true;
+        Box::new(hosted)
+    }
+
+    /// How many were played.
+    pub(crate) fn periods(&self) -> u64 {
+        self.periods
+    }
+
+    fn echo_back(&mut self) {
+        if self.is_echo {
+            for (mix, captured) in self.mix.iter_mut().zip(self.captured.iter()) {
+                mix.copy_from_slice(captured);
+            }
+        }
+    }
+}
+
+/// How old the published numbers may be.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
