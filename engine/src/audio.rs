@@ -140,7 +140,7 @@ impl Paced for AudioPath {
         }
         self.link.receive(begun);
         if missed > Frames::ZERO {
-            self.link.buffer().pass_over(missed);
+            self.link.pass_over(missed);
         }
         _ = self.link.play(begun, outputs);
         if self.loopback {
@@ -151,6 +151,10 @@ impl Paced for AudioPath {
         }
         self.note_played(outputs);
         self.finish_period(begun);
+    }
+
+    fn set_converters(&mut self, frames: Frames) {
+        self.link.hearing().set_converters(frames);
     }
 
     fn resume(&mut self) {

@@ -21,6 +21,7 @@ use crate::cli::exit::Exit;
 use crate::cli::secret::SecretError;
 use crate::control::report::Reporter;
 use crate::hub::{AuthError, DoorError};
+use crate::keeping::{Keeping, keeping};
 use crate::membership::{Membership, Told};
 use crate::net::resolve::{ResolveError, resolve};
 use crate::net::tcp::LogInError;
@@ -130,6 +131,8 @@ pub struct Desk {
     pub remote: Option<SocketAddr>,
     /// Our UDP port.
     pub port: u16,
+    /// What a peer that records wants to be kept. Nothing is unless it is looked after.
+    keeping: Keeping,
     /// Our place at a hub, if we join one. Nobody is called unless it is polled.
     pub membership: Option<Membership>,
     /// `None`: nobody is called from here.
@@ -177,6 +180,8 @@ impl Session {
             block,
         };
         let mut link = PeerLink::new(settings, line, beat, events)?;
+        let (keeping, histories) = keeping();
+        link.keep_in(histories);
         let membership = match (&settings.role, remote) {
             (Role::Member { name, .. }, Some(hub)) => {
                 let hello = Hello { port, name: *name };
@@ -203,6 +208,7 @@ impl Session {
                 statistics,
                 remote,
                 port,
+                keeping,
                 membership,
                 goodbye: Some(goodbye),
             },
@@ -218,6 +224,7 @@ impl Desk {
             statistics,
             remote: None,
             port,
+            keeping: keeping().0,
             membership: None,
             goodbye: None,
         }
@@ -234,6 +241,11 @@ impl Desk {
         if let (Some(remote), Some(goodbye)) = (remote, &self.goodbye) {
             say_goodbye(goodbye, remote);
         }
+    }
+
+    /// Looks after what the session needs of the control thread. Some times a second.
+    pub fn attend(&mut self) {
+        self.keeping.attend(&self.statistics.read());
     }
 
     /// Looks after our place at a hub; what has happened to it, if anything.
@@ -415,6 +427,7 @@ impl Running {
                     membership.note(&event);
                 }
             }
+            self.desk.attend();
             match self.desk.poll_membership() {
                 Some(Told::Failed(why)) => return Ended::NotLetIn(why),
                 Some(told) => {

@@ -20,8 +20,10 @@ pub mod control;
 pub mod credentials;
 pub mod engine;
 pub mod filler;
+pub mod hearing;
 #[cfg(target_os = "linux")]
 pub mod hub;
+pub mod keeping;
 pub mod membership;
 pub mod net;
 pub mod peers;

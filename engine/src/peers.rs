@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
 use farsend_stream::{JitterBuffer, Kernels, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
@@ -17,6 +18,7 @@ use farsend_wire::jacktrip::{DatagramError, Format, RATES, STOP};
 use rtrb::{Consumer, Producer};
 
 pub use self::machines::Machines;
+use crate::hearing::LinkHearing;
 use crate::net::Outlet as _;
 use crate::net::udp::{AudioSocket, Received, SendHandle};
 use crate::sending::Adopted;
@@ -97,9 +99,12 @@ impl PeerLink {
             out,
             remote,
         } = line;
+        let kernels = kernels(beat.rate);
+        let mut machines = Machines::new(settings, out, remote, beat, &kernels, events)?;
+        machines.hearing().tell();
         Ok(Self {
             socket,
-            machines: Machines::new(settings, out, remote, beat, &kernels(beat.rate), events)?,
+            machines,
             refused: 0,
             malformed: 0,
         })
@@ -129,6 +134,31 @@ impl PeerLink {
     /// Frames that the peer was sent so far, at our own rate.
     pub fn sent_frames(&self) -> i64 {
         self.machines.sent_frames()
+    }
+
+    /// What the peer wants to be kept is kept in what comes through here. Control thread, before the first period.
+    pub fn keep_in(&mut self, histories: MailboxReader<History>) {
+        self.machines.keep_in(histories);
+    }
+
+    /// What the player here hears, and what they play.
+    pub fn hearing(&mut self) -> &mut LinkHearing {
+        self.machines.hearing()
+    }
+
+    /// Tells the peer what is heard here, for a backend that does not [`play`](Self::play). After what was due was played.
+    pub fn tell_heard(&mut self, now: MonoTime) {
+        self.machines.tell_heard(now);
+    }
+
+    /// Plays the next frames (planar), for a backend that sees to the [`buffer`](Self::buffer) itself.
+    pub fn pull(&mut self, out: &mut [&mut [f32]]) -> Pulled {
+        self.machines.pull(out)
+    }
+
+    /// So many frames were never asked for and never heard: see [`JitterBuffer::pass_over`].
+    pub fn pass_over(&mut self, frames: Frames) {
+        self.machines.pass_over(frames);
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,

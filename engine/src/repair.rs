@@ -1,6 +1,8 @@
 //! Both directions of repair at one end of a link: the machines of [`farsend_protocol::repair`] and what they are to
 //! know of the session.
 
+mod late;
+
 use farsend_protocol::jacktrip::{Peer, Taken};
 use farsend_protocol::repair::{Decoder, Encoder, Policy, Situation};
 use farsend_stream::JitterBuffer;
@@ -8,6 +10,7 @@ use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{Format, Header, Reception, Wanted};
 use farsend_wire::repair::Repair;
 
+pub use self::late::{KEPT_FOR, Late, MOST_ANSWERS, MOST_BYTES, Outgoing};
 use crate::statistics::RepairStatistics;
 
 /// Repairs what one peer loses of ours, and what we lose of its. For the audio thread: nothing here allocates after
@@ -103,16 +106,16 @@ impl LinkRepair {
         self.decoder.next_recovered()
     }
 
-    /// Once a period, when all that came was handled: asks the peer, and tells it how its audio comes.
+    /// Once a period, when all that came was handled: asks the peer, and tells it how its audio comes. Whether it asked.
     pub fn attend(
         &mut self,
         now: MonoTime,
         peer: &mut Peer,
         buffer: &JitterBuffer,
         format: Option<Format>,
-    ) {
+    ) -> bool {
         let Some(format) = format.filter(|_| peer.is_farsend()) else {
-            return;
+            return false;
         };
         let period = format.period.0.max(1);
         let depth = u16::try_from(buffer.queued().0 / period).unwrap_or(u16::MAX);
@@ -122,15 +125,17 @@ impl LinkRepair {
         };
         peer.note_reception(now, reception);
         if !peer.understands_repair(now) {
-            return;
+            return false;
         }
         let packet = format.period.duration(format.rate).as_nanos().max(1);
         let away = peer.round_trip().unwrap_or_default().as_nanos();
         let round_trip = u8::try_from(away.div_ceil(packet)).unwrap_or(u8::MAX);
         self.decoder.set_times(round_trip, depth);
-        if let Some(wanted) = self.decoder.next_wanted() {
+        let wanted = self.decoder.next_wanted();
+        if let Some(wanted) = wanted {
             peer.want(now, wanted);
         }
+        wanted.is_some()
     }
 
     /// What there was so far.

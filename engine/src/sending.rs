@@ -138,6 +138,11 @@ impl Sending {
         })
     }
 
+    /// Whether blocks leave as they are, frame by frame.
+    pub fn is_even(&self) -> bool {
+        self.wire.rate == self.own.rate
+    }
+
     /// Whether this block becomes whole packets, with nothing of what came before it in them.
     pub fn is_whole(&self, packetizer: &Packetizer, block: &[&[f32]]) -> bool {
         let frames = block.first().map_or(0, |channel| channel.len());

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use farsend_protocol::hearing::Heard;
 use farsend_protocol::jacktrip::PeerCounts;
+use farsend_protocol::repair::{HistorySize, Settled};
 use farsend_stream::{BufferCounts, Irregular, Jitter, Wait};
 use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
@@ -38,6 +40,10 @@ pub struct Statistics {
     pub peer: PeerCounts,
     /// What repair does, and costs; only between two Farsends.
     pub repair: RepairStatistics,
+    /// What is fetched late, while one of both records.
+    pub late: LateStatistics,
+    /// What the far end has said last of what it was hearing.
+    pub heard: Option<Heard>,
     /// What came, or was played, irregularly.
     pub irregular: Irregular,
     /// Audio waiting to be played right before a block is, at the most; in the peer's frames.
@@ -87,6 +93,8 @@ impl Default for Statistics {
             buffer: BufferCounts::default(),
             peer: PeerCounts::default(),
             repair: RepairStatistics::default(),
+            late: LateStatistics::default(),
+            heard: None,
             irregular: Irregular::default(),
             queued: Frames::ZERO,
             target: Frames::ZERO,
@@ -138,4 +146,21 @@ impl RepairStatistics {
     pub fn overhead_percent(&self) -> f64 {
         100.0 * self.repair_bytes as f64 / self.audio_bytes.max(1) as f64
     }
+}
+
+/// What is fetched when it is too late for playing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LateStatistics {
+    /// Whether what comes is recorded.
+    pub records: bool,
+    /// Whether the peer keeps what it sends for that.
+    pub served: bool,
+    /// How much of the peer's stream is there: all packets before `to` are, or were given up.
+    pub settled: Settled,
+    /// Packets that were fetched.
+    pub fetched: u64,
+    /// Packets that will never come, since the peer does not have them any more.
+    pub given_up: u64,
+    /// How much of ours is to be kept for the peer, which records: for the control thread, which has the memory.
+    pub wanted: HistorySize,
 }

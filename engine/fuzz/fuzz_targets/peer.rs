@@ -8,7 +8,7 @@ use std::time::Duration;
 use farsend_fuzz::Payload;
 use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Verdict};
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Reception, STOP, Wanted};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -39,6 +39,19 @@ enum Step {
         from: u8,
         lost: u32,
         wanted: bool,
+    },
+    /// Of one who records, and for one.
+    Take {
+        from: u8,
+        kind: u8,
+        number: u16,
+        more: u32,
+    },
+    /// The same, of ours.
+    Say {
+        kind: u8,
+        number: u16,
+        more: u32,
     },
     /// Of ours.
     Note {
@@ -125,6 +138,19 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 };
                 Some((host(from % 3), word.to_bytes().to_vec()))
             }
+            Step::Take {
+                from,
+                kind,
+                number,
+                more,
+            } => Some((
+                host(from % 3),
+                word(*kind, *number, *more).to_bytes().to_vec(),
+            )),
+            Step::Say { kind, number, more } => {
+                peer.say(word(*kind, *number, *more));
+                None
+            }
             Step::Note { lost } => {
                 peer.note_reception(now, reception(*lost));
                 None
@@ -185,6 +211,7 @@ fn drain(peer: &mut Peer) -> Option<u64> {
         match peer.poll_output() {
             Output::Wait(_) => return pinged,
             Output::Event(_) | Output::Reception(_) | Output::Wanted(_) => {}
+            Output::Keep(_) | Output::Kept(_) | Output::Hearing(_) => assert!(peer.is_farsend()),
             Output::Send { to, payload } => {
                 if let Some(Control::Ping { stamp }) = Control::parse(&payload) {
                     assert_eq!(Some(to), peer.remote());
@@ -202,6 +229,23 @@ fn reception(lost: u32) -> Reception {
         lost,
         bursts: 1,
         depth: 4,
+    }
+}
+
+fn word(kind: u8, number: u16, more: u32) -> Control {
+    let number = SeqNum(number);
+    match kind % 3 {
+        0 => Control::Keep(Keep { from: number }),
+        1 => Control::Kept(Kept {
+            oldest: number,
+            count: more as u16,
+        }),
+        _ => Control::Hearing(Hearing {
+            packet: number,
+            heard: SeqNum(more as u16),
+            offset: more,
+            step: more,
+        }),
     }
 }
 

@@ -11,8 +11,8 @@ use arrayvec::ArrayVec;
 use crossbeam_utils::atomic::AtomicCell;
 use farsend_units::{Channels, Frames, SampleRate};
 use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, Port, PortFlags,
-    ProcessScope,
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, LatencyType,
+    Port, PortFlags, ProcessScope,
 };
 use thiserror::Error;
 
@@ -80,6 +80,8 @@ pub struct JackBackend<P: Paced + 'static> {
     shared: Arc<Shared>,
     running: Option<AsyncClient<Notifications, Process<P>>>,
     retry_at: Instant,
+    /// When the ports' latencies are looked at again.
+    look_at: Instant,
 }
 
 type Cell<P> = Arc<AtomicCell<Option<Box<P>>>>;
@@ -90,6 +92,8 @@ struct Shared {
     gone: AtomicBool,
     period: AtomicU64,
     xruns: AtomicU64,
+    /// Frames that sounds are under way outside of the server's cycles, out and in.
+    converters: AtomicU64,
 }
 
 impl<P: Paced> std::fmt::Debug for JackBackend<P> {
@@ -158,6 +162,7 @@ impl OpenClient {
             shared: Arc::default(),
             running: None,
             retry_at: Instant::now(),
+            look_at: Instant::now(),
         };
         backend.activate(self.client)?;
         Ok(backend)
@@ -173,8 +178,13 @@ impl<P: Paced> JackBackend<P> {
             self.retry_at = Instant::now() + RETRY_EVERY;
             return Some(JackEvent::ServerGone);
         }
-        if self.running.is_none() {
+        let Some(running) = &self.running else {
             return self.retry();
+        };
+        if Instant::now() >= self.look_at {
+            self.look_at = Instant::now() + LOOK_EVERY;
+            let frames = converters(running.as_client());
+            self.shared.converters.store(frames, Relaxed);
         }
         let period = Frames(u32::try_from(self.shared.period.load(Relaxed)).unwrap_or(0));
         if period != Frames::ZERO && period != self.period {
@@ -310,6 +320,8 @@ impl<P: Paced + 'static> jack::ProcessHandler for Process<P> {
             .map(|port| port.as_slice(scope))
             .collect();
         path.miss(missed);
+        let converters = self.shared.converters.load(Relaxed);
+        path.set_converters(Frames(u32::try_from(converters).unwrap_or(0)));
         path.period(&inputs, &mut outputs);
         self.path.store(Some(path));
         Control::Continue
@@ -338,6 +350,19 @@ impl jack::NotificationHandler for Notifications {
     }
 }
 
+/// What the server says of our first ports: how much later than its cycle something that leaves is heard, and how much earlier
+/// something that comes was captured. Nothing, where they are not connected to anything that takes time.
+fn converters(client: &Client) -> u64 {
+    let latency = |port: &str, way| {
+        let port = client.port_by_name(&format!("{}:{port}", client.name()));
+        port.map_or(0, |port| u64::from(port.get_latency_range(way).1))
+    };
+    let frames =
+        latency("send_1", LatencyType::Capture) + latency("receive_1", LatencyType::Playback);
+    // A minute is no latency of a converter, but a broken driver's.
+    if frames < 60 * 192_000 { frames } else { 0 }
+}
+
 fn explain(name: &str, error: &jack::Error) -> JackError {
     match error {
         jack::Error::LibraryError(_) => JackError::NoLibrary,
@@ -361,6 +386,9 @@ fn quiet_library() {
 }
 
 const AUDIO_TYPE: &str = "32 bit float mono audio";
+
+/// How often the ports' latencies are looked at: who is connected may change.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a lost server is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);

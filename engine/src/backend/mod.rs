@@ -22,6 +22,10 @@ pub trait Paced: Send {
     /// One period: `inputs` was captured, `outputs` is to be filled. Planar, all of one length.
     fn period(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]);
 
+    /// A sound that goes out with a period comes in again so many frames later than the line of periods says, when somebody hears it and plays along: what the
+    /// converters take, as far as the sound server knows.
+    fn set_converters(&mut self, _: Frames) {}
+
     /// The audio clock stood still (a JACK server went and came back).
     fn resume(&mut self);
 }

@@ -293,6 +293,7 @@ impl PluginSession {
         self.backend.collect();
         self.takes.collect();
         self.attend_tracks();
+        self.desk.attend();
         let numbers = self.desk.statistics.read();
         self.age(&numbers);
         // A DAW's xruns are not known here; late calls are seen.

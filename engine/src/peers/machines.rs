@@ -11,15 +11,18 @@ use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
     PeerConfig, Taken, Verdict,
 };
+use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
 use farsend_stream::{BufferConfig, Inserted, JitterBuffer, Kernels, Origin, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate, SeqNum};
-use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Stamp};
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Hearing, Stamp};
+use farsend_wire::repair::Repair;
 use rtrb::{Consumer, Producer};
 
 use super::{Beat, Invitation, LinkEvent};
+use crate::hearing::LinkHearing;
 use crate::net::Outlet;
-use crate::repair::LinkRepair;
+use crate::repair::{Late, LinkRepair, MOST_ANSWERS, Outgoing};
 use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
@@ -40,6 +43,11 @@ pub struct Machines<O> {
     buffer: JitterBuffer,
     repair: Option<LinkRepair>,
     repairs: bool,
+    /// Of use where there is `repair`.
+    late: Late,
+    hearing: LinkHearing,
+    /// All that comes is to be there in the end.
+    keeps_all: bool,
     playable: bool,
     adopts_samples: bool,
     /// A client's way to call again after a goodbye.
@@ -147,6 +155,9 @@ impl<O: Outlet> Machines<O> {
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
             repairs: false,
+            late: Late::new(),
+            hearing: LinkHearing::new(),
+            keeps_all: false,
             playable: false,
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
@@ -178,11 +189,15 @@ impl<O: Outlet> Machines<O> {
 
     fn send_block(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]], filler: bool) {
         self.call_anew(now);
+        let frames = block.iter().map(|channel| channel.len()).max();
+        self.hearing.handle_input(frames.unwrap_or(0));
         let Machines {
             state,
             peer,
             packetizer,
             repair,
+            late,
+            hearing,
             sending,
             header,
             out,
@@ -193,7 +208,9 @@ impl<O: Outlet> Machines<O> {
         let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
             return;
         };
+        let mut late = repair.is_some().then_some(late);
         let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
+        let packets = packetizer.number();
         // Headers that announce nothing have nobody to wait for.
         let call = peer.format().is_none() && *header == HeaderKind::Default;
         let stamp = Stamp {
@@ -215,6 +232,9 @@ impl<O: Outlet> Machines<O> {
                 &mut *unsent
             };
             *counter += 1;
+            if let Some(late) = &mut late {
+                late.handle_sent(datagram);
+            }
             let parity = repair
                 .as_mut()
                 .and_then(|repair| repair.handle_sent(datagram));
@@ -227,6 +247,9 @@ impl<O: Outlet> Machines<O> {
         });
         if call && allowed < due {
             sending.note_called(now);
+        }
+        if *header == HeaderKind::Default && sending.is_even() {
+            hearing.handle_sent(packets, packetizer);
         }
         let frames = block.iter().map(|channel| channel.len()).max();
         self.pushed += frames.unwrap_or(0) as i64;
@@ -266,6 +289,21 @@ impl<O: Outlet> Machines<O> {
         ((way + queue) * f64::from(rate.0)) as u32
     }
 
+    /// What the peer wants to be kept is kept in what comes through here. Control thread, before the first period.
+    pub fn keep_in(&mut self, histories: MailboxReader<History>) {
+        self.late.keep_in(histories);
+    }
+
+    /// Whether all that comes is to be there in the end, also what is too late for playing: a peer that is a Farsend is asked for it afterwards.
+    pub fn keep_all(&mut self, keeps_all: bool) {
+        self.keeps_all = keeps_all;
+    }
+
+    /// What the player at this end hears, and what they play: told to a peer that is a Farsend.
+    pub fn hearing(&mut self) -> &mut LinkHearing {
+        &mut self.hearing
+    }
+
     /// Calls nobody but the addresses that come through here, each from its coming on.
     pub(super) fn await_invitations(&mut self, invitations: Consumer<Invitation>) {
         self.invitations = Some(invitations);
@@ -303,8 +341,19 @@ impl<O: Outlet> Machines<O> {
             return;
         }
         if let Some(repair) = &mut self.repair {
-            repair.attend(now, &mut self.peer, &self.buffer, self.format);
+            let busy = repair.attend(now, &mut self.peer, &self.buffer, self.format);
             self.repairs = self.peer.understands_repair(now);
+            let records = self.keeps_all || self.tap.as_mut().is_some_and(is_tapped);
+            self.late
+                .attend(now, &mut self.peer, self.format, records, busy);
+            if let Some(remote) = self.peer.remote().filter(|_| self.repairs) {
+                for _ in 0..MOST_ANSWERS {
+                    let Some(answer) = self.late.next_answer() else {
+                        break;
+                    };
+                    self.out.send(remote, answer);
+                }
+            }
         }
         self.peer.handle_timeout(now);
         self.drain(now);
@@ -324,7 +373,36 @@ impl<O: Outlet> Machines<O> {
     pub fn play(&mut self, now: MonoTime, out: &mut [&mut [f32]]) -> Pulled {
         let block = Frames(out.first().map_or(0, |channel| channel.len()) as u32);
         self.buffer.settle(now, Frames::ZERO, block);
-        self.buffer.pull(out)
+        let pulled = self.pull(out);
+        self.hearing.handle_played();
+        self.tell_heard(now);
+        pulled
+    }
+
+    /// Plays the next frames, for a backend that sees to the buffer itself, and tells [`hearing`](Self::hearing) where they are.
+    pub fn pull(&mut self, out: &mut [&mut [f32]]) -> Pulled {
+        let before = self.hearing.before_play(&self.buffer);
+        let pulled = self.buffer.pull(out);
+        let frames = out.first().map_or(0, |channel| channel.len());
+        self.hearing.handle_pulled(frames, before, &self.buffer);
+        pulled
+    }
+
+    /// So many frames were never asked for and never heard: see [`JitterBuffer::pass_over`].
+    pub fn pass_over(&mut self, frames: Frames) {
+        self.buffer.pass_over(frames);
+        self.hearing.pass_over(frames);
+    }
+
+    /// Tells the peer what is heard here, if there is anything new. After what was due was played.
+    pub fn tell_heard(&mut self, now: MonoTime) {
+        for _ in 0..MOST_WORDS {
+            let Some(word) = self.hearing.next_word(now, &self.peer) else {
+                return;
+            };
+            self.peer.say(word);
+            self.drain(now);
+        }
     }
 
     /// Tells the peer, if it is a Farsend, that it is sent away for so many seconds. A goodbye is to follow.
@@ -376,6 +454,8 @@ impl<O: Outlet> Machines<O> {
         if let Some(repair) = &self.repair {
             to.repair = repair.report();
         }
+        to.late = self.late.report();
+        to.heard = self.hearing.heard();
     }
 
     /// Takes one datagram, from anybody, that came at `at`.
@@ -402,7 +482,9 @@ impl<O: Outlet> Machines<O> {
                 }
             }
             Verdict::Repair => {
-                if let Some(repair) = &mut self.repair {
+                if Repair::is_plain(payload) {
+                    self.take_fetched(payload);
+                } else if let Some(repair) = &mut self.repair {
                     repair.handle_repair(payload);
                 }
                 self.take_recovered(at);
@@ -432,6 +514,24 @@ impl<O: Outlet> Machines<O> {
                         repair.handle_wanted(wanted, &mut |answer| {
                             self.out.send(remote, answer);
                         });
+                        self.late.handle_wanted(wanted);
+                    }
+                }
+                Output::Keep(keep) => {
+                    let outgoing = self.outgoing();
+                    if let Some(kept) = self.late.handle_keep(now, keep, outgoing) {
+                        self.peer.say(kept);
+                    }
+                }
+                Output::Kept(kept) => self.late.handle_kept(kept),
+                Output::Hearing(hearing) => {
+                    let heard = self.hearing.handle_hearing(hearing, &self.packetizer);
+                    if let Some(heard) = heard {
+                        let frame = self.sent_frame_of(SeqNum(heard.heard as u16)) as f64;
+                        let frame = frame + f64::from(heard.offset) / f64::from(Hearing::FRAME);
+                        if let Some(tap) = self.tap() {
+                            tap.heard(heard.packet, frame);
+                        }
                     }
                 }
                 Output::Wait(_) => return,
@@ -439,8 +539,24 @@ impl<O: Outlet> Machines<O> {
         }
     }
 
+    /// What is sent to the peer.
+    fn outgoing(&self) -> Outgoing {
+        let config = self.packetizer.config();
+        Outgoing {
+            len: self.packetizer.datagram_len() / usize::from(config.redundancy.max(1)),
+            period: config.period,
+            rate: config.rate,
+        }
+    }
+
     fn act_on(&mut self, event: Event, now: MonoTime) {
         self.tell(LinkEvent::Peer(event));
+        if !matches!(
+            event,
+            Event::FellQuiet | Event::Returned | Event::FormatChanged { .. }
+        ) {
+            self.late.begin();
+        }
         if let (Event::Arrived { .. } | Event::Replaced { .. }, Some(repair)) =
             (event, &mut self.repair)
         {
@@ -479,6 +595,7 @@ impl<O: Outlet> Machines<O> {
             ..
         } = format;
         self.playable = self.buffer.set_format(rate, period, channels).is_ok();
+        self.hearing.begin(period);
         if !self.playable {
             self.tell(LinkEvent::Unplayable(format));
         }
@@ -507,12 +624,18 @@ impl<O: Outlet> Machines<O> {
             depacketizer,
             buffer,
             tap,
+            late,
+            hearing,
             ..
         } = self;
         let mut tap = tap.as_mut().and_then(MailboxReader::newest);
         let farsend = self.stamp.farsend;
         let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
+            hearing.handle_packet(arrival.number, arrival.anew);
             if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
+                // Not to be played, but it is what was sent.
+                let kept = record(tap_of(&mut tap), &arrival, Way::Direct);
+                late.handle_packet(arrival.number, arrival.anew, kept);
                 return;
             }
             let origin = if arrival.redundant {
@@ -520,7 +643,8 @@ impl<O: Outlet> Machines<O> {
             } else {
                 Origin::Direct
             };
-            insert(buffer, tap_of(&mut tap), &arrival, at, origin);
+            let kept = insert(buffer, tap_of(&mut tap), &arrival, at, origin);
+            late.handle_packet(arrival.number, arrival.anew, kept);
         });
         if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
             repair.handle_audio(payload, taken);
@@ -540,6 +664,7 @@ impl<O: Outlet> Machines<O> {
             depacketizer,
             buffer,
             tap,
+            late,
             ..
         } = self
         else {
@@ -548,8 +673,29 @@ impl<O: Outlet> Machines<O> {
         let mut tap = tap.as_mut().and_then(MailboxReader::newest);
         while let Some(datagram) = repair.next_recovered() {
             depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
-                insert(buffer, tap_of(&mut tap), &arrival, at, Origin::Repaired);
+                let kept = insert(buffer, tap_of(&mut tap), &arrival, at, Origin::Repaired);
+                late.handle_packet(arrival.number, arrival.anew, kept);
             });
+        }
+    }
+
+    /// Takes what was fetched, which is too late for the buffer.
+    fn take_fetched(&mut self, payload: &[u8]) {
+        let Some((number, packet)) = self.late.handle_repair(payload) else {
+            return;
+        };
+        // Of a stream of another format, that has ended, nothing is wanted any more.
+        let Some(format) = self
+            .format
+            .filter(|format| packet.header.format() == Ok(*format))
+        else {
+            return;
+        };
+        let kept = self.tap().is_none_or(|tap| {
+            tap.packet(number, false, format, packet.samples, Way::Fetched) || tap.knows(number)
+        });
+        if kept {
+            self.late.take(number);
         }
     }
 
@@ -583,37 +729,52 @@ fn newest(ring: &mut Consumer<Invitation>) -> Option<Invitation> {
     (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
 }
 
+/// Whether there is a tap now.
+fn is_tapped(tap: &mut MailboxReader<Option<Tap>>) -> bool {
+    tap.newest().is_some_and(|tap| tap.is_some())
+}
+
 /// The tap that there is now, for a while.
 fn tap_of<'a>(tap: &'a mut Option<&mut Option<Tap>>) -> Option<&'a mut Tap> {
     tap.as_mut()?.as_mut()
 }
 
-/// Puts a packet into its place in the buffer, and onto the take.
+/// Puts a packet into its place in the buffer, and onto the take. Whether it is there, if there is one.
 fn insert(
     buffer: &mut JitterBuffer,
     tap: Option<&mut Tap>,
     arrival: &Arrival<'_>,
     at: MonoTime,
     origin: Origin,
-) {
+) -> bool {
     if arrival.anew {
         buffer.reset();
     }
     let inserted = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
         arrival.packet.decode_channel(channel, out);
     });
-    if let Some(tap) = tap {
-        let way = match (origin, inserted) {
-            (Origin::Copy | Origin::Repaired, _) => Way::Repaired,
-            (Origin::Direct, Inserted::Late) => Way::Late,
-            (Origin::Direct, _) => Way::Direct,
-        };
-        let Arrival { number, anew, .. } = *arrival;
-        _ = tap.packet(number, anew, arrival.format, arrival.packet.samples, way);
-    }
+    let way = match (origin, inserted) {
+        (Origin::Copy | Origin::Repaired, _) => Way::Repaired,
+        (Origin::Direct, Inserted::Late) => Way::Late,
+        (Origin::Direct, _) => Way::Direct,
+    };
+    record(tap, arrival, way)
+}
+
+/// Puts a packet onto the take. Whether it is there, if there is one.
+fn record(tap: Option<&mut Tap>, arrival: &Arrival<'_>, way: Way) -> bool {
+    let Arrival { number, anew, .. } = *arrival;
+    tap.is_none_or(|tap| {
+        let samples = arrival.packet.samples;
+        tap.packet(number, anew, arrival.format, samples, way) || tap.knows(number)
+    })
 }
 
 /// What the far end's queue and sound card may be in packets: JackTrip's queue of four, and JACK's periods.
 const GUESSED_PACKETS: f64 = 6.0;
+
+/// Words of what is heard that leave at once, at most.
+const MOST_WORDS: usize = 4;
+
 /// How long a client is silent after the peer's goodbye before it calls again.
 const REST: Duration = Duration::from_secs(1);

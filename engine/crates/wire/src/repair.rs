@@ -8,6 +8,8 @@
 //! `length` bytes long. Where an audio header has its frames, there are zeros here, which no stream has: a repair
 //! datagram is no audio to anybody, whatever else is in it. None is as long as a control datagram.
 //!
+//! With an `index` of 255 the parity is the audio datagram `first` itself: the answer to who asked for it long after.
+//!
 //! A plain JackTrip is never sent one: it would take it for audio.
 
 use farsend_units::SeqNum;
@@ -20,6 +22,9 @@ pub const MAX_SPAN: u8 = 16;
 
 /// The bytes behind the parity of a datagram, which tell whether what was calculated is right.
 pub const CHECK_LEN: usize = 4;
+
+/// The index of a parity that is a datagram itself, and its check: that of one only.
+pub const PLAIN: u8 = 0xff;
 
 /// Bytes before the parity.
 pub const HEADER_LEN: usize = 16;
@@ -55,6 +60,11 @@ impl<'a> Repair<'a> {
             && payload.get(10..12) == Some(&[0, 0])
     }
 
+    /// Whether `payload`, which is [meant](Self::is_meant) as one, is an audio datagram itself.
+    pub fn is_plain(payload: &[u8]) -> bool {
+        payload.get(12..14) == Some(&[1, PLAIN])
+    }
+
     /// Reads a repair datagram.
     ///
     /// # Errors
@@ -86,6 +96,14 @@ impl<'a> Repair<'a> {
             index,
             parity,
         })
+    }
+
+    /// The audio datagram and its check, if that is what the parity is.
+    pub fn plain(&self) -> Option<(&'a [u8], &'a [u8; CHECK_LEN])> {
+        let is_plain = self.count == 1 && self.index == PLAIN;
+        self.parity
+            .split_last_chunk::<CHECK_LEN>()
+            .filter(|_| is_plain)
     }
 
     /// The bytes of each audio datagram that the parity is over.

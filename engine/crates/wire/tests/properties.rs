@@ -4,8 +4,8 @@
 use farsend_units::{Channels, Frames, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{
-    Control, Datagram, Format, Header, HeaderKind, Hello, Name, Reception, Reply, Wanted,
-    channel_bytes, classify_words, rate_code,
+    Control, Datagram, Format, Header, HeaderKind, Hearing, Hello, Keep, Kept, Name, Reception,
+    Reply, Wanted, channel_bytes, classify_words, rate_code,
 };
 use farsend_wire::repair::{MAX_SPAN, Repair};
 use proptest::collection::vec;
@@ -111,7 +111,12 @@ proptest! {
         let reception = Control::Reception(Reception { due, lost, bursts, depth });
         let wanted = Control::Wanted(Wanted { first: SeqNum(depth), missing: stamp });
         let pings = [Control::Ping { stamp }, Control::Pong { stamp }];
-        for control in [Control::Stop, Control::Unknown, reception, wanted, Control::SentAway { seconds: lost }].into_iter().chain(pings) {
+        let keep = Control::Keep(Keep { from: SeqNum(depth) });
+        let kept = Control::Kept(Kept { oldest: SeqNum(depth), count: lost as u16 });
+        let (packet, heard) = (SeqNum(depth), SeqNum(due as u16));
+        let hearing = Control::Hearing(Hearing { packet, heard, offset: lost, step: due });
+        let others = [keep, kept, hearing, Control::SentAway { seconds: lost }];
+        for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(others).chain(pings) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
         }
     }

@@ -132,6 +132,7 @@ impl Link {
             self.conceal();
         }
         self.tell_taking(now);
+        self.path.link().tell_heard(now);
         self.path.finish_period(now);
     }
 
@@ -182,6 +183,7 @@ impl Link {
                 break;
             }
             let before = self.path.link().sent_frames();
+            self.path.link().hearing().put_input(position as i64);
             self.path
                 .send(now, &heads(&self.scratch[..self.send], taken.get()));
             self.note_sent(position, before, taken.get());
@@ -271,13 +273,14 @@ impl Link {
 
     fn release(&mut self, frames: usize) {
         let mut chunk = heads_mut(&mut self.scratch[..self.receive], frames);
-        self.playing = self.path.link().buffer().pull(&mut chunk) != Pulled::Idle;
+        self.playing = self.path.link().pull(&mut chunk) != Pulled::Idle;
         self.path.note_played(&chunk);
         drop(chunk);
         let played = heads(&self.scratch[..self.receive], frames);
         // All of it is written: `frames` is never more than the ring's room.
         let released = self.seats.lead.release(&played);
         let position = self.seats.lead.line.session(released.position);
+        self.path.link().hearing().handle_played_at(position as i64);
         for guest in &mut self.seats.guests {
             guest.release_at(position, &played);
         }

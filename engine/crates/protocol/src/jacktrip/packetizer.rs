@@ -41,7 +41,7 @@ pub struct Packetizer {
     datagram: Box<[u8]>,
     /// Frames in the newest packet.
     filled: usize,
-    seq: SeqNum,
+    number: u64,
 }
 
 impl Packetizer {
@@ -57,7 +57,7 @@ impl Packetizer {
             next_samples: config.samples,
             datagram: vec![0; MAX_DATAGRAM].into(),
             filled: 0,
-            seq: SeqNum(0),
+            number: 0,
         })
     }
 
@@ -141,7 +141,12 @@ impl Packetizer {
 
     /// The number of the packet that is being filled.
     pub const fn seq(&self) -> SeqNum {
-        self.seq
+        SeqNum(self.number as u16)
+    }
+
+    /// The same, which does not wrap: how many packets there were.
+    pub const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Frames that wait for the rest of their period.
@@ -218,7 +223,7 @@ impl Packetizer {
                 let (incoming, outgoing) = channel_bytes(receive, send);
                 let header = Header {
                     time_stamp,
-                    seq: self.seq,
+                    seq: self.seq(),
                     frames: u16::try_from(period.0).expect("at most MAX_PERIOD, checked by new"),
                     rate_code: self.rate_code,
                     bits: samples.bits(),
@@ -231,7 +236,7 @@ impl Packetizer {
             HeaderKind::JamLink => self.datagram[..8].copy_from_slice(&JAMLINK),
             HeaderKind::Empty => {}
         }
-        self.seq = self.seq.next();
+        self.number += 1;
         self.filled = 0;
     }
 }

@@ -15,6 +15,9 @@
 //! - *Parities*: where it is long, a parity over the last [`SPAN`] datagrams follows after every few of them. Each
 //!   is another sum, so that n parities give back any n that are missing, a burst too.
 //!
+//! And a third for one who records, when it is too late for playing: the sender keeps a [`History`], and the [`Fetcher`] asks
+//! for what is missing of it, slowly, until it has everything.
+//!
 //! A plain JackTrip is sent neither: [`Peer`](crate::jacktrip::Peer) knows who understands it. Nothing here
 //! allocates after it was made, and the work of each call is bounded by some dozen passes over one datagram. (The
 //! erasure codes on crates.io allocate where they reconstruct, and know blocks only, which repair later than a
@@ -22,11 +25,15 @@
 
 mod decoder;
 mod encoder;
+mod fetcher;
 mod field;
+mod history;
 mod policy;
 
 pub use decoder::{Decoder, DecoderCounts};
 pub use encoder::{Encoder, EncoderCounts};
+pub use fetcher::{Fetched, Fetcher, Settled};
+pub use history::{History, HistorySize};
 pub use policy::{Policy, Situation};
 
 use farsend_wire::repair::{CHECK_LEN, MAX_SPAN};
@@ -36,6 +43,12 @@ pub const SPAN: u8 = MAX_SPAN;
 
 /// The largest audio datagram that is repaired: 64 channels of 64 frames with 16 bits.
 pub const MAX_PROTECTED: usize = 8 * 1024 + 16;
+
+/// Datagrams that a [`History`] keeps at most: less than 2^15, so that 16 bits tell which one is meant. At 48 kHz and 64 frames that is 42 s.
+pub const MOST_KEPT: usize = 32_000;
+
+/// Of so many bytes of audio one may be sent for an answer to who records. (An eighth of the packets is asked for, and answers are somewhat longer.)
+const PACE_OF_ANSWERS: usize = 7;
 
 /// Datagrams that each side remembers. Divides 2^16, so that a number's low bits tell its place.
 const MEMORY: usize = 64;

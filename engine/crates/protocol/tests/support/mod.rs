@@ -73,6 +73,8 @@ pub(crate) struct Wants {
     pub(crate) wait: Option<MonoTime>,
     pub(crate) receptions: Vec<Reception>,
     pub(crate) wanted: Vec<Wanted>,
+    /// Of one who records, and for one.
+    pub(crate) words: Vec<Output>,
 }
 
 impl Wants {
@@ -95,6 +97,9 @@ pub(crate) fn drain(peer: &mut Peer) -> Wants {
             Output::Send { to, payload } => wants.sends.push((to, payload)),
             Output::Reception(reception) => wants.receptions.push(reception),
             Output::Wanted(wanted) => wants.wanted.push(wanted),
+            word @ (Output::Keep(_) | Output::Kept(_) | Output::Hearing(_)) => {
+                wants.words.push(word);
+            }
             Output::Wait(wait) => {
                 wants.wait = wait;
                 return wants;

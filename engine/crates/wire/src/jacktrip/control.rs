@@ -11,6 +11,9 @@
 //!   kind 3 reception:    due (4) | lost (4) | bursts (4) | depth (2)
 //!   kind 4 wanted:       first (2) | missing (8)
 //!   kind 5 sent away:    seconds (4)
+//!   kind 6 keep:         from (2)
+//!   kind 7 kept:         oldest (2) | count (2)
+//!   kind 8 hearing:      packet (2) | heard (2) | offset (4) | step (4)
 //! ```
 
 use farsend_units::SeqNum;
@@ -55,6 +58,12 @@ pub enum Control {
         /// For so long we are not let in again; 0: we may come at once.
         seconds: u32,
     },
+    /// Its sender records: what was sent is to be kept, to be asked for later.
+    Keep(Keep),
+    /// The answer to [`Keep`](Self::Keep).
+    Kept(Kept),
+    /// What its sender was playing as it captured something.
+    Hearing(Hearing),
     /// Something that this version does not know, to be dropped silently.
     Unknown,
 }
@@ -79,6 +88,42 @@ pub struct Wanted {
     pub first: SeqNum,
     /// Bit `i`: `first + i` is missing.
     pub missing: u64,
+}
+
+/// Asks the peer to keep the audio datagrams that it sends, which may be [`Wanted`] late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// What was sent before this one will not be asked for any more.
+    pub from: SeqNum,
+}
+
+/// Which audio datagrams are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The oldest of them.
+    pub oldest: SeqNum,
+    /// How many there are, up to the newest that was sent; 0: none are, or not yet.
+    pub count: u16,
+}
+
+/// When the first frame of a packet was captured, its sender was playing a certain frame of the other end's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hearing {
+    /// The packet, of whoever says this.
+    pub packet: SeqNum,
+    /// The packet of the other end's that was being played.
+    pub heard: SeqNum,
+    /// The frame in that packet, in 1/256 of a frame.
+    pub offset: u32,
+    /// How many frames of the other end's are played while one is captured, in 1/2^24, from here on.
+    pub step: u32,
+}
+
+impl Hearing {
+    /// One of [`offset`](Self::offset) is so many of its unit.
+    pub const FRAME: u32 = 1 << 8;
+    /// A [`step`](Self::step) of one frame for one.
+    pub const EVEN: u32 = 1 << 24;
 }
 
 impl Control {
@@ -115,6 +160,19 @@ impl Control {
             SENT_AWAY => Self::SentAway {
                 seconds: u32::from_le_bytes(fields.take()),
             },
+            KEEP => Self::Keep(Keep {
+                from: SeqNum(u16::from_le_bytes(fields.take())),
+            }),
+            KEPT => Self::Kept(Kept {
+                oldest: SeqNum(u16::from_le_bytes(fields.take())),
+                count: u16::from_le_bytes(fields.take()),
+            }),
+            HEARING => Self::Hearing(Hearing {
+                packet: SeqNum(u16::from_le_bytes(fields.take())),
+                heard: SeqNum(u16::from_le_bytes(fields.take())),
+                offset: u32::from_le_bytes(fields.take()),
+                step: u32::from_le_bytes(fields.take()),
+            }),
             _ => Self::Unknown,
         };
         Some(if fields.0.iter().all(|&byte| byte == 0) {
@@ -160,6 +218,22 @@ impl Control {
                 put(&[VERSION, SENT_AWAY]);
                 put(&seconds.to_le_bytes());
             }
+            Self::Keep(keep) => {
+                put(&[VERSION, KEEP]);
+                put(&keep.from.0.to_le_bytes());
+            }
+            Self::Kept(kept) => {
+                put(&[VERSION, KEPT]);
+                put(&kept.oldest.0.to_le_bytes());
+                put(&kept.count.to_le_bytes());
+            }
+            Self::Hearing(hearing) => {
+                put(&[VERSION, HEARING]);
+                put(&hearing.packet.0.to_le_bytes());
+                put(&hearing.heard.0.to_le_bytes());
+                put(&hearing.offset.to_le_bytes());
+                put(&hearing.step.to_le_bytes());
+            }
         }
         bytes
     }
@@ -185,3 +259,6 @@ const PONG: u8 = 2;
 const RECEPTION: u8 = 3;
 const WANTED: u8 = 4;
 const SENT_AWAY: u8 = 5;
+const KEEP: u8 = 6;
+const KEPT: u8 = 7;
+const HEARING: u8 = 8;

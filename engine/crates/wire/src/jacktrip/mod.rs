@@ -20,7 +20,9 @@ mod low_half;
 mod osc;
 mod stamp;
 
-pub use control::{CONTROL_LEN, Control, Reception, STOP, Wanted, is_control, is_stop};
+pub use control::{
+    CONTROL_LEN, Control, Hearing, Keep, Kept, Reception, STOP, Wanted, is_control, is_stop,
+};
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
 pub use format::{Format, RATES, channel_bytes, rate_code};
 pub use header::{Header, HeaderError, HeaderKind};

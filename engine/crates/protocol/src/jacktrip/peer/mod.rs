@@ -25,6 +25,7 @@ mod address;
 mod farewell;
 mod ping;
 mod repairs;
+mod takes;
 mod words;
 
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use self::address::canonical;
 use self::farewell::Farewell;
 use self::ping::Pinger;
 use self::repairs::Repairs;
+use self::takes::Takes;
 pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
 use super::numbering::{Numbering, Place, numbered};
 
@@ -57,6 +59,7 @@ pub struct Peer {
     farewell: Farewell,
     pinger: Pinger,
     repairs: Repairs,
+    takes: Takes,
     events: ArrayVec<Event, MAX_EVENTS>,
     counts: PeerCounts,
 }
@@ -128,6 +131,7 @@ impl Peer {
             farewell: Farewell::default(),
             pinger: Pinger::new(config.ping_every),
             repairs: Self::silent_repairs(&config),
+            takes: Takes::default(),
             events: ArrayVec::new(),
             counts: PeerCounts::default(),
         }
@@ -222,6 +226,15 @@ impl Peer {
                 payload: control.to_bytes(),
             };
         }
+        if let (State::Present(heard), Some(control)) = (self.state, self.takes.poll()) {
+            return Output::Send {
+                to: heard.remote,
+                payload: control.to_bytes(),
+            };
+        }
+        if let Some(told) = self.takes.told() {
+            return told;
+        }
         if let Some(reception) = self.repairs.told() {
             return Output::Reception(reception);
         }
@@ -242,6 +255,14 @@ impl Peer {
     pub fn want(&mut self, at: MonoTime, wanted: Wanted) {
         if self.understands_repair(at) {
             self.repairs.want(at, wanted);
+        }
+    }
+
+    /// Says something that one who records wants to know: [`Control::Keep`], [`Control::Kept`] or [`Control::Hearing`]. Of each kind the last before a poll is said;
+    /// to a Farsend only.
+    pub const fn say(&mut self, word: Control) {
+        if self.is_farsend() {
+            self.takes.say(word);
         }
     }
 
@@ -330,6 +351,11 @@ impl Peer {
             Control::Pong { stamp } => self.pinger.handle_pong(at, stamp),
             Control::Reception(reception) => self.repairs.handle_reception(at, reception),
             Control::Wanted(wanted) => self.repairs.handle_wanted(at, wanted),
+            Control::Keep(_) | Control::Kept(_) | Control::Hearing(_) => {
+                // Who answers pings can be sent something at this address.
+                let known = self.is_farsend();
+                self.takes.handle(control, known, self.repairs.are_wished());
+            }
             Control::SentAway { seconds } if matches!(self.role, Role::Client { .. }) => {
                 if self.farewell.hear() {
                     self.report(Event::SentAway { seconds });
@@ -377,6 +403,7 @@ impl Peer {
     fn greet(&mut self, heard: Heard, seq: Option<SeqNum>, event: Event) -> Continuity {
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
+        self.takes = Takes::default();
         self.farewell = Farewell::default();
         self.pinger.start(heard.at);
         self.numbering.end_run();
@@ -433,6 +460,7 @@ impl Peer {
         self.report(event);
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
+        self.takes = Takes::default();
         self.state = match &mut self.role {
             Role::Server { left } => {
                 *left = remote.map(|remote| (canonical(remote), at));

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{CONTROL_LEN, DatagramError, Format, HeaderKind, Reception, Wanted};
+use farsend_wire::jacktrip::{
+    CONTROL_LEN, DatagramError, Format, HeaderKind, Hearing, Keep, Kept, Reception, Wanted,
+};
 
 /// How a [`Peer`](super::Peer) behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +86,14 @@ pub enum Output {
     Event(Event),
     /// The peer, a Farsend, says how our audio comes: for the [`Policy`](crate::repair::Policy).
     Reception(Reception),
-    /// The peer asks for audio again: for the [`Encoder`](crate::repair::Encoder).
+    /// The peer asks for audio again: for the [`Encoder`](crate::repair::Encoder), and for the [`History`](crate::repair::History) where it is long ago.
     Wanted(Wanted),
+    /// The peer, a Farsend, records: for the [`History`](crate::repair::History).
+    Keep(Keep),
+    /// The peer says what it keeps of its audio: for the [`Fetcher`](crate::repair::Fetcher).
+    Kept(Kept),
+    /// The peer says what it was playing as it captured something: for the [`Relation`](crate::hearing::Relation).
+    Hearing(Hearing),
     /// Nothing more to do before this time (`None`: before the next datagram).
     Wait(Option<MonoTime>),
 }

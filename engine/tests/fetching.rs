@@ -1,0 +1,330 @@
+//! Two complete ends joined by a lossy network in virtual time, one of which records: in the end everything is there that was sent, and to any other
+//! end nothing more is sent.
+
+// A test's helpers fail as the test does.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use farsend::keeping::{Keeping, keeping};
+use farsend::net::Outlet;
+use farsend::peers::{Beat, LinkEvent, Machines, kernels};
+use farsend::settings::{Role, SessionSettings};
+use farsend::statistics::Statistics;
+use farsend_netsim::{Loss, Path, PathConfig};
+use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+use farsend_wire::SampleFormat;
+use farsend_wire::jacktrip::{Control, is_control};
+use farsend_wire::repair::Repair;
+use rtrb::Consumer;
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+const RATE: SampleRate = SampleRate::HZ_48000;
+const PERIOD: usize = 64;
+const TICK: Duration = Duration::from_nanos(1_333_333);
+
+/// What leaves in one period, with room for all of it.
+#[derive(Debug, Clone)]
+struct Outbox(Rc<RefCell<(Vec<u8>, Vec<usize>)>>);
+
+impl Outlet for Outbox {
+    fn send(&self, _to: SocketAddr, payload: &[u8]) -> bool {
+        let (bytes, lengths) = &mut *self.0.borrow_mut();
+        assert!(bytes.len() + payload.len() <= bytes.capacity());
+        bytes.extend_from_slice(payload);
+        lengths.push(payload.len());
+        true
+    }
+}
+
+struct End {
+    machines: Machines<Outbox>,
+    keeping: Keeping,
+    outbox: Outbox,
+    address: SocketAddr,
+    _events: Consumer<LinkEvent>,
+    path: Path,
+    way: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>>,
+    channels: usize,
+    sent: u64,
+    audio_bytes: u64,
+    plain_bytes: u64,
+    /// Words of who records, and for one.
+    words: u64,
+}
+
+impl End {
+    fn new(settings: &SessionSettings, port: u16, remote: Option<u16>, path: PathConfig) -> Self {
+        let room = (Vec::with_capacity(1 << 20), Vec::with_capacity(256));
+        let outbox = Outbox(Rc::new(RefCell::new(room)));
+        let (events, consumer) = rtrb::RingBuffer::new(64);
+        let beat = Beat {
+            rate: RATE,
+            period: Frames(PERIOD as u32),
+            block: Frames(PERIOD as u32),
+        };
+        let kernels = kernels(beat.rate);
+        let remote = remote.map(address);
+        let machines = Machines::new(settings, outbox.clone(), remote, beat, &kernels, events);
+        let mut machines = machines.unwrap();
+        let (keeping, histories) = keeping();
+        machines.keep_in(histories);
+        Self {
+            machines,
+            keeping,
+            outbox,
+            address: address(port),
+            _events: consumer,
+            path: Path::new(path),
+            way: BinaryHeap::new(),
+            channels: settings.send.get(),
+            sent: 0,
+            audio_bytes: 0,
+            plain_bytes: 0,
+            words: 0,
+        }
+    }
+
+    fn period(&mut self, now: MonoTime, n: usize, came: &[(MonoTime, Vec<u8>)], from: SocketAddr) {
+        let ramp: Vec<f32> = (0..PERIOD)
+            .map(|i| ((n * PERIOD + i) % 30_000) as f32 / 32_768.0)
+            .collect();
+        let input: Vec<&[f32]> = vec![&ramp; self.channels];
+        let mut output = vec![vec![0.0; PERIOD]; self.channels];
+        let mut lanes: Vec<&mut [f32]> = output.iter_mut().map(Vec::as_mut_slice).collect();
+        assert_no_alloc(|| {
+            self.machines.send(now, 0, &input);
+            for (at, payload) in came {
+                self.machines.take(*at, from, payload).unwrap();
+            }
+            self.machines.attend(now);
+            _ = self.machines.play(now, &mut lanes);
+        });
+        // The control thread.
+        if n.is_multiple_of(15) {
+            let now = self.statistics();
+            self.keeping.attend(&now);
+        }
+        let (bytes, lengths) = &mut *self.outbox.0.borrow_mut();
+        let mut rest = &bytes[..];
+        for len in lengths.drain(..) {
+            let (payload, others) = rest.split_at(len);
+            rest = others;
+            self.sent += 1;
+            if is_control(payload) {
+                let word = Control::parse(payload).unwrap();
+                self.words += u64::from(matches!(word, Control::Keep(_) | Control::Kept(_)));
+            } else if !Repair::is_meant(payload) {
+                self.audio_bytes += len as u64;
+            } else if Repair::is_plain(payload) {
+                self.plain_bytes += len as u64;
+            }
+            for at in self.path.send(now) {
+                self.way.push(Reverse((at, self.sent, payload.to_vec())));
+            }
+        }
+        bytes.clear();
+    }
+
+    fn arrivals(&mut self, now: MonoTime) -> Vec<(MonoTime, Vec<u8>)> {
+        let mut came = Vec::new();
+        while self.way.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            let next = self.way.pop();
+            came.extend(next.map(|Reverse((at, _, payload))| (at, payload)));
+        }
+        came
+    }
+
+    fn statistics(&self) -> Statistics {
+        let mut statistics = Statistics::default();
+        self.machines.report(&mut statistics);
+        statistics
+    }
+}
+
+fn address(port: u16) -> SocketAddr {
+    ([192, 0, 2, 1], port).into()
+}
+
+/// The recording end calls; the other plays for it.
+struct Two {
+    ends: [End; 2],
+    n: usize,
+}
+
+impl Two {
+    fn new(settings: [SessionSettings; 2], network: PathConfig) -> Self {
+        let seeded = |seed| PathConfig { seed, ..network };
+        let [server, client] = settings;
+        let client = SessionSettings {
+            role: Role::Client {
+                host: "192.0.2.1".into(),
+                port: 1,
+            },
+            ..client
+        };
+        let mut ends = [
+            End::new(&server, 1, None, seeded(network.seed)),
+            End::new(&client, 2, Some(1), seeded(network.seed + 1)),
+        ];
+        ends[1].machines.keep_all(true);
+        Self { ends, n: 0 }
+    }
+
+    fn run(&mut self, milliseconds: u64) {
+        let periods = milliseconds * 1_000_000 / TICK.as_nanos() as u64;
+        for _ in 0..periods {
+            self.n += 1;
+            for end in 0..2 {
+                let now = MonoTime::from_nanos(1_000_000_000)
+                    + TICK * self.n as u32
+                    + TICK.mul_f64(0.4 * end as f64);
+                let came = self.ends[1 - end].arrivals(now);
+                let from = self.ends[1 - end].address;
+                self.ends[end].period(now, self.n, &came, from);
+            }
+        }
+    }
+}
+
+fn settings(channels: u8, samples: SampleFormat) -> SessionSettings {
+    SessionSettings {
+        bind_port: 0,
+        send: Channels(channels),
+        receive: Channels(channels),
+        samples: Some(samples),
+        depth: farsend_stream::DepthPolicy::Fixed(2),
+        // Nobody listens.
+        conceal: farsend_stream::Conceal::Fade,
+        ..SessionSettings::default()
+    }
+}
+
+fn lossy(rate: f64, length: f64) -> PathConfig {
+    PathConfig {
+        seed: 11,
+        delay: Duration::from_millis(15),
+        loss: Loss::Bursts { rate, length },
+        ..PathConfig::default()
+    }
+}
+
+#[test]
+fn a_recording_end_gets_all_that_live_repair_had_no_time_for() {
+    for (rate, length) in [(0.01, 1.5), (0.1, 1.5), (0.03, 100.0)] {
+        let mut two = Two::new(
+            [(); 2].map(|()| settings(2, SampleFormat::I24)),
+            lossy(rate, length),
+        );
+        two.run(3000);
+        // What was lost before it was known that it is kept will never come.
+        let before = two.ends[1].statistics().late;
+        two.run(10_000);
+        let end = two.ends[1].statistics().late.settled.end;
+        two.run(7000);
+        let late = two.ends[1].statistics().late;
+        assert!(late.records && late.served, "{late:?}");
+        assert!(late.settled.to > end, "{rate} {length} {late:?}");
+        assert_eq!(late.given_up, before.given_up, "{rate} {length}");
+        // Short bursts live repair brings all by itself, if late.
+        assert!(
+            late.fetched > 0 || length < 10.0,
+            "{rate} {length} {late:?}"
+        );
+        let [player, _] = &two.ends;
+        let share = player.plain_bytes as f64 / player.audio_bytes as f64;
+        assert!(share < 1.0 / 7.0, "{share}");
+        assert!(player.statistics().late.wanted.packets > 10_000);
+        // The buffer takes no notice of what comes so late.
+        assert_eq!(two.ends[1].statistics().buffer.reanchored, 0);
+    }
+}
+
+#[test]
+fn packets_too_long_for_live_repair_are_fetched_too() {
+    let mut two = Two::new(
+        [(); 2].map(|()| settings(64, SampleFormat::I24)),
+        lossy(0.02, 1.5),
+    );
+    two.run(4000);
+    let before = two.ends[1].statistics().late;
+    two.run(3000);
+    let end = two.ends[1].statistics().late.settled.end;
+    two.run(2000);
+    let late = two.ends[1].statistics().late;
+    assert!(late.settled.to > end && late.fetched > 50, "{late:?}");
+    assert_eq!(late.given_up, before.given_up);
+    let wanted = two.ends[0].statistics().late.wanted;
+    assert_eq!(wanted.bytes, 128 << 20, "no more than is stated");
+}
+
+#[test]
+fn who_does_not_record_costs_the_other_nothing() {
+    let mut two = Two::new(
+        [(); 2].map(|()| settings(1, SampleFormat::I16)),
+        lossy(0.03, 1.5),
+    );
+    two.ends[1].machines.keep_all(false);
+    two.run(8000);
+    for end in &two.ends {
+        assert_eq!((end.words, end.plain_bytes), (0, 0));
+        let late = end.statistics().late;
+        assert_eq!(
+            (late.wanted.bytes, late.fetched, late.settled.end),
+            (0, 0, 0)
+        );
+    }
+    // And when it has recorded for a while, all of it is given back.
+    two.ends[1].machines.keep_all(true);
+    two.run(3000);
+    assert!(two.ends[0].statistics().late.wanted.bytes > 0);
+    two.ends[1].machines.keep_all(false);
+    two.run(31_000);
+    assert_eq!(two.ends[0].statistics().late.wanted.bytes, 0);
+}
+
+#[test]
+fn where_one_end_repairs_nothing_all_is_settled_without_it() {
+    let off = SessionSettings {
+        repair: false,
+        ..settings(1, SampleFormat::I16)
+    };
+    let mut two = Two::new([off, settings(1, SampleFormat::I16)], lossy(0.03, 1.5));
+    two.run(12_000);
+    let late = two.ends[1].statistics().late;
+    assert!(
+        late.records && !late.served && late.fetched == 0,
+        "{late:?}"
+    );
+    assert!(late.settled.end - late.settled.to < 300, "{late:?}");
+    assert_eq!((two.ends[0].words, two.ends[0].plain_bytes), (0, 0));
+}
+
+#[test]
+fn a_path_that_breaks_for_a_second_leaves_no_hole() {
+    let mut two = Two::new(
+        [(); 2].map(|()| settings(2, SampleFormat::I16)),
+        lossy(0.0, 1.0),
+    );
+    two.run(5000);
+    let before = two.ends[1].statistics().late;
+    two.ends[0].path = Path::new(lossy(1.0, 1e9));
+    two.run(1200);
+    two.ends[0].path = Path::new(lossy(0.0, 1.0));
+    two.run(14_000);
+    let late = two.ends[1].statistics().late;
+    assert_eq!(
+        (late.settled.missing, late.given_up),
+        (0, before.given_up),
+        "{late:?}"
+    );
+    assert!(late.fetched > 800, "{late:?}");
+}
