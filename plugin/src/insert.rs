@@ -1,12 +1,13 @@
 //! What one insert does with a block: input to the far end, far end and input to the output.
 //!
 //! ```text
-//!   block ──┬── send ──▶ link ──▶ far end
-//!           │                        │
-//!           └── dry ──▶ + ◀── return ┘
-//!                       │
-//!                       ▼ block
+//!   block ──┬── send ─────────▶ link ──▶ far end
+//!           │                              │
+//!           └─ delay ─ dry ─▶ + ◀── return ┘
+//!                             │
+//!                             ▼ block
 //! ```
+//! While a [ping](crate::ping) is under way it is sent in place of the block, and what comes back is not heard.
 //! Made on a control thread, used by the audio thread. Nothing of [`Insert::process`] allocates, locks
 //! or waits, and it takes time in proportion to the samples.
 
@@ -62,6 +63,12 @@ impl Insert {
     /// Starts anew, as after a pause: the next gains are there at once.
     pub fn reset(&mut self) {
         self.mix.reset();
+        self.link.delays.reset();
+    }
+
+    /// How late what comes out is meant to be, for the host: frames. Takes up what is new; wait-free.
+    pub fn latency(&mut self) -> u32 {
+        self.link.delays.refresh()
     }
 
     /// What the host says of its timeline at the beginning of the next block.
@@ -80,10 +87,15 @@ impl Insert {
         }
         let mut done = 0;
         while done < length {
-            let frames = (length - done).min(self.frames);
+            let mut frames = (length - done).min(self.frames);
+            let mut wanted = wanted;
+            if let Some(shot) = self.link.pings.current() {
+                frames = shot.part(frames);
+                (wanted.send, wanted.returned) = (0.0, 0.0);
+            }
             let gains = self.mix.next(wanted, frames);
             if let Some(transport) = transport {
-                self.link.set_transport(transport.later(done));
+                self.link.wire.set_transport(transport.later(done));
             }
             let mut part: ArrayVec<&mut [f32], MOST_CHANNELS> = block[..channels]
                 .iter_mut()
@@ -96,7 +108,17 @@ impl Insert {
 
     /// One block that is no longer than was prepared for.
     fn part(&mut self, gains: BlockGains, block: &mut [&mut [f32]], frames: usize) {
-        let sent: ArrayVec<&[f32], MOST_CHANNELS> = if gains.send.is_off() {
+        let is_quiet = gains.send.is_off() && gains.returned.is_off();
+        let Link {
+            wire,
+            pings,
+            delays,
+        } = &mut self.link;
+        let mut shot = pings.current().filter(|_| is_quiet);
+        let probe = shot.as_deref().and_then(|shot| shot.sent(frames));
+        let sent: ArrayVec<&[f32], MOST_CHANNELS> = if let Some(probe) = probe {
+            block.iter().map(|_| probe).collect()
+        } else if gains.send.is_off() {
             ArrayVec::new()
         } else if gains.send.is_level(1.0) {
             block.iter().map(|channel| &**channel).collect()
@@ -118,11 +140,21 @@ impl Insert {
         let mut returned: ArrayVec<&mut [f32], MOST_CHANNELS> =
             room.map(|room| &mut room[..frames]).collect();
         // Whether it was dry, the segment counts.
-        let _ = self.link.exchange(&sent, &mut returned);
+        let _ = wire.exchange(&sent, &mut returned);
         drop(sent);
+        if let Some(shot) = &mut shot {
+            shot.listen(&returned, frames);
+        }
 
-        for (channel, returned) in block.iter_mut().zip(&returned) {
+        let [mut late, mut held] = delays.lines();
+        for (index, (channel, returned)) in block.iter_mut().zip(&mut returned).enumerate() {
+            if let Some(lines) = &mut late {
+                lines.run(index, channel);
+            }
             gains.dry.apply(channel);
+            if let Some(lines) = &mut held {
+                lines.run(index, returned);
+            }
             gains.returned.add(returned, channel);
         }
     }

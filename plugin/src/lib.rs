@@ -7,13 +7,17 @@
 // What hosts call is made by the framework's macros, and by `clap`.
 #![allow(unsafe_code)]
 
+pub mod align;
+pub mod automation;
 mod clap;
+pub mod delays;
 pub mod editor;
 pub mod insert;
 pub mod link;
 pub mod mix;
 pub mod params;
 pub mod password;
+pub mod ping;
 pub mod players;
 pub mod plugin;
 pub mod shared;

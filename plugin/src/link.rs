@@ -7,16 +7,36 @@
 use farsend_ipc::segment::{Exchanged, PluginEnd, Transport};
 use farsend_rt::{MailboxReader, MailboxSender, mailbox};
 
+use crate::delays::{DelayReader, DelaySender, delays};
+use crate::ping::{ShotReader, ShotSender, shots};
+
 /// Both halves: the supervisor's and the audio thread's.
 pub fn link() -> (LinkSender, Link) {
     let (sender, reader) = mailbox();
-    (LinkSender { sender }, Link { reader })
+    let (pings, pinged) = shots();
+    let (delays, delayed) = delays();
+    (
+        LinkSender {
+            sender,
+            pings,
+            delays,
+        },
+        Link {
+            wire: Wire { reader },
+            pings: pinged,
+            delays: delayed,
+        },
+    )
 }
 
 /// The supervisor's half.
 #[derive(Debug)]
 pub struct LinkSender {
     sender: MailboxSender<Option<PluginEnd>>,
+    /// Pings on their way through the audio thread.
+    pub pings: ShotSender,
+    /// What makes the delay that the host is told of true.
+    pub delays: DelaySender,
 }
 
 impl LinkSender {
@@ -29,16 +49,28 @@ impl LinkSender {
     /// Drops what the audio thread has given back.
     pub fn collect(&mut self) {
         drop(self.sender.collect());
+        self.delays.collect();
     }
 }
 
 /// The audio thread's half.
 #[derive(Debug)]
 pub struct Link {
+    /// To the engine.
+    pub wire: Wire,
+    /// The ping that is under way.
+    pub pings: ShotReader,
+    /// What makes the delay that the host is told of true.
+    pub delays: DelayReader,
+}
+
+/// The way to the engine.
+#[derive(Debug)]
+pub struct Wire {
     reader: MailboxReader<Option<PluginEnd>>,
 }
 
-impl Link {
+impl Wire {
     /// What the host says of its timeline at the beginning of the next block. Wait-free.
     pub fn set_transport(&mut self, transport: Transport) {
         if let Some(Some(end)) = self.reader.newest() {

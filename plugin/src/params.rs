@@ -1,11 +1,13 @@
 //! What a host can automate, and what it saves.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use nice_plug::prelude::*;
 
 use crate::mix::Gains;
-use crate::state::SessionStore;
+use crate::state::{QUEUE, Session, SessionStore};
 
 /// The plugin's parameters and its saved session.
 #[derive(Params)]
@@ -33,6 +35,30 @@ pub struct FarsendParams {
     /// Record what the far end plays, and what is sent, while the host rolls.
     #[id = "record"]
     pub record: BoolParam,
+
+    /// What the host is told of the delay.
+    #[id = "latency"]
+    pub latency: EnumParam<Latency>,
+
+    /// Each change to *on* measures the delay once.
+    #[id = "ping"]
+    pub ping: BoolParam,
+
+    /// Whether there should be a connection; the session says it, too.
+    #[id = "connect"]
+    pub connect: BoolParam,
+
+    /// The queue in packets, 0: automatic; the session says it, too.
+    #[id = "queue"]
+    pub queue: IntParam,
+
+    /// Nothing is sent.
+    #[id = "mute-send"]
+    pub mute_send: BoolParam,
+
+    /// The far end is not heard.
+    #[id = "mute-return"]
+    pub mute_return: BoolParam,
 
     /// The session that is wanted.
     #[nested]
@@ -64,9 +90,28 @@ pub enum Mode {
     SendReturn,
 }
 
+/// What the host is told of the delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Latency {
+    /// That there is none: what comes back is heard as soon as it can be. For playing together.
+    #[id = "live"]
+    #[name = "Live"]
+    Live,
+    /// The truth, so that it compensates: for a way out and back in a mix.
+    #[id = "aligned"]
+    #[name = "Aligned"]
+    Aligned,
+}
+
 impl FarsendParams {
-    /// As a new instance has them.
-    pub fn new(session: Arc<SessionStore>) -> Self {
+    /// As a new instance has them. `pings` counts what is asked of *Ping*.
+    pub fn new(session: Arc<SessionStore>, pings: Arc<AtomicU32>) -> Self {
+        let ping = move |on: bool| {
+            // May be the audio thread's.
+            if on {
+                pings.fetch_add(1, Relaxed);
+            }
+        };
         Self {
             mode: EnumParam::new("Mode", Mode::SendReturn),
             dry: gain("Dry", 0.0),
@@ -74,7 +119,28 @@ impl FarsendParams {
             returned: gain("Return gain", 1.0),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             record: BoolParam::new("Record takes", false),
+            latency: EnumParam::new("Latency", Latency::Live),
+            ping: switch("Ping", ["Off", "Ping"]).with_callback(Arc::new(ping)),
+            connect: switch("Connect", ["Off", "On"]),
+            queue: queue(),
+            mute_send: switch("Mute send", ["Off", "Muted"]),
+            mute_return: switch("Mute return", ["Off", "Muted"]),
             session,
+        }
+    }
+
+    /// Has the parameters say what the session says, which was just loaded. The host looks at them anew after that.
+    pub fn agree(&self, session: &Session) {
+        let queue = self.queue.preview_normalized(session.queue.into());
+        let connect = f32::from(u8::from(session.connected));
+        for (parameter, value) in [
+            (self.connect.as_ptr(), connect),
+            (self.queue.as_ptr(), queue),
+            // Nobody presses a button by loading a project.
+            (self.ping.as_ptr(), 0.0),
+        ] {
+            // SAFETY: it points to a field of ours, and a parameter's value is atomic.
+            unsafe { parameter._internal_set_normalized_value(value) };
         }
     }
 
@@ -92,6 +158,12 @@ impl FarsendParams {
                 returned: 0.0,
             };
         }
+        let send = if self.mute_send.value() { 0.0 } else { send };
+        let returned = if self.mute_return.value() {
+            0.0
+        } else {
+            returned
+        };
         match self.mode.value() {
             Mode::Send => Gains {
                 dry: 1.0,
@@ -110,6 +182,49 @@ impl FarsendParams {
             },
         }
     }
+}
+
+/// Off or on, in these words; read in others, too.
+fn switch(name: &str, words: [&'static str; 2]) -> BoolParam {
+    let [off, on] = words;
+    BoolParam::new(name, false)
+        .with_value_to_string(Arc::new(move |value| {
+            if value { on } else { off }.to_owned()
+        }))
+        .with_string_to_value(Arc::new(move |text| {
+            let text = text.trim().to_lowercase();
+            let is = |words: [&str; 4]| words.iter().any(|word| word.to_lowercase() == text);
+            if is([on, "on", "yes", "1"]) {
+                Some(true)
+            } else if is([off, "off", "no", "0"]) {
+                Some(false)
+            } else {
+                None
+            }
+        }))
+}
+
+/// 0 and up, in packets.
+fn queue() -> IntParam {
+    let range = IntRange::Linear {
+        min: i32::from(*QUEUE.start()),
+        max: i32::from(*QUEUE.end()),
+    };
+    IntParam::new("Queue", 0, range)
+        .with_value_to_string(Arc::new(|packets| match packets {
+            0 => "Automatic".to_owned(),
+            1 => "1 packet".to_owned(),
+            packets => format!("{packets} packets"),
+        }))
+        .with_string_to_value(Arc::new(|text| {
+            let text = text.trim().to_lowercase();
+            let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+            if "automatic".starts_with(&text) && !text.is_empty() {
+                Some(0)
+            } else {
+                digits.parse().ok()
+            }
+        }))
 }
 
 /// The loudest that a gain goes, in dB.

@@ -26,6 +26,8 @@ pub struct Farsend<const STEREO_ONLY: bool> {
     shared: Arc<Shared>,
     insert: Insert,
     channels: usize,
+    /// What the host was told.
+    latency: u32,
     supervisor: Supervisor,
 }
 
@@ -45,6 +47,7 @@ impl<const STEREO_ONLY: bool> Default for Farsend<STEREO_ONLY> {
             shared: Shared::new(),
             insert: Insert::new(link),
             channels: 2,
+            latency: 0,
             supervisor: Supervisor::Waiting(Some(sender)),
         }
     }
@@ -92,7 +95,7 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
         &mut self,
         layout: &AudioIOLayout,
         config: &BufferConfig,
-        _: &mut impl ActivateContext<Self>,
+        context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.channels = layout
             .main_output_channels
@@ -107,6 +110,9 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
             rate: SampleRate(config.sample_rate.round() as u32),
             block: Frames(config.max_buffer_size),
         });
+        self.shared.note_start();
+        self.latency = self.insert.latency();
+        context.set_latency_samples(self.latency);
         self.supervise();
         true
     }
@@ -127,6 +133,12 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
             rolling: transport.playing,
             position: transport.pos_samples(),
         });
+        let latency = self.insert.latency();
+        if latency != self.latency {
+            // The framework tells the host on its main thread, and asks it for a restart.
+            self.latency = latency;
+            context.set_latency_samples(latency);
+        }
         self.insert
             .process(self.shared.params.gains(), buffer.as_slice());
         // The far end plays on when the input is silent.

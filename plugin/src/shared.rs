@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Instant;
 
 use farsend_ipc::message::{Players, Secret, Sharing, Statistics, Take};
 use farsend_ipc::segment::Levels;
 use farsend_units::{Channels, Frames, SampleRate};
 use parking_lot::Mutex;
 
+use crate::align::Standing;
+use crate::automation::{Automation, Said};
 use crate::params::FarsendParams;
 use crate::password::Typed;
 use crate::signal::Signal;
@@ -24,6 +27,9 @@ pub struct Shared {
     blocks: AtomicU32,
     asked: AtomicBool,
     leaving: AtomicBool,
+    pings: Arc<AtomicU32>,
+    starts: AtomicU32,
+    automation: Arc<Mutex<Automation>>,
     control: Mutex<Control>,
 }
 
@@ -31,6 +37,7 @@ pub struct Shared {
 struct Control {
     setup: Option<Setup>,
     track: Option<String>,
+    colour: Option<[u8; 3]>,
     typed: Option<Typed>,
     view: View,
 }
@@ -65,6 +72,25 @@ pub struct View {
     pub players: Option<Arc<Players>>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
+    /// What is known of the delay there and back.
+    pub latency: LatencyView,
+}
+
+/// What is known of the delay there and back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LatencyView {
+    /// Whether it is being measured.
+    pub pinging: bool,
+    /// The loop as it is now, in frames, if it is known.
+    pub loop_frames: Option<u32>,
+    /// How sure that is, 0 to 1.
+    pub confidence: f32,
+    /// What the host is told, in frames.
+    pub reported: u32,
+    /// How far that is true.
+    pub standing: Standing,
+    /// What there is to say of the last ping, a sentence; may be empty.
+    pub said: String,
 }
 
 impl Shared {
@@ -72,8 +98,25 @@ impl Shared {
     pub fn new() -> Arc<Self> {
         let signal = Arc::new(Signal::default());
         let session = Arc::new(SessionStore::new(Arc::clone(&signal)));
+        let pings = Arc::new(AtomicU32::new(0));
+        let params = Arc::new(FarsendParams::new(Arc::clone(&session), Arc::clone(&pings)));
+        let automation = Arc::new(Mutex::new(Automation::new(false, 0)));
+        let (told, agreed) = (Arc::downgrade(&params), Arc::clone(&automation));
+        let asked = Arc::clone(&pings);
+        session.on_load(move |session| {
+            let mut agreed = agreed.lock();
+            if let Some(params) = told.upgrade() {
+                params.agree(session);
+            }
+            agreed.connect.agree(session.connected);
+            agreed.queue.agree(session.queue);
+            asked.store(0, Relaxed);
+        });
         Arc::new(Self {
-            params: Arc::new(FarsendParams::new(session)),
+            params,
+            pings,
+            starts: AtomicU32::new(0),
+            automation,
             signal,
             blocks: AtomicU32::new(0),
             asked: AtomicBool::new(false),
@@ -81,6 +124,7 @@ impl Shared {
             control: Mutex::new(Control {
                 setup: None,
                 track: None,
+                colour: None,
                 typed: None,
                 view: View::default(),
             }),
@@ -102,6 +146,56 @@ impl Shared {
     /// The blocks that the host has run; wraps.
     pub fn blocks(&self) -> u32 {
         self.blocks.load(Relaxed)
+    }
+
+    /// Asks for a ping: the delay is to be measured once.
+    pub fn ask_for_ping(&self) {
+        self.pings.fetch_add(1, Relaxed);
+        self.signal.give();
+    }
+
+    /// Whether a ping was asked for since this was called last.
+    pub fn take_ping(&self) -> bool {
+        self.pings.swap(0, Relaxed) > 0
+    }
+
+    /// The host has started its audio.
+    pub fn note_start(&self) {
+        self.starts.fetch_add(1, Relaxed);
+    }
+
+    /// How often the host has started its audio; wraps.
+    pub fn starts(&self) -> u32 {
+        self.starts.load(Relaxed)
+    }
+
+    /// Has the session say what the host automated, as far as that has rested. Gives what parameters are to become, which the window
+    /// can make them: whether there should be a connection, and the queue.
+    pub fn follow_automation(&self, now: Instant) -> (Option<bool>, Option<u16>) {
+        let mut automation = self.automation.lock();
+        let session = self.params.session.get();
+        let connect = automation
+            .connect
+            .look(now, self.params.connect.value(), session.connected);
+        let queue = u16::try_from(self.params.queue.value()).unwrap_or(0);
+        let queue = automation.queue.look(now, queue, session.queue);
+        drop(automation);
+        let mut wanted = session.clone();
+        let (mut connects, mut queues) = (None, None);
+        match connect {
+            Said::ByHost(connect) => wanted.connected = connect,
+            Said::BySession(connect) => connects = Some(connect),
+            Said::Nothing => {}
+        }
+        match queue {
+            Said::ByHost(queue) => wanted.queue = queue,
+            Said::BySession(queue) => queues = Some(queue),
+            Said::Nothing => {}
+        }
+        if wanted != session {
+            self.params.session.set(wanted);
+        }
+        (connects, queues)
     }
 
     /// Somebody in front of the editor wants the session now, host's audio or not.
@@ -144,9 +238,22 @@ impl Shared {
         self.control.lock().track.clone()
     }
 
+    /// The track's colour, red, green, blue, if the host told.
+    pub fn colour(&self) -> Option<[u8; 3]> {
+        self.control.lock().colour
+    }
+
     /// The host told the name of the track.
     pub fn set_track(&self, name: Option<String>) {
-        self.control.lock().track = name;
+        let changed = std::mem::replace(&mut self.control.lock().track, name.clone()) != name;
+        if changed {
+            self.signal.give();
+        }
+    }
+
+    /// The host told the colour of the track.
+    pub fn set_colour(&self, colour: Option<[u8; 3]>) {
+        self.control.lock().colour = colour;
     }
 
     /// Somebody typed the password of this session's user. It is kept as long as the instance, and nowhere else.
@@ -183,6 +290,7 @@ impl Default for View {
             takes: Arc::default(),
             players: None,
             overridden: None,
+            latency: LatencyView::default(),
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Session {
     pub key: String,
     /// The file of users.
     pub users: String,
+    /// Whether a project that is opened connects by itself, where it was connected when it was saved.
+    pub connect_on_load: bool,
 }
 
 /// Whom we call, or that we are called.
@@ -129,6 +131,7 @@ impl Default for Session {
             certificate: String::new(),
             key: String::new(),
             users: String::new(),
+            connect_on_load: true,
         }
     }
 }
@@ -198,6 +201,7 @@ impl Session {
         reader.take("certificate", &mut self.certificate, |path| is_path(path));
         reader.take("key", &mut self.key, |path| is_path(path));
         reader.take("users", &mut self.users, |path| is_path(path));
+        reader.take("connect_on_load", &mut self.connect_on_load, |_| true);
         reader.notes
     }
 
@@ -286,7 +290,11 @@ impl FieldReader<'_> {
 pub struct SessionStore {
     stored: Mutex<Stored>,
     changed: Arc<Signal>,
+    loaded: Mutex<Option<Box<OnLoad>>>,
 }
+
+/// Told of each session that is loaded.
+type OnLoad = dyn Fn(&Session) + Send;
 
 #[derive(Default)]
 struct Stored {
@@ -302,7 +310,13 @@ impl SessionStore {
         Self {
             stored: Mutex::default(),
             changed,
+            loaded: Mutex::default(),
         }
+    }
+
+    /// Calls this with each session that the host loads, on the host's thread and before anybody else sees it.
+    pub fn on_load(&self, call: impl Fn(&Session) + Send + 'static) {
+        *self.loaded.lock() = Some(Box::new(call));
     }
 
     /// The session as it is wanted now.
@@ -377,7 +391,7 @@ unsafe impl Params for SessionStore {
 
     fn deserialize_fields(&self, serialized: &BTreeMap<String, String>) {
         let text = serialized.get(KEY);
-        let (session, mut notes) = match text {
+        let (mut session, mut notes) = match text {
             Some(text) => Session::from_json(text),
             None => (
                 Session::default(),
@@ -388,11 +402,21 @@ unsafe impl Params for SessionStore {
         if kept.is_some() {
             notes.push("The project keeps it as it was until something is changed here.".into());
         }
-        *self.stored.lock() = Stored {
+        let mut stored = self.stored.lock();
+        // An undo or a snapshot does not end what is under way.
+        if !session.connect_on_load && !stored.session.connected {
+            session.connected = false;
+        }
+        let loaded = session.clone();
+        *stored = Stored {
             session,
             notes,
             kept,
         };
+        drop(stored);
+        if let Some(call) = &*self.loaded.lock() {
+            call(&loaded);
+        }
         self.changed.give();
     }
 }

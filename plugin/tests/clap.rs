@@ -33,17 +33,21 @@ fn the_parameters_are_these_with_these_defaults() {
         .into_iter()
         .map(|(_, name)| name)
         .collect();
-    assert_eq!(
-        names,
-        [
-            "Mode",
-            "Dry",
-            "Send gain",
-            "Return gain",
-            "Bypass",
-            "Record takes"
-        ]
-    );
+    let expected = [
+        "Mode",
+        "Dry",
+        "Send gain",
+        "Return gain",
+        "Bypass",
+        "Record takes",
+        "Latency",
+        "Ping",
+        "Connect",
+        "Queue",
+        "Mute send",
+        "Mute return",
+    ];
+    assert_eq!(names, expected);
     assert_eq!(
         (track.parameter("Mode"), track.parameter("Bypass")),
         (2.0, 0.0)

@@ -3,21 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/instance.rs"]
+mod instance;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Answer, ECHO, FakeEngine, wait_until};
+use common::{Answer, FakeEngine, wait_until};
 use farsend_ipc::message::{self, SessionState};
-use farsend_ipc::runtime::RuntimeDir;
-use farsend_plugin::insert::Insert;
-use farsend_plugin::link::link;
-use farsend_plugin::mix::Gains;
-use farsend_plugin::shared::{Setup, Shared};
+use farsend_plugin::shared::Setup;
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
-use farsend_plugin::supervisor::{Environment, Supervision};
+use farsend_plugin::supervisor::Environment;
 use farsend_units::{Channels, Frames, SampleRate};
+use instance::{Instance, Place};
 
 #[test]
 fn nobody_is_called_before_the_host_runs_audio() {
@@ -178,15 +176,15 @@ fn another_session_is_asked_for_once_it_is_settled() {
     let mut instance = Instance::new(&place);
     instance.want(to_far_example());
     instance.play_until_heard();
-    for queue in 7..=12 {
+    for redundancy in 3..=8 {
         instance.want(Session {
-            queue,
+            redundancy,
             ..to_far_example()
         });
         std::thread::sleep(Duration::from_millis(20));
     }
     wait_until("the last is asked for", || engine.asked().len() == 2);
-    assert_eq!(engine.asked()[1].queue, 12);
+    assert_eq!(engine.asked()[1].redundancy, 8);
     instance.play_until_heard();
 }
 
@@ -367,97 +365,5 @@ fn to_far_example() -> Session {
         queue: 6,
         redundancy: 2,
         ..Session::default()
-    }
-}
-
-/// Where an instance and an engine meet, apart from all others.
-struct Place {
-    directory: RuntimeDir,
-    _above: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let above = tempfile::tempdir().unwrap();
-        Self {
-            directory: RuntimeDir::at(above.path().join("run")).unwrap(),
-            _above: above,
-        }
-    }
-
-    /// In which no engine can be started.
-    fn environment(&self) -> Environment {
-        Environment {
-            engine: Some("/nonexistent/farsend".into()),
-            runtime: Some(self.directory.path().into()),
-            ..Environment::default()
-        }
-    }
-}
-
-/// An instance as the plugin has it, called by hand.
-struct Instance {
-    shared: Arc<Shared>,
-    insert: Insert,
-    _supervision: Supervision,
-}
-
-impl Instance {
-    fn new(place: &Place) -> Self {
-        Self::with(place.environment())
-    }
-
-    fn with(environment: Environment) -> Self {
-        let (sender, link) = link();
-        let shared = Shared::new();
-        let mut insert = Insert::new(link);
-        insert.prepare(2, 64, 48_000.0);
-        let (channels, block) = (Channels(2), Frames(64));
-        shared.set_setup(Setup {
-            channels,
-            rate: SampleRate::HZ_48000,
-            block,
-        });
-        let supervision = Supervision::start(Arc::clone(&shared), sender, environment);
-        Self {
-            shared,
-            insert,
-            _supervision: supervision,
-        }
-    }
-
-    fn want(&self, session: Session) {
-        self.shared.params.session.set(session);
-    }
-
-    fn situation(&self) -> Situation {
-        self.shared.view().situation
-    }
-
-    /// The last sample of what a block of `value` turns into.
-    fn block(&mut self, value: f32) -> f32 {
-        self.shared.note_block();
-        let (mut left, mut right) = ([value; 64], [value; 64]);
-        let gains = Gains {
-            dry: 0.0,
-            send: 1.0,
-            returned: 1.0,
-        };
-        self.insert.process(gains, &mut [&mut left, &mut right]);
-        left[63]
-    }
-
-    /// Plays for so long.
-    fn play(&mut self, duration: Duration) {
-        let start = Instant::now();
-        while start.elapsed() < duration {
-            let _ = self.block(0.5);
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// Plays until the far end is heard, and tells how long that took.
-    fn play_until_heard(&mut self) -> Duration {
-        wait_until("the far end is heard", || self.block(0.5) == 0.5 * ECHO)
     }
 }

@@ -132,6 +132,7 @@ fn a_session_comes_back_as_it_was_saved() {
         certificate: "/a/certificate".into(),
         key: "/a/key".into(),
         users: "/a/file".into(),
+        connect_on_load: false,
     };
     assert_eq!(Session::from_json(&session.to_json()), (session, vec![]));
 }
@@ -228,10 +229,11 @@ proptest! {
 
     #[test]
     fn any_json_gives_a_session_that_makes_sense(
-        values in proptest::collection::vec(any_value(), 16),
+        values in proptest::collection::vec(any_value(), 17),
     ) {
         let names = ["version", "connected", "role", "host", "port", "local_port", "bits", "queue",
-            "redundancy", "period", "name", "user", "fingerprint", "share", "channels", "channel"];
+            "redundancy", "period", "name", "user", "fingerprint", "share", "channels", "channel",
+            "connect_on_load"];
         let fields: Vec<_> = names.iter().zip(&values).map(|(n, v)| format!("\"{n}\":{v}")).collect();
         let (session, _) = Session::from_json(&format!("{{{}}}", fields.join(",")));
         assert_makes_sense(&session);

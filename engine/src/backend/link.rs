@@ -33,6 +33,7 @@ use std::thread::JoinHandle;
 
 use farsend_ipc::segment::EngineEnd;
 use farsend_rt::{clock, promote_current_thread};
+use farsend_stream::DepthPolicy;
 use farsend_units::Channels;
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -60,6 +61,8 @@ enum Order {
     /// What is sent is heard again so many frames later.
     Loop(u32),
     Listen(u64, Source),
+    KeepDelay(bool),
+    Depth(DepthPolicy),
 }
 
 impl LinkBackend {
@@ -164,6 +167,17 @@ impl LinkBackend {
     /// Lets the instance of this name hear this from now on. False if the thread does not look: then it is to be said again.
     pub fn listen(&mut self, id: u64, source: Source) -> bool {
         self.orders.push(Order::Listen(id, source)).is_ok()
+    }
+
+    /// Whether the delay is to stay as it is; see [`JitterBuffer::keep_delay`](farsend_stream::JitterBuffer::keep_delay). False if the
+    /// thread does not look.
+    pub fn keep_delay(&mut self, keep: bool) -> bool {
+        self.orders.push(Order::KeepDelay(keep)).is_ok()
+    }
+
+    /// Another depth from now on; what plays jumps there once. False if the thread does not look.
+    pub fn set_depth(&mut self, depth: DepthPolicy) -> bool {
+        self.orders.push(Order::Depth(depth)).is_ok()
     }
 
     /// Drops what the thread has given back. Some times a second.

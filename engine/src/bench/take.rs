@@ -146,6 +146,7 @@ fn since(now: BufferCounts, then: BufferCounts) -> BufferCounts {
     between.concealed -= then.concealed;
     between.skipped -= then.skipped;
     between.reanchored -= then.reanchored;
+    between.moves -= then.moves;
     between
 }
 

@@ -37,6 +37,11 @@ impl Health {
         }
     }
 
+    /// The depth is chosen so from now on.
+    pub fn set_depth(&mut self, depth: DepthPolicy) {
+        self.depth = depth;
+    }
+
     /// Looks at the numbers, `at` after the session's start: once a second or more often. Gives what has begun to be
     /// wrong.
     pub fn look(&mut self, at: Duration, now: &Statistics, xruns: u64) -> Option<Trouble> {

@@ -127,6 +127,7 @@ fn buffer_between(from: &BufferCounts, to: &BufferCounts) -> BufferCounts {
         concealed: to.concealed.saturating_sub(from.concealed),
         skipped: to.skipped.saturating_sub(from.skipped),
         reanchored: to.reanchored.saturating_sub(from.reanchored),
+        moves: to.moves.saturating_sub(from.moves),
     }
 }
 

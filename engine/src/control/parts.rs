@@ -1,5 +1,7 @@
 //! Instances and the sessions that they share: who names the same session has a part in the same one.
 
+mod live;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

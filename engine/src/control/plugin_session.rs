@@ -1,5 +1,6 @@
 //! A session for plugin instances: how it stands, and who takes part in it.
 
+mod live;
 mod numbers;
 mod tracks;
 
@@ -15,6 +16,7 @@ use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
+use self::live::Live;
 use self::numbers::clipped;
 use self::tracks::Tracks;
 use super::health::Health;
@@ -56,6 +58,7 @@ pub(super) struct PluginSession {
     takes: TakeDesk,
     /// Of those seats that said so.
     take_wishes: Vec<(u64, TakeWishes)>,
+    live: Live,
 }
 
 /// What an instance gets that takes part.
@@ -123,6 +126,7 @@ impl PluginSession {
             health,
             takes,
             take_wishes: Vec::new(),
+            live: Live::default(),
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -187,6 +191,7 @@ impl PluginSession {
         self.take_wishes.retain(|(other, _)| *other != seat);
         self.record();
         self.tracks.leave(seat);
+        self.keep_delay(seat, false);
         // With its ring full the thread does not look any more, and nobody is served.
         self.backend.leave(seat)
     }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tracing::{info, warn};
 
 use super::parts::{Part, Sessions};
+use super::wishes::Refused;
 use crate::cli::exit::Exit;
 use crate::engine::quit_on_signals;
 
@@ -180,6 +181,19 @@ impl Service {
                     if let Some(part) = part {
                         part.note_loop(frames);
                     }
+                }
+                Some(ToEngine::KeepDelay(keep)) => {
+                    part.iter_mut().for_each(|part| part.keep_delay(keep));
+                }
+                Some(ToEngine::Queue(queue)) => {
+                    let set = part.as_mut().map_or(Ok(()), |part| part.set_queue(queue));
+                    if let Err(Refused { why, advice }) = set {
+                        connection.send(&FromEngine::Refused { why, advice }, SAYING_PATIENCE)?;
+                    }
+                }
+                Some(ToEngine::About(about)) => {
+                    part.iter_mut()
+                        .for_each(|part| part.set_about(about.clone()));
                 }
             }
             if let Some(moved) = part.as_ref().filter(|part| part.has_moved()) {

@@ -123,7 +123,7 @@ pub(super) fn width(wanted: &WantedSession) -> [Channels; 2] {
 /// # Errors
 /// [`Refused`], in words for the plugin's window.
 pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refused> {
-    in_range("The queue", wanted.queue.into(), 0, 1000)?;
+    let depth = depth(wanted.queue)?;
     in_range("The redundancy", wanted.redundancy.into(), 1, 16)?;
     let period = wanted.period.0.into();
     in_range("The number of frames in a packet", period, 1, 8192)?;
@@ -164,10 +164,7 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
         receive,
         samples,
         credentials,
-        depth: match wanted.queue {
-            0 => DepthPolicy::AUTO,
-            queue => DepthPolicy::Fixed(queue),
-        },
+        depth,
         redundancy: wanted.redundancy,
         ..SessionSettings::default()
     })
@@ -213,6 +210,18 @@ pub(super) fn hub(wanted: &WantedSession) -> Result<HubSettings, Refused> {
         players: usize::from(players),
         depth: session.depth,
         ..HubSettings::default()
+    })
+}
+
+/// How deep a queue of so many packets is; 0: automatic.
+///
+/// # Errors
+/// [`Refused`], in words for the plugin's window.
+pub(super) fn depth(queue: u16) -> Result<DepthPolicy, Refused> {
+    in_range("The queue", queue.into(), 0, 1000)?;
+    Ok(match queue {
+        0 => DepthPolicy::AUTO,
+        queue => DepthPolicy::Fixed(queue),
     })
 }
 

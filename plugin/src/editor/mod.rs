@@ -1,6 +1,7 @@
 //! The plugin's window: where to, how it stands, how loud, how well.
 
 mod joining;
+mod latency;
 mod look;
 mod meters;
 mod mixer;
@@ -86,6 +87,9 @@ impl EditorApp {
 
     /// Everything in the window.
     pub fn show(&mut self, ui: &mut Ui) {
+        if let Some(gui) = &self.gui.0 {
+            latency::mirror(&self.shared, gui);
+        }
         let view = self.shared.view();
         self.meters.follow(view.levels.as_deref());
         session::header(ui, &self.shared, &view);
@@ -107,6 +111,8 @@ impl EditorApp {
                 session::quality(ui, &self.shared);
                 ui.add_space(look::GAP);
                 numbers::show(ui, &view);
+                ui.add_space(look::GAP);
+                latency::show(ui, &self.shared, &view, self.gui.0.as_ref());
             });
         });
         // Meters and states move by themselves.
@@ -142,6 +148,9 @@ impl NiceEguiApp for EditorApp {
         let name = info.name().trim();
         self.shared
             .set_track((!name.is_empty()).then(|| name.to_owned()));
+        let colour = info.color().map(|colour| colour.rgba());
+        self.shared
+            .set_colour(colour.map(|(red, green, blue, _)| [red, green, blue]));
     }
 }
 

@@ -14,6 +14,8 @@
 mod environment;
 mod finder;
 mod host;
+mod latency;
+mod live;
 mod ports;
 mod starter;
 
@@ -40,6 +42,8 @@ use crate::situation::Situation;
 use crate::state::{Role, Session};
 use crate::takes;
 use host::HostWatch;
+use latency::LatencyKeeper;
+use live::Live;
 use starter::Start;
 
 /// A running supervisor. Dropping it leaves the session, and waits until the thread has ended: hosts
@@ -90,6 +94,7 @@ struct Supervisor {
     /// What a client binds that may bind any port.
     port: u16,
     host: HostWatch,
+    latency: LatencyKeeper,
 }
 
 /// A connection to an engine.
@@ -105,6 +110,8 @@ struct Attached {
     retry: Option<Instant>,
     /// What was said of takes since the session was opened.
     takes: Option<TakeWishes>,
+    /// What is changed while it goes on.
+    live: Live,
 }
 
 impl Attached {
@@ -117,6 +124,7 @@ impl Attached {
             situation: None,
             retry: None,
             takes: None,
+            live: Live::default(),
         }
     }
 
@@ -124,14 +132,16 @@ impl Attached {
     fn is_time_for(&mut self, wanted: &WantedSession) -> bool {
         match &self.opened {
             None => return true,
-            Some(opened) if opened == wanted => {
+            Some(opened) if live::is_one_session(opened, wanted) => {
                 self.changed = None;
                 return false;
             }
             Some(_) => {}
         }
         match &self.changed {
-            Some((changed, since)) if changed == wanted => since.elapsed() >= SETTLE,
+            Some((changed, since)) if changed == wanted => {
+                since.elapsed() >= live::patience(self.opened.as_ref(), wanted)
+            }
             _ => {
                 self.changed = Some((wanted.clone(), Instant::now()));
                 false
@@ -146,7 +156,7 @@ impl Attached {
             return None;
         }
         let before = std::mem::replace(&mut opened.listening, wanted.listening.clone());
-        if opened == wanted {
+        if live::is_one_session(opened, wanted) {
             return Some(wanted.listening.clone());
         }
         // All is opened anew.
@@ -191,12 +201,16 @@ impl Supervisor {
             lost: None,
             port: ports::any_port(),
             host: HostWatch::default(),
+            latency: LatencyKeeper::new(),
         }
     }
 
     fn run(mut self) {
         while !self.shared.is_leaving() {
             self.link.collect();
+            let _ = self.shared.follow_automation(Instant::now());
+            let heard = self.attached.as_ref().and_then(Attached::heard);
+            self.latency.turn(&self.shared, &mut self.link, heard);
             match self.goal() {
                 Goal::Nothing(situation, patience) => self.rest(situation, patience),
                 Goal::Session(wanted) => self.pursue(&wanted),
@@ -208,7 +222,7 @@ impl Supervisor {
         let (session, said) = self.environment.apply(self.shared.params.session.get());
         self.shared.show(|view| view.overridden = said);
         if !session.connected {
-            return Goal::Nothing(Situation::Off, None);
+            return Goal::Nothing(Situation::Off, Some(AUTOMATION_TURN));
         }
         let Some(setup) = self.shared.setup() else {
             return Goal::Nothing(Situation::HostSilent, None);
@@ -218,7 +232,7 @@ impl Supervisor {
         let steady = steady.filter(|steady| *steady == setup || self.attached.is_some());
         match steady.or(self.shared.is_asked().then_some(setup)) {
             Some(setup) => {
-                let name = self.shared.track().unwrap_or_else(|| "Farsend".into());
+                let name = self.shared.track().unwrap_or_else(|| NO_NAME.into());
                 let wanted = self.wanted(&session, setup, name);
                 let user = &wanted.user;
                 let lacks = user.password.is_none() && user.password_file.is_none();
@@ -411,12 +425,14 @@ impl Supervisor {
                 self.shared.show(|view| view.sharing = None);
             }
             attached.opened = Some(wanted.clone());
+            attached.live = Live::default();
             attached.retry = None;
             if !due {
                 attached.situation = Some(Situation::Session(SessionState::Connecting));
             }
         }
         self.ask_for_takes(attached)?;
+        self.update(attached, wanted)?;
         if let Some(message) = attached.connection.receive(TURN)? {
             self.hear(attached, message);
         }
@@ -457,6 +473,7 @@ impl Supervisor {
                 attached.situation = Some(Situation::Session(state));
             }
             FromEngine::Statistics(statistics) => {
+                attached.live.note(&statistics);
                 self.shared
                     .show(|view| view.statistics = Some(Arc::from(statistics)));
             }
@@ -486,6 +503,7 @@ impl Supervisor {
             Some(Ok(end)) => {
                 attached.watch = Some(end.watch());
                 attached.takes = None;
+                attached.live.begin(end.generation());
                 let levels = end.levels();
                 self.shared.show(|view| view.levels = Some(levels));
                 self.link.install(Some(end));
@@ -539,6 +557,12 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long a turn waits: so long does a wish take to be noticed.
 const TURN: Duration = Duration::from_millis(50);
+
+/// How long a wish of the host's automation may take to be seen while nothing else goes on.
+const AUTOMATION_TURN: Duration = Duration::from_millis(250);
+
+/// What a track is called whose host tells no name.
+const NO_NAME: &str = "Farsend";
 
 /// How long a new connection may take; the instance cannot go away in the meantime.
 const CONNECT_PATIENCE: Duration = Duration::from_millis(250);

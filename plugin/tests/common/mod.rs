@@ -17,6 +17,7 @@ use farsend_units::Frames;
 use parking_lot::Mutex;
 
 /// How an engine answers to [`ToEngine::Open`].
+#[allow(dead_code, reason = "not all tests need all")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// With a peer that plays back what it gets, times [`ECHO`].
@@ -34,6 +35,7 @@ pub(crate) const ECHO: f32 = -0.5;
 pub(crate) struct FakeEngine {
     stop: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<WantedSession>>>,
+    told: Arc<Mutex<Vec<ToEngine>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,15 +43,24 @@ impl FakeEngine {
     pub(crate) fn start(directory: &RuntimeDir, answer: Answer) -> Self {
         let server = Server::bind(directory).unwrap();
         let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let told = Arc::default();
         let thread = {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
-            std::thread::spawn(move || serve(&server, answer, &stop, &asked))
+            let told = Arc::clone(&told);
+            std::thread::spawn(move || serve(&server, answer, &stop, &asked, &told))
         };
         Self {
             stop,
             asked,
+            told,
             thread: Some(thread),
         }
+    }
+
+    /// What else it was told, in order.
+    #[allow(dead_code, reason = "not all tests ask")]
+    pub(crate) fn told(&self) -> Vec<ToEngine> {
+        self.told.lock().clone()
     }
 
     /// The sessions that were asked for, in order.
@@ -65,7 +76,13 @@ impl Drop for FakeEngine {
     }
 }
 
-fn serve(server: &Server, answer: Answer, stop: &AtomicBool, asked: &Mutex<Vec<WantedSession>>) {
+fn serve(
+    server: &Server,
+    answer: Answer,
+    stop: &AtomicBool,
+    asked: &Mutex<Vec<WantedSession>>,
+    told: &Mutex<Vec<ToEngine>>,
+) {
     let mut plugins: Vec<(ServerConnection, Option<EngineEnd>)> = Vec::new();
     while !stop.load(Relaxed) {
         if let Some(pending) = server.accept(Duration::ZERO).unwrap() {
@@ -75,9 +92,13 @@ fn serve(server: &Server, answer: Answer, stop: &AtomicBool, asked: &Mutex<Vec<W
             let Ok(message) = connection.receive(Duration::from_millis(1)) else {
                 return false;
             };
-            if let Some(ToEngine::Open(wanted)) = message {
-                asked.lock().push((*wanted).clone());
-                *end = open(connection, &wanted, answer);
+            match message {
+                Some(ToEngine::Open(wanted)) => {
+                    asked.lock().push((*wanted).clone());
+                    *end = open(connection, &wanted, answer);
+                }
+                Some(other) => told.lock().push(other),
+                None => {}
             }
             if let Some(end) = end {
                 echo(end);

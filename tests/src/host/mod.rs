@@ -8,6 +8,7 @@
 //! ```
 
 pub mod allocations;
+pub mod crowd;
 mod handlers;
 pub mod perform;
 
@@ -18,7 +19,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use anyhow::{Context as _, Result, ensure};
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_extensions::latency::PluginLatency;
+use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::state::PluginState;
+use clack_host::events::event_types::ParamValueEvent;
 use clack_host::prelude::*;
 
 use serde_json::Value;
@@ -149,6 +152,15 @@ impl Host {
     ///
     /// If its state is not as Farsend's is.
     pub fn want_session(&mut self, fields: &Value) -> Result<()> {
+        self.want(fields, &Value::Null)
+    }
+
+    /// The same, with parameters as the state has them: `{"mode": {"string": "send"}}`.
+    ///
+    /// # Errors
+    ///
+    /// If its state is not as Farsend's is.
+    pub fn want(&mut self, fields: &Value, parameters: &Value) -> Result<()> {
         // A length of eight bytes, then JSON.
         let saved = self.state()?;
         let json = saved.get(8..).context("its state is too short")?;
@@ -157,8 +169,36 @@ impl Host {
             .pointer_mut("/fields/session")
             .context("there is no session in its state")?;
         *place = Value::String(fields.to_string());
+        for (name, value) in parameters.as_object().into_iter().flatten() {
+            state["params"][name] = value.clone();
+        }
         let json = state.to_string();
         self.set_state(&[&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat())
+    }
+
+    /// Sets a parameter, by its name, as from the host's own list of them. Not while it performs.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of this name.
+    pub fn set_parameter(&mut self, name: &str, value: f64) -> Result<()> {
+        let plugin = self.instance.plugin_handle();
+        let params: PluginParams = plugin.get_extension().context("it has no parameters")?;
+        let mut buffer = ParamInfoBuffer::new();
+        let id = (0..params.count(&plugin)).find_map(|index| {
+            let info = params.get_info(&plugin, index, &mut buffer)?;
+            (info.name == name.as_bytes()).then_some(info.id)
+        });
+        let id = id.with_context(|| format!("there is no parameter {name}"))?;
+        let mut events = EventBuffer::new();
+        events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
+        let mut told = OutputEvents::void();
+        let mut plugin = self
+            .instance
+            .inactive_plugin_handle()
+            .context("it performs")?;
+        params.flush(&mut plugin, &events.as_input(), &mut told);
+        Ok(())
     }
 
     /// The latency that the plugin reports, in frames.

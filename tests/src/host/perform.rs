@@ -298,7 +298,7 @@ impl Worker {
 }
 
 /// Sleeps until `due`, by the system's monotonic clock.
-fn sleep_until(due: Instant) {
+pub(super) fn sleep_until(due: Instant) {
     let left = due.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return;

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use farsend_ipc::message::{
-    Deframer, EngineStatus, FrameError, FromEngine, Hello, HubUser, HubUsers, HubWish, Listening,
-    MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo, Players, Role, Secret,
-    SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes, ToEngine, WantedSession,
-    encode,
+    About, Deframer, Delay, EngineStatus, FrameError, FromEngine, Hello, HubUser, HubUsers,
+    HubWish, Listening, MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo, Players,
+    Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes, ToEngine,
+    WantedSession, encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -81,6 +81,10 @@ fn from_engine() -> Vec<FromEngine> {
         sent_peaks: vec![0.5; 64],
         received_peaks: vec![0.25; 64],
         advice: vec!["Use a cable instead of wireless.".into()],
+        delay: Delay {
+            kept: true,
+            moves: 3,
+        },
         ..Statistics::default()
     };
     let status = EngineStatus {
@@ -210,6 +214,12 @@ fn a_plugin_says_what_it_wants() {
         ToEngine::Loop { frames: 1234 },
         ToEngine::Listen(Listening::Player("Bob".into())),
         ToEngine::Listen(Listening::Group("Strings".into())),
+        ToEngine::KeepDelay(true),
+        ToEngine::Queue(12),
+        ToEngine::About(About {
+            name: "Vocals".into(),
+            colour: Some([255, 128, 0]),
+        }),
     ];
     let mut deframer = Deframer::default();
     deframer.push(&stream(&said));

@@ -24,13 +24,15 @@
 //!            our own blocks had a break, and there is too much since -> jump forward
 //!            a clock's line jumps soon after the beginning -> Settling again
 //! ```
-//! A stream that is held back, as others come later, has no more to spare than its [wait](held) leaves.
+//! A stream that is held back, as others come later, has no more to spare than its [wait](held) leaves. One whose delay is to be
+//! [kept](kept) is moved only where nothing would be heard any more.
 //!
 //! While the clocks run at different rates the play position slides along packets and blocks. Then `spare` is
 //! taken from the lines themselves, for the worst phase, and [`Depth::pace`] follows it all the time.
 
 mod held;
 mod judge;
+mod kept;
 mod reserve;
 
 use farsend_units::{Frames, MonoTime, SampleRate};
@@ -115,6 +117,8 @@ pub(crate) struct Depth {
     /// Played since the last packet came.
     quiet: i64,
     held: Held,
+    /// The delay is to stay as it is.
+    kept: bool,
 }
 
 /// Packets that came since the last block.
@@ -162,6 +166,7 @@ impl Depth {
             strikes: 0,
             quiet: 0,
             held: Held::default(),
+            kept: false,
         }
     }
 
@@ -306,7 +311,7 @@ impl Depth {
         }
         let grown = self.blocks.largest() - largest_before;
         if grown > 0 && largest_before > 1 {
-            // What was just enough is too little now.
+            // What was just enough is too little now, whatever is to be kept.
             return self.jump(-self.in_theirs(grown));
         }
         let step = self.judge();
@@ -494,6 +499,9 @@ impl Depth {
     }
 
     fn take_reserve(&mut self) {
+        if self.is_kept() {
+            return;
+        }
         let now = self.played as f64 / self.ours;
         let most = (self.limit - self.gapless()) as f64 / self.theirs;
         let lingering = self.state == State::Steady;

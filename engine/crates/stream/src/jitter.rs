@@ -75,6 +75,7 @@ pub struct JitterBuffer {
     concealed: u64,
     skipped: u64,
     reanchored: u64,
+    moves: u64,
 }
 
 impl JitterBuffer {
@@ -118,6 +119,7 @@ impl JitterBuffer {
             concealed: 0,
             skipped: 0,
             reanchored: 0,
+            moves: 0,
         };
         buffer.forget();
         buffer
@@ -268,7 +270,10 @@ impl JitterBuffer {
             Step::Anchor(target) => self.anchor(self.end() - target + behind.round() as i64),
             Step::Jump(frames) if frames > 0 => self.skip(frames),
             Step::Jump(frames) => self.back(-frames),
-            Step::Move(frames) => self.change = Change::Moving { left: frames },
+            Step::Move(frames) => {
+                self.moves += 1;
+                self.change = Change::Moving { left: frames };
+            }
             Step::Lose => self.lose(),
         }
         self.judge();
@@ -382,6 +387,13 @@ impl JitterBuffer {
         self.depth.hold(wait.as_secs_f64());
     }
 
+    /// Whether the delay is to stay as it is once a stream plays, whatever the network does, as long as anything is to be heard that
+    /// way: what is later than that is concealed. [`BufferCounts::moves`](crate::BufferCounts::moves) tells when it had to change all
+    /// the same. Drifting clocks are followed as ever.
+    pub fn keep_delay(&mut self, keep: bool) {
+        self.depth.keep(keep);
+    }
+
     /// What it was made for.
     pub fn config(&self) -> BufferConfig {
         self.config
@@ -472,11 +484,13 @@ impl JitterBuffer {
             .jump(&self.slots, self.anchored.then_some(self.next));
         self.stop_moving();
         self.reanchored += u64::from(self.anchored);
+        self.moves += 1;
         (self.next, self.hold, self.anchored) = (start, start - position, true);
     }
 
     fn skip(&mut self, frames: i64) {
         self.stop_moving();
+        self.moves += 1;
         let held = frames.min(self.hold);
         self.hold -= held;
         if held < frames {
@@ -489,6 +503,7 @@ impl JitterBuffer {
     fn back(&mut self, frames: i64) {
         self.stop_moving();
         self.reanchored += 1;
+        self.moves += 1;
         if self.hold == 0 && self.slots.available(self.next - frames, 1) > 0 {
             self.weaver.jump(&self.slots, Some(self.next));
             self.next -= frames;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use farsend_ipc::segment::HostCall;
+use farsend_stream::DepthPolicy;
 use farsend_units::{Frames, MonoTime, SampleRate};
 
 use super::line::TimeLine;
@@ -22,6 +23,17 @@ pub(super) struct Seats {
     rate: SampleRate,
     /// What is sent is heard again so many frames later: told since it was asked last.
     looped: Option<u32>,
+    /// Whether the delay is to stay, and how deep it is to be: likewise.
+    delay: DelayOrders,
+}
+
+/// What was ordered about the delay of what comes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DelayOrders {
+    /// Whether it is to stay as it is.
+    pub(super) keep: Option<bool>,
+    /// How it is chosen.
+    pub(super) depth: Option<DepthPolicy>,
 }
 
 impl Seats {
@@ -35,6 +47,7 @@ impl Seats {
             lines,
             rate,
             looped: None,
+            delay: DelayOrders::default(),
         }
     }
 
@@ -56,6 +69,8 @@ impl Seats {
                 }
                 Order::Join(seat) => self.give_back(seat),
                 Order::Loop(frames) => self.looped = Some(frames),
+                Order::KeepDelay(keep) => self.delay.keep = Some(keep),
+                Order::Depth(depth) => self.delay.depth = Some(depth),
                 Order::Leave(id) if id == self.lead.id() => {
                     if !self.guests.is_empty() {
                         new_clock = Some(self.hand_over(0));
@@ -82,6 +97,11 @@ impl Seats {
     /// What is sent is heard again so many frames later, if somebody has said so since this was asked last.
     pub(super) fn take_loop(&mut self) -> Option<u32> {
         self.looped.take()
+    }
+
+    /// What was ordered about the delay since this was asked last.
+    pub(super) fn take_delay(&mut self) -> DelayOrders {
+        std::mem::take(&mut self.delay)
     }
 
     /// All of them.

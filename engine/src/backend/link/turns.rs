@@ -14,7 +14,7 @@ use nix::sys::time::TimeSpec;
 
 use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
-use super::seats::Seats;
+use super::seats::{DelayOrders, Seats};
 use super::taking::Taking;
 use super::{CHUNK, Lines};
 use crate::audio::AudioPath;
@@ -121,6 +121,10 @@ impl Link {
         if let Some(frames) = self.seats.take_loop() {
             self.note_loop(frames);
         }
+        let DelayOrders { keep, depth } = self.seats.take_delay();
+        let buffer = self.path.link().buffer();
+        keep.into_iter().for_each(|keep| buffer.keep_delay(keep));
+        depth.into_iter().for_each(|depth| buffer.set_depth(depth));
         self.seats.lead.end.hush();
         self.seats.lead.end.beat(now);
         self.seats.follow(now, self.playing && self.served);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farsend_ipc::message::{Minute as ToldMinute, SessionState, Statistics as Told};
+use farsend_ipc::message::{Delay, Minute as ToldMinute, SessionState, Statistics as Told};
 use farsend_units::{Channels, Frames};
 
 use super::PluginSession;
@@ -37,6 +37,10 @@ impl PluginSession {
             sent_peaks: peaks(&now.peaks_out, self.width[0]),
             received_peaks: peaks(&now.peaks_in, self.width[1]),
             advice: self.advice(now),
+            delay: Delay {
+                kept: self.keeps_delay(),
+                moves: counts.moves,
+            },
         }
     }
 

@@ -158,6 +158,7 @@ impl PluginSession {
             // A hub records by itself: see `farsend hub record`.
             takes: TakeDesk::new(wanted.rate, [channels; 2]).0,
             take_wishes: Vec::new(),
+            live: super::live::Live::default(),
         };
         opened.state = opened.alone();
         Ok((opened, entrance))

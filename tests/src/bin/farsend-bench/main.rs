@@ -1,6 +1,7 @@
 //! Measures Farsend beside JackTrip on one machine, in one run: `cargo xtask bench`. Prints Markdown.
 
 mod hubs;
+mod instances;
 mod loops;
 
 use std::fmt::Write as _;
@@ -47,16 +48,18 @@ enum Measurement {
     Drift,
     Hop,
     Process,
+    Instances,
     Processor,
     Hub,
     Quality,
 }
 
-const ALL: [Measurement; 7] = [
+const ALL: [Measurement; 8] = [
     Measurement::RoundTrip,
     Measurement::Drift,
     Measurement::Hop,
     Measurement::Process,
+    Measurement::Instances,
     Measurement::Processor,
     Measurement::Hub,
     Measurement::Quality,
@@ -152,6 +155,7 @@ fn measure_inside(args: &Args) -> Result<String> {
         Some(Measurement::Drift) => loops::drift(&machine),
         Some(Measurement::Hop) => hop(&machine, args),
         Some(Measurement::Process) => process(args),
+        Some(Measurement::Instances) => instances::instances(args),
         Some(Measurement::Processor) => processor(&machine),
         Some(Measurement::Hub) => hubs::hubs(&machine),
         Some(Measurement::Quality) => quality(&machine),

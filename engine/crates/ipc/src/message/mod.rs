@@ -19,6 +19,7 @@
 mod frame;
 mod hello;
 mod joining;
+mod latency;
 mod players;
 mod session;
 mod statistics;
@@ -31,6 +32,7 @@ pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use joining::{HubUser, Secret};
+pub use latency::{About, Delay};
 pub use players::{HubUsers, HubWish, Listening, Patch, PlayerInfo, Players};
 pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
@@ -56,6 +58,13 @@ pub enum ToEngine {
     },
     /// Hear this of the session from now on: in place of what [`Open`](Self::Open) said, and without a break of anything else.
     Listen(Listening),
+    /// The delay of what comes back is to stay as it is from now on, as far as it can, or may follow the network again. Holds for
+    /// this connection's session while it is open.
+    KeepDelay(bool),
+    /// Another queue length for the session that is open, in packets of the peer; 0: automatic. It goes on without a break.
+    Queue(u16),
+    /// Whose track it is. The session goes on.
+    About(About),
 }
 
 /// From the engine to a plugin.

@@ -3,6 +3,7 @@
 use farsend_units::Frames;
 use serde::{Deserialize, Serialize};
 
+use super::latency::Delay;
 use super::units;
 
 /// How a session's audio does. Counts run from the start of the session.
@@ -49,6 +50,8 @@ pub struct Statistics {
     pub received_peaks: Vec<f32>,
     /// What the musician could do better, a sentence each.
     pub advice: Vec<String>,
+    /// What became of the delay between the network and the plugin.
+    pub delay: Delay,
 }
 
 /// What happened in the last minute, or since the peer came.

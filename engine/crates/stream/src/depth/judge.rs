@@ -45,6 +45,9 @@ impl Depth {
         if self.moving {
             return Step::Stay;
         }
+        if self.is_kept() {
+            return self.judge_kept();
+        }
         if self.bent {
             return self.judge_bent();
         }
@@ -136,4 +139,4 @@ const CALM_S: f64 = 3.0;
 /// Frames that are not worth a move of the play position.
 const LEAST_MOVE: i64 = 16;
 /// Seconds of depth too many that are not waited for to pass.
-const FAR_TOO_DEEP_S: f64 = 0.1;
+pub(super) const FAR_TOO_DEEP_S: f64 = 0.1;

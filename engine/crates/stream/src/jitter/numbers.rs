@@ -23,6 +23,7 @@ impl JitterBuffer {
             concealed: self.concealed,
             skipped: self.skipped,
             reanchored: self.reanchored,
+            moves: self.moves,
         }
     }
 

@@ -1,0 +1,71 @@
+//! Streams whose delay is to stay as it is: through what would move others, and what moves them all the same.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{RATE, START, Scene, ramp};
+use farsend_netsim::{Jitter, PathConfig, Stalls};
+
+fn scene(seconds: f64) -> Scene {
+    Scene {
+        queue: 0,
+        seconds,
+        signal: ramp,
+        path: PathConfig {
+            delay: Duration::from_millis(7),
+            jitter: Jitter::Exponential(Duration::from_micros(300)),
+            stalls: Some(Stalls {
+                every: Duration::from_secs(4),
+                length: Duration::from_millis(12),
+            }),
+            ..PathConfig::default()
+        },
+        ..Scene::default()
+    }
+}
+
+/// How often the delay was changed after the third second, kept from then on or not.
+fn moves(scene: &Scene, keep: bool) -> u64 {
+    let (mut before, mut last) = (None, 0);
+    let _ = scene.run_with(scene.arrivals(), |frames, buffer| {
+        let seconds = frames as f64 / f64::from(RATE.0);
+        if seconds >= 3.0 {
+            buffer.keep_delay(keep);
+            before.get_or_insert(buffer.counts().moves);
+        }
+        last = buffer.counts().moves;
+    });
+    last - before.unwrap()
+}
+
+#[test]
+fn stalls_that_move_another_do_not_move_one_that_is_kept() {
+    let scene = scene(40.0);
+    assert!(moves(&scene, false) > 0);
+    assert_eq!(moves(&scene, true), 0);
+}
+
+#[test]
+fn a_path_that_becomes_longer_for_good_moves_it_once_or_twice_and_that_is_told() {
+    let scene = scene(30.0);
+    let mut arrivals = scene.arrivals();
+    for (at, _) in &mut arrivals {
+        if at.since(START) > Duration::from_secs(15) {
+            *at = *at + Duration::from_millis(80);
+        }
+    }
+    let (mut before, mut last) = (None, 0);
+    let trace = scene.run_with(arrivals, |frames, buffer| {
+        if frames as f64 > 5.0 * f64::from(RATE.0) {
+            buffer.keep_delay(true);
+            before.get_or_insert(buffer.counts().moves);
+        }
+        last = buffer.counts().moves;
+    });
+    let moves = last - before.unwrap();
+    assert!((1..=4).contains(&moves), "{moves}");
+    let end = &trace.out[0][trace.out[0].len() - 4800..];
+    assert!(end.iter().all(|sample| *sample != 0.0), "it is heard again");
+}

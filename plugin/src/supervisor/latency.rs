@@ -1,0 +1,325 @@
+//! The supervisor's part in telling the host the truth about the delay: pings, and what follows from them.
+//!
+//! ```text
+//!   Idle ── asked ──▶ Calm ── the delay rests ──▶ Fired ── done ──▶ Returning ── here ──▶ searched
+//!     ▲                                             ▲                                      │ │
+//!     │                                             └────── not heard: listen for longer ──┘ │
+//!     └──────────────────── found, or a sentence why not ───────────────────────────────────┘
+//! ```
+
+use std::time::{Duration, Instant};
+
+use farsend_units::Frames;
+
+use crate::align::{Aligner, Epoch, Measured};
+use crate::link::LinkSender;
+use crate::params::Latency;
+use crate::ping::{Found, Probe, Shot, Unheard, find};
+use crate::shared::{LatencyView, Setup, Shared};
+
+/// Follows pings and the delay of one instance.
+#[derive(Debug)]
+pub(super) struct LatencyKeeper {
+    aligner: Aligner,
+    stage: Stage,
+    setup: Option<Setup>,
+    starts: u32,
+    /// What the audio thread's delays were made for: channels, latency, what is held back.
+    made: [usize; 3],
+    found: Option<Found>,
+    said: String,
+    told: Option<LatencyView>,
+    /// The session's delay was changed last.
+    epoch: Option<(Epoch, Instant)>,
+}
+
+/// How far a ping is.
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    /// Until the delay has rested.
+    Calm {
+        asked: Instant,
+    },
+    Fired {
+        ping: Ping,
+        since: Instant,
+    },
+    Returning {
+        ping: Ping,
+        since: Instant,
+    },
+}
+
+#[derive(Debug)]
+struct Ping {
+    probe: Probe,
+    /// Delays up to this are looked at.
+    longest: usize,
+    epoch: Epoch,
+    is_last: bool,
+}
+
+/// What is known of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Tells its segment from others, and how often its delay was changed.
+    pub(super) epoch: Epoch,
+    /// Whether there is a peer that is heard.
+    pub(super) connected: bool,
+}
+
+impl LatencyKeeper {
+    /// For a new instance.
+    pub(super) fn new() -> Self {
+        Self {
+            aligner: Aligner::default(),
+            stage: Stage::Idle,
+            setup: None,
+            starts: 0,
+            made: [0; 3],
+            found: None,
+            said: String::new(),
+            told: None,
+            epoch: None,
+        }
+    }
+
+    /// Whether it is to be looked at soon, though nothing else happens.
+    pub(super) fn is_busy(&self) -> bool {
+        !matches!(self.stage, Stage::Idle)
+    }
+
+    /// Whether the delay is to stay as it is.
+    pub(super) fn keeps_delay(&self, shared: &Shared) -> bool {
+        shared.params.latency.value() == Latency::Aligned
+    }
+
+    /// The loop as it is now, if it is known.
+    pub(super) fn loop_frames(&self) -> Option<Frames> {
+        self.aligner
+            .current()
+            .map(|measured| Frames(measured.frames))
+    }
+
+    /// One look at everything. Searching takes up to some tenths of a second.
+    pub(super) fn turn(&mut self, shared: &Shared, link: &mut LinkSender, heard: Option<Heard>) {
+        let now = Instant::now();
+        self.follow(shared, now, heard);
+        let is_asked = shared.take_ping();
+        if is_asked || self.aligner.is_to_verify(now) {
+            match heard.filter(|heard| heard.connected) {
+                _ if self.is_busy() => {}
+                _ if shared.params.bypass.value() => drop(self.give_up(BYPASSED.into())),
+                None if is_asked => drop(self.give_up(NOBODY.into())),
+                None => self.aligner.give_up_verifying(),
+                Some(_) => {
+                    self.said.clear();
+                    self.stage = Stage::Calm { asked: now };
+                }
+            }
+        }
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Idle => Stage::Idle,
+            Stage::Calm { asked } => self.await_calm(link, heard, asked, now),
+            Stage::Fired { ping, since } => self.await_end(link, ping, since, now),
+            Stage::Returning { ping, since } => self.await_return(link, ping, since, now),
+        };
+        self.install(link);
+        self.tell(shared);
+    }
+
+    /// The host, the parameter and the session as they are now.
+    fn follow(&mut self, shared: &Shared, now: Instant, heard: Option<Heard>) {
+        if let Some(setup) = shared.setup().filter(|setup| self.setup != Some(*setup)) {
+            self.setup = Some(setup);
+            self.aligner.set_rate(setup.rate);
+        }
+        let starts = shared.starts();
+        if starts != self.starts {
+            self.starts = starts;
+            self.aligner.host_restarted(now);
+        }
+        self.aligner.set_aligned(self.keeps_delay(shared), now);
+        let epoch = heard.map(|heard| heard.epoch);
+        self.aligner.set_epoch(epoch);
+        if epoch != self.epoch.map(|(epoch, _)| epoch) {
+            self.epoch = epoch.map(|epoch| (epoch, now));
+        }
+    }
+
+    fn await_calm(
+        &mut self,
+        link: &mut LinkSender,
+        heard: Option<Heard>,
+        asked: Instant,
+        now: Instant,
+    ) -> Stage {
+        let (Some((epoch, since)), Some(setup)) = (self.epoch, self.setup) else {
+            return self.give_up(NOBODY.into());
+        };
+        if !heard.is_some_and(|heard| heard.connected) {
+            return self.give_up(NOBODY.into());
+        }
+        let calm = now.saturating_duration_since(since) >= CALM;
+        if !calm && now.saturating_duration_since(asked) < CALM_PATIENCE {
+            return Stage::Calm { asked };
+        }
+        let probe = Probe::new(setup.rate);
+        self.fire(link, probe, SHORT_S, epoch, setup, now)
+    }
+
+    fn fire(
+        &mut self,
+        link: &mut LinkSender,
+        probe: Probe,
+        seconds: f64,
+        epoch: Epoch,
+        setup: Setup,
+        now: Instant,
+    ) -> Stage {
+        let longest = probe.frames(seconds);
+        let frames = longest + probe.samples().len();
+        let _ = link.pings.collect();
+        link.pings
+            .fire(Shot::new(&probe, setup.channels.get(), frames));
+        let ping = Ping {
+            probe,
+            longest,
+            epoch,
+            is_last: seconds >= LONGEST_S,
+        };
+        Stage::Fired { ping, since: now }
+    }
+
+    fn await_end(
+        &mut self,
+        link: &mut LinkSender,
+        ping: Ping,
+        since: Instant,
+        now: Instant,
+    ) -> Stage {
+        if link.pings.is_done() {
+            // The audio thread took it, so it comes back with a later turn.
+            let _ = link.pings.call_back();
+            return Stage::Returning { ping, since: now };
+        }
+        if now.saturating_duration_since(since) < PATIENCE {
+            return Stage::Fired { ping, since };
+        }
+        let _ = link.pings.call_back();
+        self.give_up(HOST_SILENT.into())
+    }
+
+    fn await_return(
+        &mut self,
+        link: &mut LinkSender,
+        ping: Ping,
+        since: Instant,
+        now: Instant,
+    ) -> Stage {
+        let Some(shot) = link.pings.collect() else {
+            if now.saturating_duration_since(since) < PATIENCE {
+                return Stage::Returning { ping, since };
+            }
+            return self.give_up(HOST_SILENT.into());
+        };
+        let epoch = self.epoch.map(|(epoch, _)| epoch);
+        match find(&ping.probe, shot.lanes(), ping.longest) {
+            _ if epoch.map(|epoch| epoch.generation) != Some(ping.epoch.generation) => {
+                self.give_up(OTHER_SESSION.into())
+            }
+            Ok(found) if epoch == Some(ping.epoch) => {
+                self.found = Some(found);
+                let measured = Measured {
+                    frames: found.frames,
+                    epoch: ping.epoch,
+                };
+                self.aligner.heard(measured, now);
+                self.said.clear();
+                Stage::Idle
+            }
+            Ok(_) => self.give_up(MOVED.into()),
+            Err(Unheard::Ambiguous) => self.give_up(unheard(Unheard::Ambiguous)),
+            Err(why) if ping.is_last => self.give_up(unheard(why)),
+            Err(_) => match self.setup {
+                Some(setup) => self.fire(link, ping.probe, LONGEST_S, ping.epoch, setup, now),
+                None => Stage::Idle,
+            },
+        }
+    }
+
+    fn give_up(&mut self, why: String) -> Stage {
+        self.said = why;
+        self.aligner.give_up_verifying();
+        self.stage = Stage::Idle;
+        Stage::Idle
+    }
+
+    /// Gives the audio thread what makes it true.
+    fn install(&mut self, link: &mut LinkSender) {
+        let Some(setup) = self.setup else {
+            return;
+        };
+        let channels = setup.channels.get();
+        let (latency, hold_back) = (self.aligner.latency(), self.aligner.hold_back());
+        let wanted = [channels, latency as usize, hold_back as usize];
+        if wanted == self.made || latency == 0 && self.made[1..] == [0, 0] {
+            return;
+        }
+        if wanted[..2] != self.made[..2] {
+            link.delays.set_latency(channels, wanted[1]);
+        }
+        if wanted[2] != self.made[2] || wanted[0] != self.made[0] {
+            link.delays.hold_back(channels, wanted[2]);
+        }
+        self.made = wanted;
+    }
+
+    fn tell(&mut self, shared: &Shared) {
+        let current = self.aligner.current();
+        let view = LatencyView {
+            pinging: self.is_busy(),
+            loop_frames: current.map(|measured| measured.frames),
+            confidence: match (self.found, current) {
+                (Some(found), Some(_)) => found.confidence,
+                _ => 0.0,
+            },
+            reported: self.aligner.latency(),
+            standing: self.aligner.standing(),
+            said: self.said.clone(),
+        };
+        if self.told.as_ref() != Some(&view) {
+            shared.show(|shown| shown.latency = view.clone());
+            self.told = Some(view);
+        }
+    }
+}
+
+fn unheard(why: Unheard) -> String {
+    let advice = match why {
+        Unheard::Ambiguous => "Mute what repeats it.",
+        Unheard::Silence | Unheard::NotLooped => {
+            "Ask the far end to send back what it gets for a moment."
+        }
+    };
+    format!("The ping was in vain: {why}. {advice}")
+}
+
+/// Delays that are listened for at first, ...
+const SHORT_S: f64 = 0.7;
+/// ... and where nothing was heard, the longest there are.
+const LONGEST_S: f64 = 4.0;
+
+/// How long the delay has to have been one.
+const CALM: Duration = Duration::from_millis(1_500);
+/// Where it never is, that is found out.
+const CALM_PATIENCE: Duration = Duration::from_secs(8);
+/// A host that runs audio is done with a ping long before.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+const NOBODY: &str = "There is nobody to ping: connect first.";
+const BYPASSED: &str = "A ping needs the plugin: take it out of bypass.";
+const HOST_SILENT: &str = "The ping was in vain: the host runs no audio through the plugin.";
+const OTHER_SESSION: &str = "The session ended during the ping: ping again.";
+const MOVED: &str = "The delay changed during the ping: ping again.";

@@ -1,0 +1,195 @@
+//! What a host automates and tells, and what becomes of it: nothing of it makes another call where one can go on.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+// A parameter is set as the framework does it.
+#![allow(unsafe_code)]
+
+mod common;
+#[path = "common/instance.rs"]
+mod instance;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use common::{Answer, ECHO, FakeEngine, wait_until};
+use farsend_ipc::message::{About, ToEngine};
+use farsend_plugin::align::Standing;
+use farsend_plugin::situation::Situation;
+use farsend_plugin::state::{Role, Session};
+use instance::{Instance, Place};
+use nice_plug::prelude::{Param, Params};
+
+/// Sets a parameter as a host does.
+fn set(param: &impl Param, normalized: f32) {
+    // SAFETY: it lives as long as the instance, and a value is atomic.
+    unsafe { param.as_ptr()._internal_set_normalized_value(normalized) };
+}
+
+fn far() -> Session {
+    Session {
+        connected: true,
+        role: Role::Client,
+        host: "far.example".into(),
+        ..Session::default()
+    }
+}
+
+/// An instance that is connected.
+fn connected(place: &Place) -> Instance {
+    let mut instance = Instance::new(place);
+    instance.want(far());
+    let _ = instance.play_until_heard();
+    instance
+}
+
+fn load(instance: &Instance, session: &Session) {
+    let fields = BTreeMap::from([("session".to_owned(), session.to_json())]);
+    instance.shared.params.deserialize_fields(&fields);
+}
+
+#[test]
+fn connect_is_automated_once_it_has_rested_and_a_lane_that_scribbles_calls_nobody() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(Session {
+        connected: false,
+        ..far()
+    });
+    let start = Instant::now();
+    let mut on = false;
+    while start.elapsed() < Duration::from_millis(1_200) {
+        on = !on;
+        set(&instance.shared.params.connect, f32::from(u8::from(on)));
+        instance.play(Duration::from_millis(20));
+    }
+    assert_eq!(engine.asked(), []);
+    set(&instance.shared.params.connect, 1.0);
+    let _ = instance.play_until_heard();
+    assert_eq!(engine.asked().len(), 1);
+    assert!(instance.shared.params.session.get().connected);
+    set(&instance.shared.params.connect, 0.0);
+    wait_until("it is off", || {
+        let _ = instance.block(0.5);
+        instance.situation() == Situation::Off
+    });
+    assert!(!instance.shared.params.session.get().connected);
+}
+
+#[test]
+fn a_project_connects_when_it_is_opened_unless_it_is_to_wait_and_the_parameters_follow() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    let saved = Session {
+        queue: 7,
+        connect_on_load: false,
+        ..far()
+    };
+    load(&instance, &saved);
+    instance.play(Duration::from_millis(600));
+    let params = &instance.shared.params;
+    assert_eq!(engine.asked(), []);
+    assert_eq!((params.connect.value(), params.queue.value()), (false, 7));
+    load(
+        &instance,
+        &Session {
+            connect_on_load: true,
+            ..saved.clone()
+        },
+    );
+    assert!(instance.shared.params.connect.value());
+    let _ = instance.play_until_heard();
+    // An undo that brings the same back ends nothing, whatever it says of opening.
+    load(&instance, &saved);
+    instance.play(Duration::from_millis(600));
+    assert_eq!(engine.asked().len(), 1);
+    assert_eq!(instance.block(0.5), 0.5 * ECHO);
+}
+
+#[test]
+fn another_queue_a_new_name_and_a_delay_that_is_to_stay_need_no_other_call() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = connected(&place);
+    let params = instance.shared.params.clone();
+    set(&params.queue, params.queue.preview_normalized(9));
+    set(&params.latency, 1.0);
+    instance.shared.set_track(Some("Alto".into()));
+    instance.shared.set_colour(Some([255, 0, 64]));
+    let about = About {
+        name: "Alto".into(),
+        colour: Some([255, 0, 64]),
+    };
+    let wanted = [
+        ToEngine::Queue(9),
+        ToEngine::KeepDelay(true),
+        ToEngine::About(about),
+    ];
+    wait_until("the engine knows", || {
+        let _ = instance.block(0.5);
+        wanted.iter().all(|message| engine.told().contains(message))
+    });
+    set(&params.latency, 0.0);
+    wait_until("it may move again", || {
+        engine.told().contains(&ToEngine::KeepDelay(false))
+    });
+    instance.play(Duration::from_millis(600));
+    assert_eq!(engine.asked().len(), 1, "{:?}", engine.asked());
+    assert_eq!(params.session.get().queue, 9);
+}
+
+#[test]
+fn a_ping_with_nobody_there_is_a_sentence() {
+    let place = Place::new();
+    let instance = Instance::new(&place);
+    set(&instance.shared.params.ping, 1.0);
+    let said = || instance.shared.view().latency.said;
+    wait_until("it is said", || said().contains("connect first"));
+}
+
+#[test]
+fn a_ping_to_an_echo_is_heard_and_what_the_host_is_told_is_what_it_takes() {
+    let place = Place::new();
+    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = connected(&place);
+    let params = instance.shared.params.clone();
+    set(&params.latency, 1.0);
+    wait_until("a ping is asked for", || {
+        instance.shared.view().latency.standing == Standing::Unmeasured
+    });
+    assert_eq!(instance.insert.latency(), 0);
+    // The echo stumbles where the machine does.
+    let mut heard = None;
+    for _ in 0..5 {
+        instance.shared.ask_for_ping();
+        wait_until("it has begun", || {
+            let _ = instance.block(0.0);
+            instance.shared.view().latency.pinging
+        });
+        while instance.shared.view().latency.pinging {
+            let _ = instance.block(0.0);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let latency = instance.shared.view().latency;
+        if latency.standing == Standing::Aligned {
+            heard = Some(latency);
+            break;
+        }
+    }
+    let Some(latency) = heard else {
+        panic!("{:?}", instance.shared.view().latency);
+    };
+    assert!(latency.confidence > 0.2, "{latency:?}");
+    let frames = latency.loop_frames.unwrap();
+    assert!((64..9_600).contains(&frames), "{latency:?}");
+    assert!(latency.reported >= frames, "{latency:?}");
+    wait_until("the audio thread knows", || {
+        let _ = instance.block(0.0);
+        instance.insert.latency() == instance.shared.view().latency.reported
+    });
+    // The engine is gone, and what the host was told stays until another ping.
+    drop(_engine);
+    instance.play(Duration::from_millis(300));
+    assert!(instance.insert.latency() >= frames);
+}
