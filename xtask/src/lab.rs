@@ -59,6 +59,14 @@ pub(crate) const ARDOUR: Need = Need {
     present: || find_ardour().is_some(),
 };
 
+/// A CLAP host.
+pub(crate) const QTRACTOR: Need = Need {
+    debian: &["qtractor"],
+    what: "Qtractor",
+    why: "the CLAP is tested in a session of it",
+    present: || has_program("qtractor"),
+};
+
 /// What others make of the files that we write.
 pub(crate) const SNDFILE: Need = Need {
     debian: &["sndfile-programs"],
@@ -75,11 +83,11 @@ pub(crate) const XVFB: Need = Need {
     present: || has_program("Xvfb"),
 };
 
-/// Python with its virtual environments, for the VST3 host pedalboard.
+/// Python with its virtual environments, for the VST3 hosts pedalboard and DawDreamer.
 pub(crate) const PYTHON: Need = Need {
     debian: &["python3", "python3-venv"],
     what: "Python 3 with venv",
-    why: "pedalboard, a VST3 host, is a Python module",
+    why: "pedalboard and DawDreamer, VST3 hosts, are Python modules",
     present: || {
         let probe = ["-c", "import venv, ensurepip"];
         let tried = Command::new("python3")
@@ -92,6 +100,9 @@ pub(crate) const PYTHON: Need = Need {
 
 /// The version of pedalboard that the tests are written for.
 const PEDALBOARD: &str = "pedalboard==0.9.26";
+
+/// The same of DawDreamer.
+const DAWDREAMER: &str = "dawdreamer==0.9.0";
 
 /// Sees to it that `needs` are there. Where they cannot be, and this is not CI, says so and goes on: then
 /// what needs them is skipped.
@@ -108,13 +119,13 @@ pub(crate) fn ensure_if_possible(needs: &[Need]) -> Result<()> {
     Ok(())
 }
 
-/// The Python that has pedalboard, in an environment of its own under `target`. `None`: it could not be had.
-pub(crate) fn python_with_pedalboard(target: &Path) -> Result<Option<PathBuf>> {
+/// The Python that has the VST3 hosts, in an environment of its own under `target`. `None`: it could not be had.
+pub(crate) fn python_with_hosts(target: &Path) -> Result<Option<PathBuf>> {
     let environment = target.join("python");
     let python = environment.join("bin").join("python");
     let imports = |python: &Path| {
         let tried = Command::new(python)
-            .args(["-c", "import pedalboard"])
+            .args(["-c", FINDS_BOTH])
             .stderr(Stdio::null())
             .status();
         tried.is_ok_and(|status| status.success())
@@ -123,7 +134,7 @@ pub(crate) fn python_with_pedalboard(target: &Path) -> Result<Option<PathBuf>> {
         return Ok(Some(python));
     }
     eprintln!(
-        "Installing {PEDALBOARD}, a VST3 host, into {}",
+        "Installing {PEDALBOARD} and {DAWDREAMER}, VST3 hosts, into {}",
         environment.display()
     );
     let made = workspace::run(
@@ -139,6 +150,7 @@ pub(crate) fn python_with_pedalboard(target: &Path) -> Result<Option<PathBuf>> {
             "--quiet",
             "--disable-pip-version-check",
             PEDALBOARD,
+            DAWDREAMER,
         ];
         workspace::run(Command::new(&python).args(install))
     });
@@ -151,6 +163,9 @@ pub(crate) fn python_with_pedalboard(target: &Path) -> Result<Option<PathBuf>> {
         }
     }
 }
+
+/// Fails unless both are installed; to load them takes seconds.
+const FINDS_BOTH: &str = "from importlib.util import find_spec as find; assert find('pedalboard') and find('dawdreamer')";
 
 /// Whether this is a run that nobody watches, in which nothing may be skipped.
 pub(crate) fn is_ci() -> bool {

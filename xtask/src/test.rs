@@ -32,6 +32,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         lab::XVFB,
         lab::PYTHON,
         lab::ARDOUR,
+        lab::QTRACTOR,
         lab::SNDFILE,
     ])?;
     let bundle = bundle::run(bundle::Args {
@@ -39,7 +40,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         with_tests: true,
     })?;
     let target = workspace::target_dir()?;
-    let python = lab::python_with_pedalboard(&target)?;
+    let python = lab::python_with_hosts(&target)?;
     // For the tests: what is built already, and where.
     let mut settings: Vec<(&str, OsString)> = vec![
         ("FARSEND_BUILT", "1".into()),

@@ -28,6 +28,10 @@ enum Task {
         /// Frames a cycle.
         frames: u32,
     },
+    /// Start the transport.
+    Roll,
+    /// Stop the transport, and go back to the beginning.
+    Rewind,
     /// Play the ramp (or a sine) and record, until killed.
     Run(Plan),
 }
@@ -84,6 +88,12 @@ fn main() -> Result<()> {
         }
         Task::Connect { from, to } => client.connect_ports_by_name(&from, &to)?,
         Task::Period { frames } => client.set_buffer_size(frames)?,
+        Task::Roll => client.transport().start()?,
+        Task::Rewind => {
+            let transport = client.transport();
+            transport.stop()?;
+            transport.locate(0)?;
+        }
         Task::Run(plan) => run(client, &plan)?,
     }
     Ok(())

@@ -147,6 +147,20 @@ impl JackServer {
         })
     }
 
+    /// Starts JACK's transport, or stops it and goes back to the beginning.
+    ///
+    /// # Panics
+    ///
+    /// If JACK refuses.
+    pub fn roll(&self, rolling: bool) {
+        let output = self.ask(&[if rolling { "roll" } else { "rewind" }]);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// Changes the period while everything runs.
     ///
     /// # Panics

@@ -6,12 +6,15 @@ pub mod hub_files;
 pub mod instance;
 pub mod jack;
 pub mod jacktrip;
+pub mod leftovers;
 pub mod machine;
 pub mod need;
 pub mod probe;
 pub mod program;
+pub mod qtractor;
 pub mod relay;
 pub mod session;
+pub mod studio;
 pub mod voices;
 pub mod vst3;
 

@@ -21,6 +21,14 @@ pub enum Need {
     Pedalboard,
     /// Ardour with its Lua shell.
     Ardour,
+    /// Python with DawDreamer, another VST3 host.
+    Dawdreamer,
+    /// Qtractor, a CLAP host.
+    Qtractor,
+    /// A display without a screen.
+    Xvfb,
+    /// A C compiler, `cc`.
+    Compiler,
     /// `sndfile-info`, libsndfile's word on what is in a file.
     Sndfile,
 }
@@ -35,6 +43,10 @@ impl Need {
             Need::JackIodelay => find_program("jack_iodelay").is_some(),
             Need::Openssl => find_program("openssl").is_some(),
             Need::Pedalboard => find_pedalboard().is_some(),
+            Need::Dawdreamer => find_python_with("dawdreamer").is_some(),
+            Need::Qtractor => find_program("qtractor").is_some(),
+            Need::Xvfb => find_program("Xvfb").is_some(),
+            Need::Compiler => find_program("cc").is_some(),
             Need::Ardour => find_ardour().is_some(),
             Need::Sndfile => find_program("sndfile-info").is_some(),
         }
@@ -56,6 +68,12 @@ impl Need {
             Need::Pedalboard => {
                 "Python with pedalboard (`cargo xtask test` installs it under target)"
             }
+            Need::Dawdreamer => {
+                "Python with dawdreamer (`cargo xtask test` installs it under target)"
+            }
+            Need::Qtractor => "Qtractor 0.9.31 (Debian: apt-get install qtractor)",
+            Need::Xvfb => "Xvfb (Debian: apt-get install xvfb)",
+            Need::Compiler => "a C compiler (Debian: apt-get install build-essential)",
             Need::Ardour => "Ardour's Lua shell (Debian: apt-get install ardour)",
             Need::Sndfile => "sndfile-info (Debian: apt-get install sndfile-programs)",
         }
@@ -95,6 +113,17 @@ pub fn find_pedalboard() -> Option<PathBuf> {
     named
         .or_else(|| Some(target_folder().join("python/bin/python")))
         .filter(|python| python.is_file())
+}
+
+/// The same Python, if this module is installed in it.
+pub fn find_python_with(module: &str) -> Option<PathBuf> {
+    let python = find_pedalboard()?;
+    let library = python.parent()?.parent()?.join("lib");
+    let versions = std::fs::read_dir(library).ok()?.flatten();
+    let installed = versions
+        .map(|version| version.path().join("site-packages").join(module))
+        .any(|folder| folder.is_dir());
+    installed.then_some(python)
 }
 
 /// Ardour's Lua shell, whose name carries the major version.

@@ -25,7 +25,7 @@ pub struct Wish<'a> {
 }
 
 /// `program` as a host of the plugin; its arguments are to follow.
-fn host(machine: &Machine, program: impl AsRef<Path>, wish: Wish<'_>) -> Command {
+pub(super) fn host(machine: &Machine, program: impl AsRef<Path>, wish: Wish<'_>) -> Command {
     let folder = |path| {
         let folder = machine.path(path);
         std::fs::create_dir_all(&folder).expect("the test's folder is writable");
@@ -41,6 +41,7 @@ fn host(machine: &Machine, program: impl AsRef<Path>, wish: Wish<'_>) -> Command
         .env("XDG_CONFIG_HOME", folder("home/config"))
         .env("XDG_CACHE_HOME", folder("home/cache"))
         .env("XDG_DATA_HOME", folder("home/data"))
+        .env("TMPDIR", folder("tmp"))
         .env("FARSEND_RUNTIME_DIR", machine.path("run"))
         .env("FARSEND_CONNECT", wish.connect)
         .env("FARSEND_SESSION", format!(r#"{{"queue":{}}}"#, wish.queue))
@@ -76,6 +77,21 @@ impl Pedalboard {
     ///
     /// If there is no such Python, or no bundle.
     pub fn start(machine: &Machine, wish: Wish<'_>, seconds: f64, options: &[&str]) -> Pedalboard {
+        Self::start_with(machine, wish, seconds, options, |_| {})
+    }
+
+    /// The same, after `change` has had a look at the command.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(
+        machine: &Machine,
+        wish: Wish<'_>,
+        seconds: f64,
+        options: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Pedalboard {
         let python = need::find_pedalboard().expect("the test said that it needs pedalboard");
         let recording = machine.path("returned.wav");
         let mut command = host(machine, python, wish);
@@ -84,6 +100,7 @@ impl Pedalboard {
             .args([&need::own_vst3(), &recording])
             .args(["--seconds", &seconds.to_string()])
             .args(options);
+        change(&mut command);
         Pedalboard {
             running: Running::start(machine, "pedalboard", &mut command),
             recording,
@@ -103,6 +120,24 @@ impl Pedalboard {
         let calls = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in {last}"));
         (read_wav(&self.recording), calls)
     }
+}
+
+/// Runs `dawdreamer_host.py` to its end, with these options; gives its report.
+///
+/// # Panics
+///
+/// If there is no such Python or no bundle, or the host fails.
+pub fn dawdreamer(machine: &Machine, wish: Wish<'_>, options: &[&str]) -> serde_json::Value {
+    let python = need::find_python_with("dawdreamer").expect("the test said that it needs it");
+    let mut command = host(machine, python, wish);
+    command
+        .arg(script("dawdreamer_host.py"))
+        .arg(need::own_vst3())
+        .args(options);
+    let limit = Duration::from_secs(90);
+    let output = program::run_to_end(machine, "dawdreamer", &mut command, limit);
+    let last = output.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in {last}"))
 }
 
 /// A headless Ardour with the session of `ardour.lua`, on a JACK server of its own. Killed when dropped.
@@ -239,7 +274,18 @@ fn position(output: &str) -> Option<usize> {
 /// # Panics
 ///
 /// If it finds no plugin.
-fn scan(machine: &Machine, wish: Wish<'_>) {
+pub(super) fn scan(machine: &Machine, wish: Wish<'_>) {
+    let mut command = ardours_scanner(machine, wish);
+    let said = program::run_to_end(machine, "scanner", &mut command, Duration::from_secs(20));
+    assert!(said.contains("Found Plugin: Farsend"), "{said}");
+}
+
+/// Ardour's scanner, to be started: it looks at the VST3 anew, says what it finds, and ends.
+///
+/// # Panics
+///
+/// If there is no Ardour.
+pub fn ardours_scanner(machine: &Machine, wish: Wish<'_>) -> Command {
     let folder = ["/usr/lib/ardour9", "/usr/lib/ardour8", "/usr/lib/ardour7"]
         .map(Path::new)
         .into_iter()
@@ -250,8 +296,7 @@ fn scan(machine: &Machine, wish: Wish<'_>) {
         .env("LD_LIBRARY_PATH", folder)
         .arg("-f")
         .arg(machine.path("home/.vst3/Farsend.vst3"));
-    let said = program::run_to_end(machine, "scanner", &mut command, Duration::from_secs(20));
-    assert!(said.contains("Found Plugin: Farsend"), "{said}");
+    command
 }
 
 /// The delay, in frames, at the end of a recording that began with frame 0 of the ramp.
@@ -340,7 +385,7 @@ pub fn kill_engine() -> Pid {
     engine
 }
 
-fn script(name: &str) -> PathBuf {
+pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("hosts")
         .join(name)

@@ -1,0 +1,132 @@
+-- A headless Ardour session of several tracks with the Farsend insert, on Ardour's own engine, whose inputs hold a constant.
+--
+--   ardour7-lua ardour_tracks.lua FOLDER make TRACKS     makes the session `farsend` in FOLDER, and ends
+--   ardour7-lua ardour_tracks.lua FOLDER open            loads it, and does what it is told, until told to quit
+--
+-- Each track `Far N` hears the input, through the insert; the track `Plain` hears it as it is. Orders are files in FOLDER
+-- (`roll`, `back`, `export`, `save`, `quit`), removed when they are carried out. What `open` prints: `loading` and
+-- `loaded`; `levels` and the tracks' meters in dB, a hundred times a second; the name of an order that is done.
+
+local NAME = "farsend"
+local RATE = 48000
+local VST3 = 7 -- ARDOUR.PluginType.VST3 has no name in Lua
+
+local folder = assert(arg[1], "which folder?")
+local session_folder = ARDOUR.LuaAPI.build_filename(folder, NAME)
+
+local function say(...)
+	print(...)
+	io.stdout:flush()
+end
+
+-- Whether this order was given since the last time.
+local function is_told(order)
+	return os.remove(ARDOUR.LuaAPI.build_filename(folder, order)) ~= nil
+end
+
+local function use_backend()
+	AudioEngine:stop()
+	local backend = AudioEngine:set_backend("None (Dummy)", "ardour", "")
+	assert(not backend:isnil(), "Ardour has no engine of its own")
+	backend:set_device_name("DC -6dBFS (+.5)")
+	backend:set_sample_rate(RATE)
+	backend:set_buffer_size(512)
+end
+
+local function find_plugin()
+	for plugin in ARDOUR.LuaAPI.list_plugins():iter() do
+		if plugin.name == "Farsend" and plugin.type == VST3 then
+			return plugin.unique_id
+		end
+	end
+	error("Ardour does not list the plugin")
+end
+
+local function new_track(name)
+	local tracks = Session:new_audio_track(2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order,
+		ARDOUR.TrackMode.Normal, true)
+	local track = tracks:front()
+	track:panner_shell():set_bypassed(true)
+	track:input():disconnect_all(nil)
+	for channel = 0, 1 do
+		local port = track:input():audio(channel)
+		assert(port:connect("system:capture_" .. channel + 1) == 0, "no cable")
+	end
+	track:monitoring_control():set_value(ARDOUR.MonitorChoice.MonitorInput, PBD.GroupControlDisposition.NoGroup)
+	return track
+end
+
+local function make(count)
+	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	new_track("Plain")
+	local plugin = find_plugin()
+	for number = 1, count do
+		local track = new_track("Far " .. number)
+		local insert = ARDOUR.LuaAPI.new_plugin(Session, plugin, VST3, "")
+		assert(not insert:isnil(), "the plugin cannot be loaded")
+		assert(track:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
+		track, insert = nil, nil
+	end
+	Session:save_state("", false, false, false, false, false)
+	collectgarbage()
+	Session:close()
+end
+
+-- The meters of all tracks, in dB.
+local function levels()
+	local words = {}
+	for route in Session:get_tracks():iter() do
+		local level = route:peak_meter():meter_level(0, ARDOUR.MeterType.MeterPeak)
+		table.insert(words, string.format("%s=%.1f", route:name():gsub(" ", ""), level))
+	end
+	return table.concat(words, " ")
+end
+
+local function export()
+	local export = Session:simple_export()
+	export:set_name("export")
+	export:set_folder(folder)
+	export:set_range(0, 20 * RATE)
+	export:set_preset("6d4f1d5e-8d6c-4f3b-9d3b-8c0f0e5b6f0a")
+	return export:run_export()
+end
+
+local ORDERS = {
+	roll = function()
+		Session:request_roll(ARDOUR.TransportRequestSource.TRS_UI)
+	end,
+	back = function()
+		Session:request_locate(0, false, ARDOUR.LocateTransportDisposition.MustStop,
+			ARDOUR.TransportRequestSource.TRS_UI)
+	end,
+	export = export,
+	save = function()
+		Session:save_state("", false, false, false, false, false)
+	end,
+}
+
+local function open()
+	say("loading")
+	assert(load_session(session_folder, NAME), "the session was not loaded")
+	say("loaded")
+	while not is_told("quit") do
+		for order, carry_out in pairs(ORDERS) do
+			if is_told(order) then
+				local outcome = carry_out()
+				say("done " .. order, outcome)
+			end
+		end
+		say("levels " .. levels())
+		sleep(0.01)
+	end
+	collectgarbage()
+	Session:close()
+	say("closed")
+end
+
+use_backend()
+if arg[2] == "make" then
+	make(tonumber(arg[3]))
+else
+	open()
+end

@@ -1,0 +1,119 @@
+//! Hosts look at plugins in processes of their own and end those as it pleases them, and hosts crash: nothing of ours is left
+//! behind then.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::leftovers::{hasty_engine, leftovers, wait_for_none};
+use farsend_tests::lab::vst3::{Pedalboard, Wish, ardours_scanner};
+use farsend_tests::lab::{Machine, Need, Running, need, on_a_private_machine};
+use nix::sys::signal::Signal;
+
+const WISH: Wish<'_> = Wish {
+    connect: "127.0.0.1:4464",
+    queue: 8,
+};
+
+/// After so many milliseconds a scanner is killed; the last ones have long been done by then.
+const LIVES: [u64; 5] = [0, 20, 60, 150, 600];
+
+#[test]
+fn a_scanner_that_is_killed_at_any_moment_leaves_nothing_behind() {
+    on_a_private_machine(&[Need::Ardour, Need::Qtractor], |machine| {
+        let (runtime, temporary) = folders(machine);
+        let mut scanned = String::new();
+        for life in LIVES {
+            let name = |scanner| format!("{scanner}-{life}");
+            let mut scanners = [
+                Running::start(
+                    machine,
+                    &name("ardour"),
+                    &mut ardours_scanner(machine, WISH),
+                ),
+                Running::start(machine, &name("qtractor"), &mut qtractors_scanner(machine)),
+            ];
+            std::thread::sleep(Duration::from_millis(life));
+            for scanner in &mut scanners {
+                scanner.signal(Signal::SIGKILL);
+                scanner.wait_exit(Duration::from_secs(5));
+                scanned += &scanner.output();
+            }
+            assert_eq!(leftovers(&runtime, &temporary), [""; 0], "after {life} ms");
+        }
+        // Not all of them were too early; on a machine that is busy enough they may be.
+        println!("{scanned}");
+    });
+}
+
+#[test]
+fn a_scanner_that_is_let_finish_knows_the_plugin_and_leaves_nothing_either() {
+    on_a_private_machine(&[Need::Ardour, Need::Qtractor], |machine| {
+        let (runtime, temporary) = folders(machine);
+        let limit = Duration::from_secs(30);
+        let mut scanner = Running::start(machine, "qtractor", &mut qtractors_scanner(machine));
+        scanner.wait_exit(limit);
+        let said = scanner.output();
+        assert!(said.contains("CLAP|Farsend|2:2|"), "{said}");
+        let mut scanner = Running::start(machine, "ardour", &mut ardours_scanner(machine, WISH));
+        scanner.wait_exit(limit);
+        let said = scanner.output();
+        assert!(said.contains("Found Plugin: Farsend"), "{said}");
+        assert_eq!(leftovers(&runtime, &temporary), [""; 0]);
+    });
+}
+
+#[test]
+fn a_host_that_is_killed_while_it_plays_takes_its_session_and_its_engine_with_it() {
+    on_a_private_machine(&[Need::Pedalboard], |machine| {
+        let (runtime, temporary) = folders(machine);
+        let mut peer = Farsend::start_without_jack(
+            machine,
+            "far",
+            &["server", "--backend", "timer", "--loopback", "-q", "8"],
+        );
+        peer.wait_for_event("started", 1, Duration::from_secs(10));
+        let engine = hasty_engine(machine.folder());
+        let mut host = Pedalboard::start_with(machine, WISH, 60.0, &[], |command| {
+            command.env("FARSEND_ENGINE", &engine);
+        });
+        peer.wait_for_event("connected", 1, Duration::from_secs(30));
+        assert_ne!(leftovers(&runtime, &temporary), [""; 0], "an engine runs");
+        host.running.signal(Signal::SIGKILL);
+        peer.wait_for_event("left", 1, Duration::from_secs(10));
+        wait_for_none(&runtime, &temporary, Duration::from_secs(10));
+    });
+}
+
+/// Where plugins and engines meet, and where a host has its temporary files.
+fn folders(machine: &Machine) -> (PathBuf, PathBuf) {
+    let temporary = machine.path("tmp");
+    std::fs::create_dir_all(&temporary).expect("the test's folder is writable");
+    (machine.path("run"), temporary)
+}
+
+/// Qtractor's: it is told by lines what to look at.
+fn qtractors_scanner(machine: &Machine) -> Command {
+    let folder = machine.path("clap");
+    let link = folder.join("Farsend.clap");
+    if !link.exists() {
+        std::fs::create_dir_all(&folder).expect("the test's folder is writable");
+        std::os::unix::fs::symlink(need::own_plugin(), &link)
+            .expect("the test's folder is writable");
+    }
+    let orders = machine.path("orders");
+    std::fs::write(&orders, format!("CLAP:{}\n", link.display()))
+        .expect("the test's folder is writable");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec \"$0\" < \"$1\"", QTRACTORS])
+        .arg(&orders)
+        .env("QT_QPA_PLATFORM", "offscreen")
+        .env("TMPDIR", machine.path("tmp"))
+        .env("FARSEND_RUNTIME_DIR", machine.path("run"))
+        .env("FARSEND_CONNECT", WISH.connect);
+    command
+}
+
+const QTRACTORS: &str = "/usr/lib/x86_64-linux-gnu/qtractor/qtractor_plugin_scan";
