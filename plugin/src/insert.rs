@@ -30,6 +30,8 @@ pub struct Insert {
     /// What comes from there, likewise.
     returned: Vec<f32>,
     channels: usize,
+    /// Channels that come beside those.
+    more: usize,
     frames: usize,
     /// What the host says of the next block.
     transport: Option<Transport>,
@@ -45,8 +47,17 @@ impl Insert {
             sent: Vec::new(),
             returned: Vec::new(),
             channels: 0,
+            more: 0,
             frames: 0,
             transport: None,
+        }
+    }
+
+    /// The same with further channels that come, of outputs beside the track's own.
+    pub fn with_more(link: Link, channels: usize) -> Self {
+        Self {
+            more: channels.min(MOST_CHANNELS),
+            ..Self::new(link)
         }
     }
 
@@ -56,7 +67,7 @@ impl Insert {
         self.channels = channels.min(MOST_CHANNELS);
         self.frames = frames.clamp(SHORTEST, LONGEST);
         self.sent = vec![0.0; self.channels * self.frames];
-        self.returned = vec![0.0; self.channels * self.frames];
+        self.returned = vec![0.0; (self.channels + self.more) * self.frames];
         self.mix = Mix::new(rate);
     }
 
@@ -79,6 +90,17 @@ impl Insert {
     /// One block of any length, in place and planar. Channels beyond those prepared for pass
     /// unchanged.
     pub fn process(&mut self, wanted: Gains, block: &mut [&mut [f32]]) {
+        self.process_with(wanted, block, &mut |_, _, _| {});
+    }
+
+    /// The same; gives each part of what came in [further channels](Self::with_more) to `more`: the channel's number from 0, the part's
+    /// first frame, its samples.
+    pub fn process_with(
+        &mut self,
+        wanted: Gains,
+        block: &mut [&mut [f32]],
+        more: &mut dyn FnMut(usize, usize, &[f32]),
+    ) {
         let length = block.iter().map(|channel| channel.len()).min().unwrap_or(0);
         let channels = block.len().min(self.channels);
         let transport = self.transport.take();
@@ -101,13 +123,21 @@ impl Insert {
                 .iter_mut()
                 .map(|c| &mut c[done..done + frames])
                 .collect();
-            self.part(gains, &mut part, frames);
+            self.part(gains, &mut part, frames, &mut |channel, samples| {
+                more(channel, done, samples);
+            });
             done += frames;
         }
     }
 
     /// One block that is no longer than was prepared for.
-    fn part(&mut self, gains: BlockGains, block: &mut [&mut [f32]], frames: usize) {
+    fn part(
+        &mut self,
+        gains: BlockGains,
+        block: &mut [&mut [f32]],
+        frames: usize,
+        more: &mut dyn FnMut(usize, &[f32]),
+    ) {
         let is_quiet = gains.send.is_off() && gains.returned.is_off();
         let Link {
             wire,
@@ -136,7 +166,7 @@ impl Insert {
         let room = self
             .returned
             .chunks_exact_mut(self.frames)
-            .take(block.len());
+            .take((block.len() + self.more).min(MOST_CHANNELS));
         let mut returned: ArrayVec<&mut [f32], MOST_CHANNELS> =
             room.map(|room| &mut room[..frames]).collect();
         // Whether it was dry, the segment counts.
@@ -156,6 +186,13 @@ impl Insert {
                 lines.run(index, returned);
             }
             gains.returned.add(returned, channel);
+        }
+        for (channel, returned) in returned.iter_mut().skip(block.len()).enumerate() {
+            if let Some(lines) = &mut held {
+                lines.run(block.len() + channel, returned);
+            }
+            gains.returned.apply(returned);
+            more(channel, returned);
         }
     }
 }

@@ -49,6 +49,16 @@ impl Session {
         }
     }
 
+    /// Whom so many further outputs hear: the next free player each, or the one that it got.
+    pub fn outputs(&self, count: usize) -> Vec<Listening> {
+        let names = self.outputs.iter().map(|name| name.trim());
+        let names = names.chain(std::iter::repeat("")).take(count);
+        let had = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        names
+            .map(|name| Listening::Free { had: had(name) })
+            .collect()
+    }
+
     /// Wants to hear this from now on.
     pub fn set_listening(&mut self, listening: &Listening) {
         (self.listen, self.player) = match listening {

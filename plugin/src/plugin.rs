@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use farsend_ipc::message::MOST_OUTPUTS;
 use farsend_ipc::segment;
 use farsend_units::{Channels, Frames, SampleRate};
 use nice_plug::prelude::*;
@@ -14,15 +15,18 @@ use crate::shared::{Setup, Shared};
 use crate::supervisor::{Environment, Supervision};
 
 /// The plugin in CLAP: an insert of 1 to 64 channels.
-pub type FarsendClap = Farsend<false>;
+pub type FarsendClap = Farsend<false, 0>;
 
 /// The plugin in VST3: a stereo insert. Its speaker arrangements have no names for wider ones.
-pub type FarsendVst3 = Farsend<true>;
+pub type FarsendVst3 = Farsend<true, 0>;
+
+/// The same in CLAP for a stereo track, with eight more stereo outputs: a player each.
+pub type FarsendPlayersClap = Farsend<true, MOST_OUTPUTS>;
 
 /// One instance. Neither making it nor activating it connects to anything: a thread of its own does,
 /// when somebody wants it.
 #[derive(Debug)]
-pub struct Farsend<const STEREO_ONLY: bool> {
+pub struct Farsend<const STEREO_ONLY: bool, const OUTPUTS: usize> {
     shared: Arc<Shared>,
     insert: Insert,
     channels: usize,
@@ -40,12 +44,12 @@ enum Supervisor {
     Running(#[allow(dead_code, reason = "held for its Drop")] Supervision),
 }
 
-impl<const STEREO_ONLY: bool> Default for Farsend<STEREO_ONLY> {
+impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Default for Farsend<STEREO_ONLY, OUTPUTS> {
     fn default() -> Self {
         let (sender, link) = link();
         Self {
-            shared: Shared::new(),
-            insert: Insert::new(link),
+            shared: Shared::with_outputs(OUTPUTS),
+            insert: Insert::with_more(link, 2 * OUTPUTS),
             channels: 2,
             latency: 0,
             supervisor: Supervisor::Waiting(Some(sender)),
@@ -53,7 +57,7 @@ impl<const STEREO_ONLY: bool> Default for Farsend<STEREO_ONLY> {
     }
 }
 
-impl<const STEREO_ONLY: bool> Farsend<STEREO_ONLY> {
+impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Farsend<STEREO_ONLY, OUTPUTS> {
     /// Starts the supervisor's thread, unless it runs.
     fn supervise(&mut self) {
         if let Supervisor::Waiting(sender) = &mut self.supervisor
@@ -66,13 +70,19 @@ impl<const STEREO_ONLY: bool> Farsend<STEREO_ONLY> {
     }
 }
 
-impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
-    const NAME: &'static str = "Farsend";
+impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ONLY, OUTPUTS> {
+    const NAME: &'static str = if OUTPUTS > 0 {
+        "Farsend Players"
+    } else {
+        "Farsend"
+    };
     const VENDOR: &'static str = "Farsend";
     const URL: &'static str = "";
     const EMAIL: &'static str = "";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = if STEREO_ONLY {
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = if OUTPUTS > 0 {
+        &PLAYERS_LAYOUT
+    } else if STEREO_ONLY {
         LAYOUTS.split_at(1).0
     } else {
         &LAYOUTS
@@ -124,7 +134,7 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
     fn process(
         &mut self,
         buffer: &mut Buffer<'_>,
-        _: &mut AuxiliaryBuffers<'_>,
+        more: &mut AuxiliaryBuffers<'_>,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         self.shared.note_block();
@@ -139,17 +149,33 @@ impl<const STEREO_ONLY: bool> Plugin for Farsend<STEREO_ONLY> {
             self.latency = latency;
             context.set_latency_samples(latency);
         }
+        let gains = self.shared.params.gains();
+        let outputs = &mut *more.outputs;
         self.insert
-            .process(self.shared.params.gains(), buffer.as_slice());
+            .process_with(gains, buffer.as_slice(), &mut |channel, at, samples| {
+                let output = outputs.get_mut(channel / 2).map(Buffer::as_slice);
+                let lane = output.and_then(|output| output.get_mut(channel % 2));
+                let lane = lane.and_then(|lane| lane.get_mut(at..at + samples.len()));
+                if let Some(lane) = lane {
+                    lane.copy_from_slice(samples);
+                }
+            });
         // The far end plays on when the input is silent.
         ProcessStatus::KeepAlive
     }
 }
 
-impl<const STEREO_ONLY: bool> ClapPlugin for Farsend<STEREO_ONLY> {
-    const CLAP_ID: &'static str = "org.farsend.farsend";
-    const CLAP_DESCRIPTION: Option<&'static str> =
-        Some("Sends a track to a musician far away, and brings back what they play");
+impl<const STEREO_ONLY: bool, const OUTPUTS: usize> ClapPlugin for Farsend<STEREO_ONLY, OUTPUTS> {
+    const CLAP_ID: &'static str = if OUTPUTS > 0 {
+        "org.farsend.players"
+    } else {
+        "org.farsend.farsend"
+    };
+    const CLAP_DESCRIPTION: Option<&'static str> = Some(if OUTPUTS > 0 {
+        "Sends a track to musicians far away, and brings back what each of them plays, at an output of their own"
+    } else {
+        "Sends a track to a musician far away, and brings back what they play"
+    });
     const CLAP_MANUAL_URL: Option<&'static str> = None;
     const CLAP_SUPPORT_URL: Option<&'static str> = None;
     const CLAP_FEATURES: &'static [ClapFeature] = &[
@@ -159,7 +185,7 @@ impl<const STEREO_ONLY: bool> ClapPlugin for Farsend<STEREO_ONLY> {
     ];
 }
 
-impl Vst3Plugin for Farsend<true> {
+impl Vst3Plugin for Farsend<true, 0> {
     const VST3_CLASS_ID: [u8; 16] = *b"FarsendInsert001";
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[
         Vst3SubCategory::Fx,
@@ -178,6 +204,20 @@ const LAYOUTS: [AudioIOLayout; 7] = [
     layout(32, "32 channels"),
     layout(64, "64 channels"),
 ];
+
+/// A stereo track, and a stereo output for each of eight players.
+const PLAYERS_LAYOUT: [AudioIOLayout; 1] = [AudioIOLayout {
+    aux_output_ports: &[new_nonzero_u32(2); MOST_OUTPUTS],
+    names: PortNames {
+        layout: Some("Stereo and 8 players"),
+        aux_outputs: &[
+            "Player 1", "Player 2", "Player 3", "Player 4", "Player 5", "Player 6", "Player 7",
+            "Player 8",
+        ],
+        ..PortNames::const_default()
+    },
+    ..layout(2, "Stereo")
+}];
 
 const fn layout(channels: u32, name: &'static str) -> AudioIOLayout {
     AudioIOLayout {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Instant;
 
-use farsend_ipc::message::{Players, Secret, Sharing, Statistics, Take};
+use farsend_ipc::message::{MOST_OUTPUTS, Players, Secret, Sharing, Statistics, Take};
 use farsend_ipc::segment::Levels;
 use farsend_units::{Channels, Frames, SampleRate};
 use parking_lot::Mutex;
@@ -24,6 +24,7 @@ pub struct Shared {
     /// What the host automates and saves.
     pub params: Arc<FarsendParams>,
     signal: Arc<Signal>,
+    outputs: usize,
     blocks: AtomicU32,
     asked: AtomicBool,
     leaving: AtomicBool,
@@ -96,6 +97,11 @@ pub struct LatencyView {
 impl Shared {
     /// With defaults, for a new instance.
     pub fn new() -> Arc<Self> {
+        Self::with_outputs(0)
+    }
+
+    /// The same for an instance with so many stereo outputs beside its track's.
+    pub fn with_outputs(outputs: usize) -> Arc<Self> {
         let signal = Arc::new(Signal::default());
         let session = Arc::new(SessionStore::new(Arc::clone(&signal)));
         let pings = Arc::new(AtomicU32::new(0));
@@ -118,6 +124,7 @@ impl Shared {
             starts: AtomicU32::new(0),
             automation,
             signal,
+            outputs: outputs.min(MOST_OUTPUTS),
             blocks: AtomicU32::new(0),
             asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -134,6 +141,11 @@ impl Shared {
     /// What wakes the supervisor.
     pub fn signal(&self) -> &Signal {
         &self.signal
+    }
+
+    /// Stereo outputs beside the track's.
+    pub fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// The host runs a block of audio through the instance. For the audio thread; wait-free.

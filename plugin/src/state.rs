@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use farsend_ipc::message::MOST_OUTPUTS;
 use nice_plug::prelude::{ParamPtr, Params};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Session {
     pub listen: Listen,
     /// The name of that player or group; with [`Listen::Free`] of the player that it got, empty until then.
     pub player: String,
+    /// The players that further outputs have got, in their order; empty: none yet.
+    pub outputs: Vec<String>,
     /// As many players as there may be at our hub, in [`PLACES`]; 0: as many as is usual.
     pub places: u16,
     /// Whom they hear.
@@ -126,6 +129,7 @@ impl Default for Session {
             takes: String::new(),
             listen: Listen::Mix,
             player: String::new(),
+            outputs: Vec::new(),
             places: 0,
             patch: Patch::Others,
             certificate: String::new(),
@@ -196,6 +200,9 @@ impl Session {
         reader.take("takes", &mut self.takes, |folder| is_folder(folder));
         reader.take("listen", &mut self.listen, |_| true);
         reader.take("player", &mut self.player, |player| is_name(player));
+        reader.take("outputs", &mut self.outputs, |names| {
+            names.len() <= MOST_OUTPUTS && names.iter().all(|name| is_name(name))
+        });
         reader.take("places", &mut self.places, |places| PLACES.contains(places));
         reader.take("patch", &mut self.patch, |_| true);
         reader.take("certificate", &mut self.certificate, |path| is_path(path));
@@ -336,16 +343,31 @@ impl SessionStore {
         self.changed.give();
     }
 
-    /// The player that this instance got, which wanted the next free one: theirs from now on, with the project.
-    pub fn note_player(&self, name: &str) {
+    /// The players that this instance got, which wanted the next free ones: theirs from now on, with the project.
+    pub fn note_players(&self, heard: Option<&str>, outputs: &[Option<String>]) {
         {
             let mut stored = self.stored.lock();
             let session = &mut stored.session;
-            let wanting = session.listen == Listen::Free && session.player.is_empty();
-            if !wanting || !is_name(name) {
+            let mut is_new = false;
+            let mut note = |place: &mut String, name: &str| {
+                if place.is_empty() && is_name(name) {
+                    name.clone_into(place);
+                    is_new = true;
+                }
+            };
+            if let (Listen::Free, Some(name)) = (session.listen, heard) {
+                note(&mut session.player, name);
+            }
+            for (output, name) in outputs.iter().take(MOST_OUTPUTS).enumerate() {
+                if let Some(name) = name {
+                    let length = session.outputs.len().max(output + 1);
+                    session.outputs.resize(length, String::new());
+                    note(&mut session.outputs[output], name);
+                }
+            }
+            if !is_new {
                 return;
             }
-            name.clone_into(&mut session.player);
             stored.kept = None;
         }
         self.changed.give();

@@ -26,6 +26,17 @@ fn every_layout_is_offered_and_stereo_comes_first() {
 }
 
 #[test]
+fn a_second_plugin_has_an_output_for_each_of_eight_players() {
+    let mut track = Track::of(1, "org.farsend.players");
+    assert_eq!(track.output_ports(), [2; 9]);
+    track.activate(48_000.0, 64);
+    assert_eq!(track.block(64, 0.5), [0.0; 18]);
+    assert_eq!(track.block(64, 0.5), [0.0; 18]);
+    let mut insert = Track::new();
+    assert_eq!(insert.output_ports(), [2]);
+}
+
+#[test]
 fn the_parameters_are_these_with_these_defaults() {
     let mut track = Track::new();
     let names: Vec<_> = track

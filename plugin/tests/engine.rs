@@ -9,7 +9,8 @@ mod instance;
 use std::time::{Duration, Instant};
 
 use common::{Answer, FakeEngine, wait_until};
-use farsend_ipc::message::{self, SessionState};
+use farsend_ipc::message::{self, Listening, SessionState, ToEngine};
+use farsend_plugin::players::Listen;
 use farsend_plugin::shared::Setup;
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
@@ -116,6 +117,54 @@ fn audio_goes_both_ways_and_the_numbers_arrive() {
     assert_eq!((levels.sent.len(), levels.returned.len()), (2, 2));
     assert_eq!(levels.sent[0].take(), 0.5);
     assert_eq!(levels.returned[0].take(), 0.25);
+}
+
+/// What was wanted to be heard of a session that was open.
+fn listened(engine: &FakeEngine) -> Vec<Listening> {
+    let told = engine.told().into_iter();
+    told.filter_map(|told| match told {
+        ToEngine::Listen(listening) => Some(listening),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn another_player_is_picked_without_another_session_and_one_that_was_got_is_kept() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    assert_eq!(engine.asked()[0].listening, Listening::Mix);
+    instance.want(Session {
+        listen: Listen::Free,
+        ..to_far_example()
+    });
+    wait_until("it has Bob, and says so", || {
+        let _ = instance.block(0.5);
+        listened(&engine).len() == 2
+    });
+    let had = |name: Option<&str>| Listening::Free {
+        had: name.map(str::to_owned),
+    };
+    assert_eq!(listened(&engine), [had(None), had(Some("Bob"))]);
+    assert_eq!(instance.shared.params.session.get().player, "Bob");
+    assert_eq!(engine.asked().len(), 1);
+    // Together with something else it is all opened anew.
+    instance.want(Session {
+        listen: Listen::Player,
+        player: "Ann".into(),
+        bits: 16,
+        ..to_far_example()
+    });
+    wait_until("it is asked for", || {
+        let _ = instance.block(0.5);
+        engine.asked().len() == 2
+    });
+    let asked = engine.asked().remove(1);
+    assert_eq!(asked.listening, Listening::Player("Ann".into()));
+    assert_eq!(listened(&engine).len(), 2);
 }
 
 #[test]

@@ -176,6 +176,46 @@ fn an_insert_never_allocates_not_even_when_its_link_changes() {
     }
 }
 
+#[test]
+fn further_channels_come_beside_the_tracks_own_at_the_returns_gain() {
+    let (mut sender, link) = link();
+    let mut insert = Insert::with_more(link, 4);
+    insert.prepare(2, 64, 48_000.0);
+    let config = SegmentConfig {
+        send: Channels(2),
+        receive: Channels(6),
+        rate: SampleRate::HZ_48000,
+        capacity: Frames(4096),
+    };
+    let (mut engine, handle) = EngineEnd::create(config).unwrap();
+    sender.install(Some(PluginEnd::open(handle).unwrap()));
+    let lanes: Vec<Vec<f32>> = (1..=6).map(|lane| vec![lane as f32; 1000]).collect();
+    let lanes: Vec<&[f32]> = lanes.iter().map(Vec::as_slice).collect();
+    let gains = Gains {
+        dry: 0.0,
+        send: 1.0,
+        returned: 0.5,
+    };
+    let (mut left, mut right) = (vec![9.0; 1000], vec![9.0; 1000]);
+    let mut more = vec![vec![0.0; 1000]; 4];
+    for _ in 0..2 {
+        let _ = engine.release(&lanes);
+        assert_no_alloc(|| {
+            insert.process_with(
+                gains,
+                &mut [&mut left, &mut right],
+                &mut |lane, at, part| {
+                    more[lane][at..at + part.len()].copy_from_slice(part);
+                },
+            );
+        });
+    }
+    let last = |lane: &Vec<f32>| lane[999];
+    assert_eq!([last(&left), last(&right)], [0.5, 1.0]);
+    let more: Vec<f32> = more.iter().map(last).collect();
+    assert_eq!(more, [1.5, 2.0, 2.5, 3.0]);
+}
+
 /// An insert, and the engine's end of what it is linked to.
 struct Rig<E = EngineEnd> {
     insert: Insert,

@@ -127,6 +127,7 @@ fn a_session_comes_back_as_it_was_saved() {
         takes: "/home/ann/takes".into(),
         listen: Listen::Free,
         player: "Bob".into(),
+        outputs: vec!["Ann".into(), String::new()],
         places: 12,
         patch: Patch::All,
         certificate: "/a/certificate".into(),
@@ -286,24 +287,25 @@ fn assert_makes_sense(session: &Session) {
 }
 
 #[test]
-fn a_player_that_was_got_is_saved_and_only_where_one_was_wanted() {
+fn players_that_were_got_are_saved_and_only_where_some_were_wanted() {
     let store = SessionStore::new(Arc::default());
-    store.note_player("Ann");
-    assert_eq!(store.get().player, "");
+    store.note_players(Some("Ann"), &[]);
+    assert_eq!(store.get(), Session::default());
     store.set(Session {
         listen: Listen::Free,
         ..Session::default()
     });
     assert_eq!(store.get().listening(), Listening::Free { had: None });
-    store.note_player("Ann");
-    store.note_player("Bob");
+    store.note_players(Some("Ann"), &[None, Some("Bob".into())]);
+    store.note_players(Some("Cid"), &[Some("Cid".into()), Some("Dot".into())]);
     let saved = store.get().to_json();
     let (session, notes) = Session::from_json(&saved);
-    let had = Some("Ann".to_owned());
-    assert_eq!(
-        (session.listening(), notes),
-        (Listening::Free { had }, vec![])
-    );
+    let had = |name: &str| Listening::Free {
+        had: Some(name.into()),
+    };
+    assert_eq!((session.listening(), notes), (had("Ann"), vec![]));
+    let expected = [had("Cid"), had("Bob"), Listening::Free { had: None }];
+    assert_eq!(session.outputs(3), expected);
 }
 
 #[test]

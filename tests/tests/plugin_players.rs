@@ -9,6 +9,7 @@ use farsend_tests::lab::instance::{Host, Instance, call, engine};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::probe::{Plan, Probe};
 use farsend_tests::lab::{Need, on_a_private_machine, voices};
+use farsend_units::Channels;
 use nix::sys::signal::Signal;
 
 const PORT: u16 = 4464;
@@ -108,6 +109,42 @@ fn tracks_hear_the_players_they_picked_and_one_who_comes_back_has_the_same_track
         host.instances[3].listen(Listening::Mix);
         host.play_until("a track hears all again", |all| all[3].hears(&[0.875; 2]));
         assert!(host.instances.iter().all(|one| one.segments == 1));
+    });
+}
+
+#[test]
+fn one_instance_has_an_output_for_each_player() {
+    on_a_private_machine(&[], |machine| {
+        let _engine = engine(machine);
+        let mut host = Host::default();
+        let many = WantedSession {
+            receive: Channels(6),
+            outputs: vec![FREE, FREE],
+            ..hub()
+        };
+        host.instances.push(Instance::new(&many, &[0.0625; 2]));
+        host.play_until("the hub is open", |all| players(all) == Some(0));
+        let _ann = voices::join(machine, "ann", 0.5, 4471);
+        host.play_until("ann is at the first of them", |all| {
+            all[0].hears(&[0.5, 0.5, 0.5, 0.5, 0.0, 0.0])
+        });
+        let _ben = voices::join(machine, "ben", 0.25, 4472);
+        host.play_until("ben is at the second", |all| {
+            all[0].hears(&[0.75, 0.75, 0.5, 0.5, 0.25, 0.25])
+        });
+        host.play_until("that is said", |all| {
+            let outputs = all[0].players.as_ref().map(|told| told.outputs.clone());
+            outputs == Some(vec![Some("ann".into()), Some("ben".into())])
+        });
+        // And a track beside it finds nobody free, until somebody is.
+        let beside = Instance::new(&track(FREE), &[0.0; 2]);
+        host.instances.push(beside);
+        host.play_until("it waits", |all| {
+            let says = all[1].players.as_ref().map(|told| told.says.as_str());
+            says.is_some_and(|says| says.contains("waits for the next player"))
+        });
+        let _carl = voices::join(machine, "carl", 0.125, 4473);
+        host.play_until("it has carl", |all| all[1].hears(&[0.125; 2]));
     });
 }
 

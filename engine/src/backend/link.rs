@@ -17,6 +17,7 @@
 mod ear;
 mod hosting;
 mod line;
+mod outputs;
 mod pace;
 mod seat;
 mod seats;
@@ -60,7 +61,8 @@ enum Order {
     Leave(u64),
     /// What is sent is heard again so many frames later.
     Loop(u32),
-    Listen(u64, Source),
+    /// An output of an instance hears this from now on, 0 for the first.
+    Listen(u64, usize, Source),
     KeepDelay(bool),
     Depth(DepthPolicy),
 }
@@ -125,7 +127,7 @@ impl LinkBackend {
         F: FnOnce(Lines, &AtomicBool) -> Option<Box<AudioPath>> + Send + 'static,
     {
         let stop = Arc::new(AtomicBool::new(false));
-        let (orders, obeyed) = RingBuffer::new(2 * MOST_SEATS);
+        let (orders, obeyed) = RingBuffer::new(4 * MOST_SEATS);
         let (returning, returns) = RingBuffer::new(2 * MOST_SEATS);
         let lines = Lines {
             orders: obeyed,
@@ -164,9 +166,9 @@ impl LinkBackend {
         self.orders.push(Order::Loop(frames)).is_ok()
     }
 
-    /// Lets the instance of this name hear this from now on. False if the thread does not look: then it is to be said again.
-    pub fn listen(&mut self, id: u64, source: Source) -> bool {
-        self.orders.push(Order::Listen(id, source)).is_ok()
+    /// Lets the instance of this name hear this from now on, in its first output (0) or another. False if the thread does not look: then it is to be said again.
+    pub fn listen(&mut self, id: u64, output: usize, source: Source) -> bool {
+        self.orders.push(Order::Listen(id, output, source)).is_ok()
     }
 
     /// Whether the delay is to stay as it is; see [`JitterBuffer::keep_delay`](farsend_stream::JitterBuffer::keep_delay). False if the

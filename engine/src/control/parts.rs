@@ -164,14 +164,27 @@ impl Part {
         &self.wanted
     }
 
-    /// Its instance hears this from now on.
+    /// Its instance hears this from now on in its first output.
     pub(super) fn listen(&mut self, listening: Listening) {
         self.wanted.listening = listening.clone();
+        self.listen_from(0, &[listening]);
+    }
+
+    /// And these in the others.
+    pub(super) fn listen_more(&mut self, outputs: Vec<Listening>) {
+        let known = self.wanted.outputs.iter_mut();
+        known
+            .zip(&outputs)
+            .for_each(|(wish, new)| wish.clone_from(new));
+        self.listen_from(1, &outputs);
+    }
+
+    fn listen_from(&mut self, first: usize, wishes: &[Listening]) {
         let mut room = self.room.lock();
         if let (Some(session), Some((serial, seat))) = (room.as_mut(), self.place)
             && session.serial() == serial
         {
-            session.listen(seat, listening);
+            session.listen(seat, first, wishes);
             self.next_numbers = Instant::now();
         }
     }
@@ -241,10 +254,10 @@ impl Part {
                     messages.push(FromEngine::Statistics(Box::new(session.statistics())));
                     let seat = self.place.map_or(0, |(_, seat)| seat);
                     let players = session.players(seat);
-                    if let Listening::Free { had } = &mut self.wanted.listening {
-                        // It stays theirs, should the session begin again.
-                        had.clone_from(&players.heard);
-                    }
+                    // It stays theirs, should the session begin again.
+                    keep(&mut self.wanted.listening, &players.heard);
+                    let outputs = self.wanted.outputs.iter_mut().zip(&players.outputs);
+                    outputs.for_each(|(wish, heard)| keep(wish, heard));
                     if self.told_players.as_ref() != Some(&players) {
                         messages.push(FromEngine::Players(Box::new(players.clone())));
                         self.told_players = Some(players);
@@ -285,6 +298,13 @@ impl Part {
 
 /// Files of takes that a message holds, whatever their paths are.
 const MOST_TAKES: usize = 12;
+
+/// Notes who came for a wish.
+fn keep(wish: &mut Listening, heard: &Option<String>) {
+    if let Listening::Free { had } = wish {
+        had.clone_from(heard);
+    }
+}
 
 /// How often the numbers are told.
 const NUMBERS_EVERY: Duration = Duration::from_millis(200);

@@ -94,8 +94,8 @@ impl PluginSession {
         let (takes, taps) = TakeDesk::new(wanted.rate, width);
         session.path.link().record_through(taps);
         let mut tracks = Tracks::default();
-        let source = tracks.seat(0, wanted);
-        let (seat, entrance) = seat(0, wanted, source)?;
+        let sources = tracks.seat(0, wanted);
+        let (seat, entrance) = seat(0, wanted, &sources)?;
         let watch = seat.1;
         let [send, receive] = width;
         let backend = LinkBackend::start_with(session.path, seat.0, send, receive)
@@ -172,8 +172,8 @@ impl PluginSession {
         if self.seats.len() >= MOST_SEATS {
             return Err(full());
         }
-        let source = self.tracks.seat(next, wanted);
-        let seated = seat(next, wanted, source).and_then(|((boxed, watch), entrance)| {
+        let sources = self.tracks.seat(next, wanted);
+        let seated = seat(next, wanted, &sources).and_then(|((boxed, watch), entrance)| {
             let joined = self.backend.join(boxed);
             joined.map(|()| (watch, entrance)).map_err(|_| full())
         });
@@ -456,7 +456,7 @@ impl PluginSession {
 fn seat(
     id: u64,
     wanted: &WantedSession,
-    source: Source,
+    sources: &[Source],
 ) -> Result<((Box<Seat>, Watch), Entrance), Refused> {
     let block = wanted.block.clamp(Frames(1), LARGEST_BLOCK);
     let period = wanted.period.min(LARGEST_BLOCK);
@@ -476,7 +476,7 @@ fn seat(
         .share
         .as_ref()
         .map_or(Channels(0), |share| share.first);
-    let seat = Seat::hearing(id, end, Place { first }, source);
+    let seat = Seat::hearing(id, end, Place { first }, sources);
     let entrance = Entrance {
         seat: id,
         generation,

@@ -171,6 +171,11 @@ impl Service {
                         part.listen(listening);
                     }
                 }
+                Some(ToEngine::Outputs(outputs)) => {
+                    if let Some(part) = part {
+                        part.listen_more(outputs);
+                    }
+                }
                 Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
                 Some(ToEngine::Takes(wishes)) => {
                     if let Some(part) = part {

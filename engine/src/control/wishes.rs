@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use farsend_ipc::message::{HubUser, Patch, Role as WantedRole, Share, WantedSession};
+use farsend_ipc::message::{
+    HubUser, MOST_OUTPUTS, Patch, Role as WantedRole, Share, WantedSession,
+};
 use farsend_stream::DepthPolicy;
 use farsend_units::Channels;
 use farsend_wire::jacktrip::Name;
@@ -79,6 +81,15 @@ pub(super) fn check_instance(wanted: &WantedSession) -> Result<(), Refused> {
     let (send, receive) = (wanted.send.get() as u64, wanted.receive.get() as u64);
     in_range("The number of channels to send", send, 1, most)?;
     in_range("The number of channels to receive", receive, 1, most)?;
+    let outputs = wanted.outputs.len() as u64;
+    in_range(
+        "The number of further outputs",
+        outputs,
+        0,
+        MOST_OUTPUTS as u64,
+    )?;
+    let first = first_output(wanted).get() as u64;
+    in_range("The number of channels of the first output", first, 1, most)?;
     if farsend_wire::jacktrip::rate_code(wanted.rate).is_none() {
         let error = RunError::Rate(wanted.rate);
         return Err(Refused::because(&error, "Set the project to one of these."));
@@ -105,15 +116,21 @@ pub(super) fn check_instance(wanted: &WantedSession) -> Result<(), Refused> {
     in_range("The first channel", first.get() as u64, 0, most)
 }
 
+/// Channels of an instance's first output, which the others leave.
+pub(super) fn first_output(wanted: &WantedSession) -> Channels {
+    let others = 2 * wanted.outputs.len().min(MOST_OUTPUTS) as u8;
+    Channels(wanted.receive.0.saturating_sub(others))
+}
+
 /// Channels each way of the connection that this instance opens.
 pub(super) fn width(wanted: &WantedSession) -> [Channels; 2] {
     match &wanted.share {
-        None => [wanted.send, wanted.receive],
+        None => [wanted.send, first_output(wanted)],
         Some(share) if share.channels > Channels(0) => [share.channels; 2],
         // Others come with stereo tracks.
         Some(_) => [
             wanted.send.max(Channels(2)),
-            wanted.receive.max(Channels(2)),
+            first_output(wanted).max(Channels(2)),
         ],
     }
 }

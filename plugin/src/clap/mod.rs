@@ -14,10 +14,11 @@ use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_fact
 use clap_sys::host::clap_host;
 use clap_sys::plugin::{clap_plugin, clap_plugin_descriptor};
 use clap_sys::version::CLAP_VERSION;
+use nice_plug::prelude::ClapPlugin;
 use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
-use crate::plugin::FarsendClap;
+use crate::plugin::{FarsendClap, FarsendPlayersClap};
 
 /// What a host looks for in the library.
 #[allow(non_upper_case_globals, reason = "the format says how it is called")]
@@ -36,9 +37,15 @@ static FACTORY: clap_plugin_factory = clap_plugin_factory {
     create_plugin: Some(create_plugin),
 };
 
-fn descriptor() -> &'static PluginDescriptor {
-    static DESCRIPTOR: OnceLock<PluginDescriptor> = OnceLock::new();
-    DESCRIPTOR.get_or_init(PluginDescriptor::for_plugin::<FarsendClap>)
+/// Of the insert, which comes first, and of the one with an output for each player.
+fn descriptors() -> &'static [PluginDescriptor; 2] {
+    static DESCRIPTORS: OnceLock<[PluginDescriptor; 2]> = OnceLock::new();
+    DESCRIPTORS.get_or_init(|| {
+        [
+            PluginDescriptor::for_plugin::<FarsendClap>(),
+            PluginDescriptor::for_plugin::<FarsendPlayersClap>(),
+        ]
+    })
 }
 
 extern "C" fn init(_: *const c_char) -> bool {
@@ -59,17 +66,15 @@ extern "C" fn get_factory(id: *const c_char) -> *const c_void {
 }
 
 unsafe extern "C" fn plugin_count(_: *const clap_plugin_factory) -> u32 {
-    1
+    descriptors().len() as u32
 }
 
 unsafe extern "C" fn plugin_descriptor(
     _: *const clap_plugin_factory,
     index: u32,
 ) -> *const clap_plugin_descriptor {
-    match index {
-        0 => descriptor().clap_plugin_descriptor(),
-        _ => ptr::null(),
-    }
+    let descriptor = descriptors().get(index as usize);
+    descriptor.map_or(ptr::null(), |known| known.clap_plugin_descriptor())
 }
 
 unsafe extern "C" fn create_plugin(
@@ -77,13 +82,30 @@ unsafe extern "C" fn create_plugin(
     host: *const clap_host,
     id: *const c_char,
 ) -> *const clap_plugin {
-    // SAFETY: the host passes a C string, or nothing.
-    let is_ours = !id.is_null() && unsafe { CStr::from_ptr(id) } == descriptor().clap_id();
-    if host.is_null() || !is_ours {
+    if host.is_null() || id.is_null() {
         return ptr::null();
     }
-    // SAFETY: the host passes itself, and lives longer than its plugins.
-    let wrapper = unsafe { Wrapper::<FarsendClap>::new(host) };
+    // SAFETY: the host passes a C string.
+    let id = unsafe { CStr::from_ptr(id) };
+    let [insert, players] = descriptors();
+    if id == insert.clap_id() {
+        // SAFETY: the host passes itself, and lives longer than its plugins.
+        unsafe { create::<FarsendClap>(host) }
+    } else if id == players.clap_id() {
+        // SAFETY: as above.
+        unsafe { create::<FarsendPlayersClap>(host) }
+    } else {
+        ptr::null()
+    }
+}
+
+/// An instance with a guard before it.
+///
+/// # Safety
+/// `host` is a host that lives longer than the instance.
+unsafe fn create<P: ClapPlugin>(host: *const clap_host) -> *const clap_plugin {
+    // SAFETY: as the caller says.
+    let wrapper = unsafe { Wrapper::<P>::new(host) };
     // The framework takes this count back when the instance is destroyed.
     let wrapper = Arc::into_raw(wrapper);
     // SAFETY: it was just made, and lives until it is destroyed.

@@ -46,10 +46,40 @@ pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View) {
             ui.label(RichText::new(&players.says).color(look::WARM).small());
         }
     });
-    if wanted != now {
-        session.set_listening(&wanted);
+    let before = session.outputs.clone();
+    outputs(ui, &mut session.outputs, &players.outputs);
+    if wanted != now || session.outputs != before {
+        if wanted != now {
+            session.set_listening(&wanted);
+        }
         store.set(session);
     }
+}
+
+/// Whose further outputs are, of an instance that has some; each can be made free again.
+fn outputs(ui: &mut Ui, had: &mut [String], heard: &[Option<String>]) {
+    if heard.is_empty() {
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        for (output, heard) in heard.iter().enumerate() {
+            let number = output + 1;
+            match (heard, had.get_mut(output)) {
+                (Some(name), Some(had)) if !had.is_empty() => {
+                    let button = ui.small_button(format!("{number}: {name}"));
+                    if button
+                        .on_hover_text("Free this output for the next player")
+                        .clicked()
+                    {
+                        had.clear();
+                    }
+                }
+                _ => {
+                    ui.label(look::quiet(format!("{number}: free")));
+                }
+            }
+        }
+    });
 }
 
 /// The hub's size, and whom its players hear; nothing for other sessions.

@@ -125,7 +125,7 @@ impl LatencyKeeper {
             Stage::Fired { ping, since } => self.await_end(link, ping, since, now),
             Stage::Returning { ping, since } => self.await_return(link, ping, since, now),
         };
-        self.install(link);
+        self.install(link, 2 * shared.outputs());
         self.tell(shared);
     }
 
@@ -256,8 +256,8 @@ impl LatencyKeeper {
         Stage::Idle
     }
 
-    /// Gives the audio thread what makes it true.
-    fn install(&mut self, link: &mut LinkSender) {
+    /// Gives the audio thread what makes it true; `more` channels come back beside the track's.
+    fn install(&mut self, link: &mut LinkSender, more: usize) {
         let Some(setup) = self.setup else {
             return;
         };
@@ -271,7 +271,7 @@ impl LatencyKeeper {
             link.delays.set_latency(channels, wanted[1]);
         }
         if wanted[2] != self.made[2] || wanted[0] != self.made[0] {
-            link.delays.hold_back(channels, wanted[2]);
+            link.delays.hold_back(channels + more, wanted[2]);
         }
         self.made = wanted;
     }

@@ -25,8 +25,7 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
 use farsend_ipc::message::{
-    self, FromEngine, HubUser, HubWish, Listening, SessionState, Share, TakeWishes, ToEngine,
-    WantedSession,
+    self, FromEngine, HubUser, HubWish, SessionState, Share, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Watch};
@@ -150,17 +149,19 @@ impl Attached {
     }
 
     /// Whom to hear from now on, where nothing but that is wanted otherwise than it was opened: that needs no other session.
-    fn other_listening(&mut self, wanted: &WantedSession) -> Option<Listening> {
+    fn other_listening(&mut self, wanted: &WantedSession) -> Option<[ToEngine; 2]> {
         let opened = self.opened.as_mut()?;
-        if opened.listening == wanted.listening {
+        let hears = |one: &WantedSession| (one.listening.clone(), one.outputs.clone());
+        let (before, now) = (hears(opened), hears(wanted));
+        if before == now {
             return None;
         }
-        let before = std::mem::replace(&mut opened.listening, wanted.listening.clone());
+        (opened.listening, opened.outputs) = now.clone();
         if live::is_one_session(opened, wanted) {
-            return Some(wanted.listening.clone());
+            return Some([ToEngine::Listen(now.0), ToEngine::Outputs(now.1)]);
         }
         // All is opened anew.
-        opened.listening = before;
+        (opened.listening, opened.outputs) = before;
         None
     }
 
@@ -280,7 +281,7 @@ impl Supervisor {
             port,
             peer_port,
             send: setup.channels,
-            receive: setup.channels,
+            receive: Channels(setup.channels.0 + 2 * self.shared.outputs() as u8),
             bits: session.bits,
             queue: session.queue,
             redundancy: session.redundancy,
@@ -294,6 +295,7 @@ impl Supervisor {
             },
             share,
             listening: session.listening(),
+            outputs: session.outputs(self.shared.outputs()),
             hub: match session.role {
                 Role::Hub => session.hub(),
                 Role::Client | Role::Server | Role::Member => HubWish::default(),
@@ -413,8 +415,7 @@ impl Supervisor {
         wanted: &WantedSession,
     ) -> Result<(), ConnectionError> {
         let due = attached.retry.is_some_and(|retry| retry <= Instant::now());
-        if let Some(listening) = attached.other_listening(wanted) {
-            let listen = ToEngine::Listen(listening);
+        for listen in attached.other_listening(wanted).into_iter().flatten() {
             attached.connection.send(&listen, SEND_PATIENCE)?;
         }
         if due || attached.is_time_for(wanted) {
@@ -486,9 +487,8 @@ impl Supervisor {
                 takes::merge(known, takes);
             }),
             FromEngine::Players(players) => {
-                if let Some(name) = &players.heard {
-                    self.shared.params.session.note_player(name);
-                }
+                let (heard, outputs) = (players.heard.as_deref(), &players.outputs);
+                self.shared.params.session.note_players(heard, outputs);
                 self.shared
                     .show(|view| view.players = Some(Arc::from(players)));
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{Server, ServerConnection};
 use farsend_ipc::message::{
-    FromEngine, PeerFormat, SessionState, Statistics, ToEngine, WantedSession,
+    FromEngine, Listening, PeerFormat, Players, SessionState, Statistics, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{EngineEnd, SegmentConfig};
@@ -97,7 +97,19 @@ fn serve(
                     asked.lock().push((*wanted).clone());
                     *end = open(connection, &wanted, answer);
                 }
-                Some(other) => told.lock().push(other),
+                Some(other) => {
+                    if let ToEngine::Listen(listening) = &other {
+                        // The next free player is Bob.
+                        let is_free = matches!(listening, Listening::Free { .. });
+                        let players = Players {
+                            heard: is_free.then(|| "Bob".into()),
+                            ..Players::default()
+                        };
+                        let said = FromEngine::Players(Box::new(players));
+                        let _ = connection.send(&said, Duration::from_secs(1));
+                    }
+                    told.lock().push(other);
+                }
                 None => {}
             }
             if let Some(end) = end {

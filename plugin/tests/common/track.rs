@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io::Cursor;
 
+use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::PluginParams;
@@ -18,6 +19,8 @@ pub(crate) struct Track {
     processor: Option<StartedPluginAudioProcessor<Host>>,
     instance: PluginInstance<Host>,
     channels: usize,
+    /// Stereo output ports beside the track's own.
+    more: usize,
     events: Vec<(ClapId, f64)>,
 }
 
@@ -38,19 +41,26 @@ impl SharedHandler<'_> for Shared {
 
 impl Track {
     pub(crate) fn new() -> Self {
+        Self::of(0, "org.farsend.farsend")
+    }
+
+    /// With the plugin at this index of the library, which is to be this one.
+    pub(crate) fn of(index: u32, expected: &str) -> Self {
         // SAFETY: it is this crate's own entry, and sound to call.
         let entry = unsafe { PluginEntry::load_from_raw(&farsend_plugin::clap_entry, c"") };
         let entry = entry.unwrap();
         let factory = entry.get_plugin_factory().unwrap();
-        assert_eq!(factory.plugin_count(), 1);
-        let id = CString::from(factory.plugin_descriptor(0).unwrap().id().unwrap());
-        assert_eq!(id.to_str(), Ok("org.farsend.farsend"));
+        assert_eq!(factory.plugin_count(), 2);
+        let descriptor = factory.plugin_descriptor(index).unwrap();
+        let id = CString::from(descriptor.id().unwrap());
+        assert_eq!(id.to_str(), Ok(expected));
         let info = HostInfo::new("test", "test", "", "0").unwrap();
         let instance = PluginInstance::new(|_| Shared, |_| (), &entry, &id, &info).unwrap();
         Self {
             processor: None,
             instance,
             channels: 2,
+            more: 8 * index as usize,
             events: Vec::new(),
         }
     }
@@ -68,6 +78,19 @@ impl Track {
         });
         self.channels = channels as usize;
         id.is_some_and(|id| layouts.select(&plugin, id).is_ok())
+    }
+
+    /// The channels of each output port.
+    pub(crate) fn output_ports(&mut self) -> Vec<u32> {
+        let plugin = self.instance.plugin_handle();
+        let ports: PluginAudioPorts = plugin.get_extension().unwrap();
+        let mut buffer = AudioPortInfoBuffer::new();
+        (0..ports.count(&plugin, false))
+            .filter_map(|index| {
+                let port = ports.get(&plugin, index, false, &mut buffer)?;
+                Some(port.channel_count)
+            })
+            .collect()
     }
 
     pub(crate) fn layouts(&mut self) -> u32 {
@@ -139,10 +162,10 @@ impl Track {
     /// The last sample of each channel of what a block of `value` turns into.
     pub(crate) fn block(&mut self, frames: usize, value: f32) -> Vec<f32> {
         let mut inputs = vec![vec![value; frames]; self.channels];
-        let mut outputs = vec![vec![f32::NAN; frames]; self.channels];
+        let mut outputs = vec![vec![f32::NAN; frames]; self.channels + 2 * self.more];
         let mut ports = (
             AudioPorts::with_capacity(64, 1),
-            AudioPorts::with_capacity(64, 1),
+            AudioPorts::with_capacity(64, 1 + self.more),
         );
         let mut events = EventBuffer::new();
         for (id, value) in self.events.drain(..) {
@@ -154,12 +177,16 @@ impl Track {
             latency: 0,
             channels: AudioPortBufferType::f32_input_only(channels),
         }]);
-        let mut output = ports.1.with_output_buffers([AudioPortBuffer {
-            latency: 0,
-            channels: AudioPortBufferType::f32_output_only(
-                outputs.iter_mut().map(Vec::as_mut_slice),
-            ),
-        }]);
+        let (own, more) = outputs.split_at_mut(self.channels);
+        let all: Vec<_> = std::iter::once(own).chain(more.chunks_mut(2)).collect();
+        let mut output = ports
+            .1
+            .with_output_buffers(all.into_iter().map(|port| AudioPortBuffer {
+                latency: 0,
+                channels: AudioPortBufferType::f32_output_only(
+                    port.iter_mut().map(Vec::as_mut_slice),
+                ),
+            }));
         let processor = self.processor.as_mut().unwrap();
         let (events, mut told) = (events.as_input(), OutputEvents::void());
         processor

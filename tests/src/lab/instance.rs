@@ -61,6 +61,7 @@ pub fn call(port: u16, session: Option<&str>) -> WantedSession {
             first: Channels(0),
         }),
         listening: Listening::Mix,
+        outputs: Vec::new(),
         hub: HubWish::default(),
     }
 }
@@ -72,6 +73,8 @@ pub struct Instance {
     end: Option<PluginEnd>,
     /// What it sends, a constant in each channel.
     pub voice: Vec<f32>,
+    /// Stereo outputs beside as many channels as it sends.
+    outputs: usize,
     /// Of the last block that it heard: each channel's mean, and how far its samples are from that.
     pub heard: Vec<(f32, f32)>,
     /// What the engine said last.
@@ -103,6 +106,7 @@ impl Instance {
             connection,
             end: None,
             voice: voice.to_vec(),
+            outputs: wanted.outputs.len(),
             heard: Vec::new(),
             state: None,
             sharing: None,
@@ -176,7 +180,8 @@ impl Instance {
             return;
         };
         let sent: Vec<[f32; BLOCK]> = self.voice.iter().map(|level| [*level; BLOCK]).collect();
-        let mut heard = vec![[0.0_f32; BLOCK]; self.voice.len()];
+        let channels = self.voice.len() + 2 * self.outputs;
+        let mut heard = vec![[0.0_f32; BLOCK]; channels];
         let inputs: Vec<&[f32]> = sent.iter().map(|lane| &lane[..]).collect();
         let mut outputs: Vec<&mut [f32]> = heard.iter_mut().map(|lane| &mut lane[..]).collect();
         end.set_transport(Transport {

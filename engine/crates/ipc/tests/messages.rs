@@ -43,6 +43,7 @@ fn wanted() -> WantedSession {
         listening: Listening::Free {
             had: Some("Bob".into()),
         },
+        outputs: vec![Listening::Mix, Listening::Free { had: None }],
         hub: HubWish {
             players: 9,
             patch: Patch::All,
@@ -158,6 +159,7 @@ fn from_engine() -> Vec<FromEngine> {
             heard: Some("Bob".into()),
             is_there: true,
             says: "This track is Bob's.".into(),
+            outputs: vec![Some("Bob".into()), None],
             players: vec![PlayerInfo {
                 name: "Bob".into(),
                 address: "10.0.0.2:4464".into(),
@@ -220,6 +222,7 @@ fn a_plugin_says_what_it_wants() {
             name: "Vocals".into(),
             colour: Some([255, 128, 0]),
         }),
+        ToEngine::Outputs(vec![Listening::Mix]),
     ];
     let mut deframer = Deframer::default();
     deframer.push(&stream(&said));

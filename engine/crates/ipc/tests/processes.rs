@@ -309,6 +309,7 @@ fn wanted() -> WantedSession {
         user: HubUser::default(),
         share: None,
         listening: Listening::Mix,
+        outputs: Vec::new(),
         hub: HubWish::default(),
     }
 }

@@ -14,6 +14,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use farsend_ipc::segment::HostCall;
 use farsend_rt::clock;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
@@ -226,21 +227,24 @@ impl House {
             .wrapping_add(blocks.behind());
         let mix = floor.mix();
         for seat in seats.iter_mut() {
-            match seat.source() {
-                Source::Mix => seat.play_at(position, Some(&mix), frames),
-                Source::Player { place, address } => {
-                    let heard = floor.heard(place, address);
-                    seat.play_at(position, heard.as_deref(), frames);
+            for output in 0..seat.outputs() {
+                match seat.source(output) {
+                    Source::Mix => seat.hear(output, Some(&mix), frames),
+                    Source::Player { place, address } => {
+                        let heard = floor.heard(place, address);
+                        seat.hear(output, heard.as_deref(), frames);
+                    }
+                    Source::Group(group) => {
+                        let sum = &mut scratch[..seat.hears(output).clamp(1, 2)];
+                        let members = floor.sum_group(group, sum);
+                        let sum: ArrayVec<&[f32], 2> =
+                            sum.iter().map(|lane| &lane[..frames]).collect();
+                        seat.hear(output, Some(&sum[..]).filter(|_| members > 0), frames);
+                    }
+                    Source::Nothing => seat.hear(output, None, frames),
                 }
-                Source::Group(group) => {
-                    let sum = &mut scratch[..seat.hears().clamp(1, 2)];
-                    let members = floor.sum_group(group, sum);
-                    let sum: arrayvec::ArrayVec<&[f32], 2> =
-                        sum.iter().map(|lane| &lane[..frames]).collect();
-                    seat.play_at(position, Some(&sum[..]).filter(|_| members > 0), frames);
-                }
-                Source::Nothing => seat.play_at(position, None, frames),
             }
+            seat.put_at(position, frames);
         }
     }
 

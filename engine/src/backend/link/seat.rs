@@ -7,6 +7,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use super::CHUNK;
 use super::ear::{Ear, Source};
 use super::line::TimeLine;
+use super::outputs::Outputs;
 use crate::settings::MAX_CHANNELS;
 
 /// Which of a connection's channels are an instance's.
@@ -42,7 +43,7 @@ impl Place {
     }
 
     /// An instance's channels of the connection's. `own` is room for them.
-    fn pick<'a>(
+    pub(super) fn pick<'a>(
         self,
         from: &[&'a [f32]],
         own: &'a mut [Vec<f32>],
@@ -67,7 +68,7 @@ impl Place {
     }
 
     /// The same, copied into `own`, of which it fills the first `frames`. A single channel is in both of two.
-    fn copy(self, from: &[&[f32]], own: &mut [Vec<f32>], frames: usize) {
+    pub(super) fn copy(self, from: &[&[f32]], own: &mut [Vec<f32>], frames: usize) {
         let middle = self.is_middle(own.len(), from.len());
         let single = self.first.get() == 0 && from.len() == 1 && own.len() == 2;
         for (channel, to) in own.iter_mut().enumerate() {
@@ -94,8 +95,7 @@ pub struct Seat {
     pub(super) line: TimeLine,
     place: Place,
     send: usize,
-    receive: usize,
-    ear: Ear,
+    outputs: Outputs,
     /// What it sends or hears, [`CHUNK`] frames at a time.
     lanes: Vec<Vec<f32>>,
     call: HostCall,
@@ -104,11 +104,11 @@ pub struct Seat {
 impl Seat {
     /// For an instance, who is told from others by `id`. Allocates.
     pub fn new(id: u64, end: EngineEnd, place: Place) -> Box<Self> {
-        Self::hearing(id, end, place, Source::Mix)
+        Self::hearing(id, end, place, &[Source::Mix])
     }
 
-    /// The same for one who hears this at first. Allocates.
-    pub fn hearing(id: u64, end: EngineEnd, place: Place, source: Source) -> Box<Self> {
+    /// The same for one whose outputs hear these at first; all but the first of them are stereo. Allocates.
+    pub fn hearing(id: u64, end: EngineEnd, place: Place, sources: &[Source]) -> Box<Self> {
         let config = end.config();
         let (send, receive) = (config.send.get(), config.receive.get());
         // Nobody is to ring but the session's clock.
@@ -119,8 +119,7 @@ impl Seat {
             line: TimeLine::default(),
             place,
             send,
-            receive,
-            ear: Ear::new(config.receive, config.rate, source),
+            outputs: Outputs::new(config.receive, config.rate, sources),
             lanes: vec![vec![0.0; CHUNK]; send.max(receive).max(1)],
             call: HostCall::default(),
         })
@@ -131,19 +130,27 @@ impl Seat {
         self.id
     }
 
-    /// What it hears now.
-    pub(super) fn source(&self) -> Source {
-        self.ear.source()
+    /// How many outputs it has.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs.ears.len()
     }
 
-    /// Channels that it hears.
-    pub(super) fn hears(&self) -> usize {
-        self.receive
+    /// What an output hears now.
+    pub(super) fn source(&self, output: usize) -> Source {
+        let ear = self.outputs.ears.get(output);
+        ear.map_or(Source::Nothing, Ear::source)
     }
 
-    /// It hears this from now on.
-    pub(super) fn want(&mut self, source: Source) {
-        self.ear.want(source);
+    /// Channels of an output.
+    pub(super) fn hears(&self, output: usize) -> usize {
+        self.outputs.channels(output).len()
+    }
+
+    /// An output hears this from now on.
+    pub(super) fn want(&mut self, output: usize, source: Source) {
+        if let Some(ear) = self.outputs.ears.get_mut(output) {
+            ear.want(source);
+        }
     }
 
     /// The last call, with the session's position; `None` before the first.
@@ -158,7 +165,8 @@ impl Seat {
     /// Looks at the last calls, the session's and its own. `played`: the session's clock had all it needed.
     pub(super) fn follow(&mut self, lead: &HostCall, rate: SampleRate, played: bool) {
         if let Some(own) = self.end.host_call() {
-            let lacked = played && self.receive > 0 && self.end.ahead_of(own.position) < 0;
+            let lacked =
+                played && self.end.config().receive.0 > 0 && self.end.ahead_of(own.position) < 0;
             self.line.follow(lead, &own, rate, lacked);
             self.call = own;
         }
@@ -202,40 +210,30 @@ impl Seat {
 
     /// Gives it what comes next of the mix. For the session's clock.
     pub(super) fn release(&mut self, mix: &[&[f32]]) -> Released {
-        let frames = mix.first().map_or(0, |lane| lane.len());
-        let heard = Some(mix).filter(|_| self.source() == Source::Mix);
-        let Self {
-            place,
-            ear,
-            lanes,
-            receive,
-            end,
-            ..
-        } = self;
-        end.release(&heard_by(*place, ear, lanes, *receive, heard, frames))
+        let own = self.outputs.of_mix(self.place, mix, &mut self.lanes);
+        self.end.release(&own)
     }
 
     /// Gives it what is played at the session's `position` of the mix.
     pub(super) fn release_at(&mut self, position: u64, mix: &[&[f32]]) {
-        let frames = mix.first().map_or(0, |lane| lane.len());
-        let heard = Some(mix).filter(|_| self.source() == Source::Mix);
-        self.play_at(position, heard, frames);
+        if let Some(at) = self.line.hears_at(position) {
+            let own = self.outputs.of_mix(self.place, mix, &mut self.lanes);
+            // What came too late for it is counted.
+            let _ = self.end.release_at(at, &own);
+        }
     }
 
-    /// Gives it so many frames of what [it hears](Self::source) at the session's `position`; `None`: that is not there.
-    pub(super) fn play_at(&mut self, position: u64, heard: Option<&[&[f32]]>, frames: usize) {
+    /// The next frames of what [an output hears](Self::source), for [`put_at`](Self::put_at); `None`: that is not there.
+    pub(super) fn hear(&mut self, output: usize, heard: Option<&[&[f32]]>, frames: usize) {
+        self.outputs
+            .hear(output, self.place, heard, &mut self.lanes, frames);
+    }
+
+    /// Gives it what all its outputs heard, at the session's `position`.
+    pub(super) fn put_at(&mut self, position: u64, frames: usize) {
         if let Some(at) = self.line.hears_at(position) {
-            let Self {
-                place,
-                ear,
-                lanes,
-                receive,
-                end,
-                ..
-            } = self;
-            let own = heard_by(*place, ear, lanes, *receive, heard, frames);
-            // What came too late for it is counted.
-            let _ = end.release_at(at, &own);
+            let own = self.outputs.all(&self.lanes, frames);
+            let _ = self.end.release_at(at, &own);
         }
     }
 
@@ -258,28 +256,6 @@ impl Seat {
     pub(super) fn last_call(&self) -> HostCall {
         self.call
     }
-}
-
-/// What an instance of `count` channels hears of its source. `lanes` is room for it.
-fn heard_by<'a>(
-    place: Place,
-    ear: &mut Ear,
-    lanes: &'a mut [Vec<f32>],
-    count: usize,
-    from: Option<&[&'a [f32]]>,
-    frames: usize,
-) -> ArrayVec<&'a [f32], MAX_CHANNELS> {
-    let frames = frames.min(CHUNK);
-    if let Some(from) = from.filter(|_| ear.is_plain()) {
-        return place.pick(from, lanes, count);
-    }
-    let place = match ear.source() {
-        Source::Mix => place,
-        Source::Player { .. } | Source::Group(_) | Source::Nothing => Place::default(),
-    };
-    place.copy(from.unwrap_or_default(), &mut lanes[..count], frames);
-    ear.hear(&mut lanes[..count], frames, from.is_some());
-    lanes[..count].iter().map(|lane| &lane[..frames]).collect()
 }
 
 /// The first `frames` of each.

@@ -78,9 +78,9 @@ impl Seats {
                         self.give_back(gone);
                     }
                 }
-                Order::Listen(id, source) => {
+                Order::Listen(id, output, source) => {
                     if let Some(seat) = self.iter_mut().find(|seat| seat.id() == id) {
-                        seat.want(source);
+                        seat.want(output, source);
                     }
                 }
                 Order::Leave(id) => {

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use farsend_ipc::message::{Listening, PlayerInfo, Players, Role, SessionState, WantedSession};
+use farsend_ipc::message::{
+    Listening, MOST_OUTPUTS, PlayerInfo, Players, Role, SessionState, WantedSession,
+};
 use farsend_units::Channels;
 
 use super::numbers::clipped;
@@ -30,36 +32,43 @@ pub(super) struct Tracks {
     is_changed: bool,
 }
 
-/// One instance.
+/// One instance's output.
 #[derive(Debug)]
 struct Track {
     seat: u64,
+    /// 0 for the first.
+    output: usize,
     name: String,
     /// What the audio thread was told.
     source: Source,
 }
 
 impl Tracks {
-    /// An instance comes; what it hears at first.
-    pub(super) fn seat(&mut self, seat: u64, wanted: &WantedSession) -> Source {
-        self.bindings.want(seat, wanted.listening.clone());
-        // Until it is known who is there; of other sessions there is only the mix, which needs no fade.
-        let source = match wanted.listening {
-            Listening::Mix => Source::Mix,
-            _ => Source::Nothing,
-        };
-        self.tracks.push(Track {
-            seat,
-            name: cut(&wanted.name).to_owned(),
-            source,
-        });
+    /// An instance comes; what its outputs hear at first.
+    pub(super) fn seat(&mut self, seat: u64, wanted: &WantedSession) -> Vec<Source> {
         self.is_changed = true;
-        source
+        let wishes = std::iter::once(&wanted.listening).chain(&wanted.outputs);
+        let seated = wishes.take(OUTPUTS).enumerate().map(|(output, wish)| {
+            self.bindings.want(spot(seat, output), wish.clone());
+            // Until it is known who is there; of other sessions there is only the mix, which needs no fade.
+            let source = match wish {
+                Listening::Mix => Source::Mix,
+                _ => Source::Nothing,
+            };
+            self.tracks.push(Track {
+                seat,
+                output,
+                name: cut(&wanted.name).to_owned(),
+                source,
+            });
+            source
+        });
+        seated.collect()
     }
 
     /// An instance goes.
     pub(super) fn leave(&mut self, seat: u64) {
-        self.bindings.forget(seat);
+        (0..OUTPUTS).for_each(|output| self.bindings.forget(spot(seat, output)));
         self.tracks.retain(|track| track.seat != seat);
         self.is_changed = true;
     }
@@ -71,13 +80,16 @@ impl Tracks {
         self.is_changed = true;
     }
 
-    /// What an instance of a session of this role hears.
-    fn source(&self, seat: u64, role: Role) -> Source {
-        let listening = self.bindings.of(seat).unwrap_or(&Listening::Mix);
+    /// What an instance's output in a session of this role hears.
+    fn source(&self, seat: u64, output: usize, role: Role) -> Source {
+        let spot = spot(seat, output);
+        let listening = self.bindings.of(spot).unwrap_or(&Listening::Mix);
         match (role, listening) {
             (_, Listening::Mix) => Source::Mix,
-            // The only one there is.
-            (Role::Client | Role::Server, Listening::Player(_) | Listening::Free { .. }) => {
+            // The only one there is, and once for each instance.
+            (Role::Client | Role::Server, Listening::Player(_) | Listening::Free { .. })
+                if output <= 1 =>
+            {
                 Source::Mix
             }
             (Role::Hub, Listening::Group(name)) => {
@@ -86,7 +98,7 @@ impl Tracks {
                 group.map_or(Source::Nothing, |(_, number)| Source::Group(*number))
             }
             (Role::Hub, Listening::Player(_) | Listening::Free { .. }) => {
-                let player = self.bindings.player_of(seat);
+                let player = self.bindings.player_of(spot);
                 let index = player.and_then(|name| self.bindings.find(name, &self.here));
                 let player = index.and_then(|index| self.sight.players.get(index));
                 player.map_or(Source::Nothing, |player| Source::Player {
@@ -100,7 +112,7 @@ impl Tracks {
 
     /// What there is to say of that, a sentence.
     fn says(&self, seat: u64, role: Role, is_there: bool) -> String {
-        let listening = self.bindings.of(seat).unwrap_or(&Listening::Mix);
+        let listening = self.bindings.of(spot(seat, 0)).unwrap_or(&Listening::Mix);
         match (role, listening) {
             (_, Listening::Mix) => String::new(),
             (Role::Member, _) => NO_PLAYERS.into(),
@@ -134,8 +146,8 @@ impl PluginSession {
         let [send, receive] = wishes::width(wanted);
         let channels = send.max(receive);
         let mut tracks = Tracks::default();
-        let source = tracks.seat(0, wanted);
-        let ((first, watch), entrance) = seat(0, wanted, source)?;
+        let sources = tracks.seat(0, wanted);
+        let ((first, watch), entrance) = seat(0, wanted, &sources)?;
         let (hub, floor, statistics) = HubHost::start(settings).map_err(|error| refused(&error))?;
         let backend = LinkBackend::start_hosting(floor, hub.back(), first, channels)
             .map_err(|error| Refused::because(&error, TRY_AGAIN))?;
@@ -164,9 +176,14 @@ impl PluginSession {
         Ok((opened, entrance))
     }
 
-    /// An instance hears this from now on.
-    pub(in crate::control) fn listen(&mut self, seat: u64, listening: Listening) {
-        self.tracks.bindings.want(seat, listening);
+    /// An instance's outputs, of which the first is this one, hear these from now on.
+    pub(in crate::control) fn listen(&mut self, seat: u64, first: usize, wishes: &[Listening]) {
+        for (output, wish) in (first..OUTPUTS).zip(wishes) {
+            let mut tracks = self.tracks.tracks.iter();
+            if tracks.any(|track| (track.seat, track.output) == (seat, output)) {
+                self.tracks.bindings.want(spot(seat, output), wish.clone());
+            }
+        }
         self.tracks.is_changed = true;
         self.attend_tracks();
     }
@@ -196,12 +213,17 @@ impl PluginSession {
         let Tracks { bindings, here, .. } = &mut self.tracks;
         bindings.bind(here);
         for index in 0..self.tracks.tracks.len() {
-            let Track { seat, source, .. } = self.tracks.tracks[index];
-            let wanted = self.tracks.source(seat, self.wanted.role);
+            let Track {
+                seat,
+                output,
+                source,
+                ..
+            } = self.tracks.tracks[index];
+            let wanted = self.tracks.source(seat, output, self.wanted.role);
             if wanted == source {
                 continue;
             }
-            if self.backend.listen(seat, wanted) {
+            if self.backend.listen(seat, output, wanted) {
                 self.tracks.tracks[index].source = wanted;
             } else {
                 // It does not fit into the ring, and is said again.
@@ -214,7 +236,7 @@ impl PluginSession {
     pub(in crate::control) fn players(&mut self, seat: u64) -> Players {
         let role = self.wanted.role;
         let tracks = self.tracks.tracks.iter();
-        let mut own = tracks.filter(|track| track.seat == seat);
+        let mut own = tracks.filter(|track| (track.seat, track.output) == (seat, 0));
         let source = own.next().map_or(Source::Nothing, |track| track.source);
         let players = match role {
             Role::Hub => {
@@ -240,10 +262,17 @@ impl PluginSession {
             Source::Group(number) => group_is_there(number),
             Source::Nothing => false,
         };
-        let heard = match role {
-            Role::Hub => self.tracks.bindings.player_of(seat).map(str::to_owned),
+        let heard = |output| match role {
+            Role::Hub => {
+                let player = self.tracks.bindings.player_of(spot(seat, output));
+                player.map(str::to_owned)
+            }
             Role::Client | Role::Server | Role::Member => None,
         };
+        let tracks = self.tracks.tracks.iter();
+        let outputs = tracks.filter(|track| track.seat == seat && track.output > 0);
+        let outputs = outputs.map(|track| heard(track.output)).collect();
+        let heard = heard(0);
         let mut groups: Vec<String> = players.iter().filter_map(|one| one.group.clone()).collect();
         groups.sort();
         groups.dedup();
@@ -251,6 +280,7 @@ impl PluginSession {
             heard,
             is_there,
             says: self.tracks.says(seat, role, is_there),
+            outputs,
             players,
             groups,
         }
@@ -310,6 +340,11 @@ impl PluginSession {
     }
 }
 
+/// What an instance's output is called among the [`Bindings`].
+fn spot(seat: u64, output: usize) -> u64 {
+    seat * OUTPUTS as u64 + output as u64
+}
+
 /// A name that may be of any length.
 fn cut(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST_NAME)]
@@ -323,6 +358,9 @@ fn here(player: &HubPlayer) -> Here {
         is_present: player.status.present,
     }
 }
+
+/// Outputs of an instance, all together.
+const OUTPUTS: usize = MOST_OUTPUTS + 1;
 
 /// Why there is no hub.
 fn refused(error: &RunError) -> Refused {

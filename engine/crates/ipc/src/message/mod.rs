@@ -33,7 +33,7 @@ pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use joining::{HubUser, Secret};
 pub use latency::{About, Delay};
-pub use players::{HubUsers, HubWish, Listening, Patch, PlayerInfo, Players};
+pub use players::{HubUsers, HubWish, Listening, MOST_OUTPUTS, Patch, PlayerInfo, Players};
 pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
 pub use takes::{Placement, Take, TakeState, TakeWishes, file_name, session_name, take_folder};
@@ -65,6 +65,8 @@ pub enum ToEngine {
     Queue(u16),
     /// Whose track it is. The session goes on.
     About(About),
+    /// The same of its further outputs: in place of [`WantedSession::outputs`], as many as there are.
+    Outputs(Vec<Listening>),
 }
 
 /// From the engine to a plugin.

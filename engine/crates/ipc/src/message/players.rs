@@ -19,6 +19,9 @@ pub enum Listening {
     Group(String),
 }
 
+/// Stereo outputs that an instance can have beside the first.
+pub const MOST_OUTPUTS: usize = 8;
+
 /// Who is in a session, and whom one instance hears. What one instance is told.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Players {
@@ -28,6 +31,8 @@ pub struct Players {
     pub is_there: bool,
     /// What there is to say of that, a sentence; empty if nothing.
     pub says: String,
+    /// Whom its further outputs hear, in their order.
+    pub outputs: Vec<Option<String>>,
     /// All who are there, in the order of their places.
     pub players: Vec<PlayerInfo>,
     /// The groups that have somebody here.

@@ -51,6 +51,8 @@ pub struct WantedSession {
     pub share: Option<Share>,
     /// Whom this instance hears.
     pub listening: Listening,
+    /// What its further outputs hear: these are the last of `receive`, two channels each; [`MOST_OUTPUTS`](super::MOST_OUTPUTS) at the most.
+    pub outputs: Vec<Listening>,
     /// What the hub is to be like, of a [`Role::Hub`].
     pub hub: HubWish,
 }

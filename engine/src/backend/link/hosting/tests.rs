@@ -26,7 +26,7 @@ impl Instance {
             capacity: Frames(8192),
         };
         let (end, handle) = EngineEnd::create(config).expect("a small segment can be made");
-        let seat = Seat::hearing(id, end, Place { first: Channels(1) }, source);
+        let seat = Seat::hearing(id, end, Place { first: Channels(1) }, &[source]);
         let instance = Self {
             plugin: PluginEnd::open(handle).expect("nobody has touched it"),
             sent: 0,
@@ -183,7 +183,7 @@ fn instances_are_summed_and_who_hears_nobody_hears_nothing() {
     assert_eq!(behind(&stage.instances[0], 10 * 256, 2.0), Some(256));
     let silent = stage.instances[1].heard.iter().all(|sample| *sample == 0.0);
     assert!(silent);
-    let order = Order::Listen(1, Source::Mix);
+    let order = Order::Listen(1, 0, Source::Mix);
     stage.orders.push(order).expect("there is room");
     for _ in 0..100 {
         stage.block(256, false);
