@@ -17,11 +17,18 @@ use farsend::net::Outlet;
 use farsend::peers::{Beat, LinkEvent, Machines, kernels};
 use farsend::settings::{Role, SessionSettings};
 use farsend::statistics::Statistics;
+use farsend::takes::TakeDesk;
+use farsend_ipc::message::{
+    HubUser, HubWish, Listening, Placement, Role as WantedRole, Take, TakeState, TakeWishes,
+    WantedSession,
+};
+use farsend_ipc::segment::Stretch;
 use farsend_netsim::{Loss, Path, PathConfig};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{Control, is_control};
 use farsend_wire::repair::Repair;
+use hound::WavReader;
 use rtrb::Consumer;
 
 #[global_allocator]
@@ -59,6 +66,9 @@ struct End {
     plain_bytes: u64,
     /// Words of who records, and for one.
     words: u64,
+    /// Whether the host of a recording end rolls.
+    rolls: bool,
+    stretch: Stretch,
 }
 
 impl End {
@@ -77,6 +87,7 @@ impl End {
         let mut machines = machines.unwrap();
         let (keeping, histories) = keeping();
         machines.keep_in(histories);
+        machines.hearing().tell();
         Self {
             machines,
             keeping,
@@ -90,6 +101,8 @@ impl End {
             audio_bytes: 0,
             plain_bytes: 0,
             words: 0,
+            rolls: false,
+            stretch: Stretch::default(),
         }
     }
 
@@ -100,8 +113,22 @@ impl End {
         let input: Vec<&[f32]> = vec![&ramp; self.channels];
         let mut output = vec![vec![0.0; PERIOD]; self.channels];
         let mut lanes: Vec<&mut [f32]> = output.iter_mut().map(Vec::as_mut_slice).collect();
+        let at = (n * PERIOD) as u64;
+        if self.stretch.rolling != self.rolls {
+            self.stretch = Stretch {
+                number: self.stretch.number + 1,
+                rolling: self.rolls,
+                since: at,
+                timeline: 48_000,
+            };
+        }
         assert_no_alloc(|| {
+            let before = self.machines.sent_frames();
             self.machines.send(now, 0, &input);
+            if let Some(tap) = self.machines.tap() {
+                tap.sent(at, Some(before), &input);
+                tap.stretch(self.stretch);
+            }
             for (at, payload) in came {
                 self.machines.take(*at, from, payload).unwrap();
             }
@@ -327,4 +354,88 @@ fn a_path_that_breaks_for_a_second_leaves_no_hole() {
         "{late:?}"
     );
     assert!(late.fetched > 800, "{late:?}");
+}
+
+#[test]
+fn a_take_is_what_was_played_to_the_bit_whatever_was_lost_on_the_way() {
+    for (channels, rate, length) in [(2, 0.1, 1.5), (2, 0.04, 60.0), (64, 0.02, 1.5)] {
+        let mut two = Two::new(
+            [(); 2].map(|()| settings(channels, SampleFormat::I24)),
+            lossy(rate, length),
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let width = [Channels(channels); 2];
+        let (mut desk, taps) = TakeDesk::new(RATE, width);
+        let wishes = TakeWishes {
+            record: true,
+            folder: folder.path().to_string_lossy().into_owned(),
+        };
+        two.ends[1].machines.keep_all(false);
+        two.ends[1].machines.record_through(taps);
+        desk.wish(&wishes, &wanted(), "Ann");
+        two.run(3000);
+        two.ends[1].rolls = true;
+        two.run(4000);
+        two.ends[1].rolls = false;
+        let end = two.ends[1].statistics().late.settled.end;
+        for _ in 0..40 {
+            two.run(500);
+            if two.ends[1].statistics().late.settled.to > end {
+                break;
+            }
+        }
+        let late = two.ends[1].statistics().late;
+        assert!(late.records && late.settled.to > end, "{late:?}");
+        // The disk's thread has the machine's time.
+        let is_there = |take: &Take| take.state == TakeState::Done && take.missing == 0;
+        let mut takes = Vec::new();
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(50));
+            two.run(20);
+            takes = desk.since(0);
+            takes.retain(|take| take.player == "Ann");
+            if takes.iter().any(is_there) {
+                break;
+            }
+        }
+        let [take] = &takes[..] else {
+            panic!("{takes:?}");
+        };
+        assert!(is_there(take) && take.repaired > 10, "{take:?}");
+        assert_eq!(take.placement, Placement::Exact);
+        let mut reader = WavReader::open(&take.path).unwrap();
+        let channels = usize::from(channels);
+        let samples: Vec<i32> = reader.samples().map(Result::unwrap).collect();
+        let begin = samples[0] / 256;
+        let lines = samples.chunks_exact(channels).zip(0..);
+        let wrong = lines.filter(|(line, i)| {
+            let expected = (begin + i) % 30_000 * 256;
+            line.iter().any(|sample| *sample != expected)
+        });
+        assert_eq!(wrong.count(), 0, "of {}", samples.len() / channels);
+        assert!(samples.len() / channels > 3 * RATE.0 as usize);
+    }
+}
+
+fn wanted() -> WantedSession {
+    WantedSession {
+        role: WantedRole::Client,
+        host: "192.0.2.1".into(),
+        port: 0,
+        peer_port: 1,
+        send: Channels(2),
+        receive: Channels(2),
+        bits: 24,
+        queue: 2,
+        redundancy: 1,
+        period: Frames(PERIOD as u32),
+        rate: RATE,
+        block: Frames(PERIOD as u32),
+        name: "Track".into(),
+        user: HubUser::default(),
+        share: None,
+        listening: Listening::Mix,
+        outputs: Vec::new(),
+        hub: HubWish::default(),
+    }
 }

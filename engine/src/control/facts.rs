@@ -69,6 +69,8 @@ fn counts(now: &Statistics) -> Value {
         "repair_requests": now.repair.requests,
         "repair_answers": now.repair.answers,
         "repair_parities": now.repair.parities,
+        "fetched": now.late.fetched,
+        "given_up": now.late.given_up,
         "dry": now.buffer.dry,
         "concealed_frames": now.buffer.concealed,
         "skipped": now.buffer.skipped,
