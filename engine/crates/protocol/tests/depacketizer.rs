@@ -6,7 +6,7 @@ mod support;
 use farsend_protocol::jacktrip::{Continuity, Depacketizer, Packetizer, PacketizerConfig, Taken};
 use farsend_units::{Channels, Frames};
 use farsend_wire::SampleFormat;
-use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind};
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Stamp};
 use proptest::prelude::*;
 use support::{FORMAT, SENDING, audio, datagram, numbers, push, take};
 
@@ -595,4 +595,67 @@ const ONE_FRAME: Format = Format {
 
 fn depacketizer() -> Depacketizer {
     Depacketizer::new(HeaderKind::Default, None)
+}
+
+/// A Farsend's packet that was made at this time.
+fn made(seq: u16, micros: u64) -> Vec<u8> {
+    let stamp = Stamp {
+        micros,
+        farsend: true,
+        ..Stamp::default()
+    };
+    let mut bytes = audio(FORMAT, seq);
+    bytes[..8].copy_from_slice(&stamp.to_u64().to_le_bytes());
+    bytes
+}
+
+#[test]
+fn after_a_pause_a_farsends_run_goes_on_if_its_clock_says_so() {
+    // Packets of 64 frames at 48 kHz: 750 a second.
+    for (seconds, seq, number, skipped) in [
+        (4, 3100, 3100, 2999),
+        (60, 45_100, 45_100, 44_999),
+        // Across a wrap; and with a clock that was set by 20 ms.
+        (87, 65_250, 65_250, 65_149),
+    ] {
+        let mut depacketizer = depacketizer();
+        take(&mut depacketizer, &made(100, 1_000_000));
+        depacketizer.note(Continuity::AfterBreak);
+        let (taken, delivered) = take(
+            &mut depacketizer,
+            &made(seq, 1_020_000 + seconds * 1_000_000),
+        );
+        assert!(matches!(taken, Taken::Audio { .. }), "{seconds}: {taken:?}");
+        assert_eq!((delivered[0].number, delivered[0].anew), (number, false));
+        assert_eq!(depacketizer.counts().skipped, skipped);
+        assert_eq!(numbers(&mut depacketizer, &made(seq + 1, 0)), [number + 1]);
+    }
+}
+
+#[test]
+fn after_a_pause_a_farsend_that_has_begun_again_begins_a_run() {
+    for (seconds, seq) in [
+        (4_u64, 0),
+        (4, 3300),
+        (4, 100),
+        (4, 99),
+        (0, 2000),
+        (100, 9464),
+    ] {
+        let mut depacketizer = depacketizer();
+        take(&mut depacketizer, &made(100, 1_000_000));
+        depacketizer.note(Continuity::AfterBreak);
+        let datagram = made(seq, 1_000_000 + seconds * 1_000_000);
+        let (taken, delivered) = take(&mut depacketizer, &datagram);
+        assert!(
+            matches!(taken, Taken::Restarted { .. }),
+            "{seconds} {seq}: {taken:?}"
+        );
+        assert!(delivered[0].anew && delivered[0].number > 4000);
+    }
+    // Nor is it believed without a pause.
+    let mut depacketizer = depacketizer();
+    take(&mut depacketizer, &made(100, 1_000_000));
+    let (taken, _) = take(&mut depacketizer, &made(3100, 5_000_000));
+    assert_eq!(taken, Taken::Stray);
 }

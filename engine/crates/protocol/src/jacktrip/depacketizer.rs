@@ -6,7 +6,7 @@ use farsend_wire::jacktrip::{
 };
 
 use super::Continuity;
-use super::numbering::{Numbering, Place, numbered};
+use super::numbering::{Numbering, Place, Signs};
 
 /// Numbers the packets of one sender, and takes from redundant copies what is missing.
 ///
@@ -113,8 +113,8 @@ impl Depacketizer {
     fn place(&mut self, datagram: &Datagram<'_>) -> (Taken, i64) {
         let (to, redundancy) = (datagram.format(), datagram.redundancy());
         let from = self.format.unwrap_or(to);
-        let seq = numbered(datagram, self.kind);
-        let (place, newest) = self.numbering.place(seq, from == to);
+        let signs = Signs::of(datagram, self.kind);
+        let (place, newest) = self.numbering.place(signs, from == to);
         let counts = &mut self.counts;
         let taken = match place {
             Place::Stray => {

@@ -5,9 +5,11 @@
 //!     believed when  │ late; but if so  │        │     the next       │ believed when
 //!     said twice     │ often: restarted │        │                    │ said twice
 //! ```
+//!
+//! After a pause any number is believed. A Farsend's time stamps tell then whether the same run goes on, with as many packets lost as the pause was long.
 
 use farsend_units::SeqNum;
-use farsend_wire::jacktrip::{Datagram, HeaderKind};
+use farsend_wire::jacktrip::{Datagram, HeaderKind, Stamp};
 
 /// Follows the numbers of one sender.
 ///
@@ -27,6 +29,33 @@ pub(super) struct Numbering {
     behind_in_a_row: u8,
     /// The peer was quiet since the last datagram.
     broken: bool,
+    /// When the newest was made, by its sender's clock: microseconds, of a Farsend.
+    made: Option<u64>,
+}
+
+/// What a datagram says of its newest packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signs {
+    /// Its number, where its kind of header has one to rely on.
+    seq: Option<SeqNum>,
+    /// When it was made, and how long it is: microseconds on the clock of a sender that is a Farsend.
+    made: Option<(u64, f64)>,
+}
+
+impl Signs {
+    pub(super) fn of(datagram: &Datagram<'_>, kind: HeaderKind) -> Self {
+        let known = kind == HeaderKind::Default;
+        let packet = datagram.packets().next().filter(|_| known);
+        let stamp = packet.map(|packet| Stamp::parse(packet.header.time_stamp));
+        let format = datagram.format();
+        let length = f64::from(format.period.0) * 1e6 / f64::from(format.rate.0.max(1));
+        Self {
+            seq: known.then(|| datagram.newest()),
+            made: stamp
+                .filter(|stamp| stamp.farsend)
+                .map(|stamp| (stamp.micros, length)),
+        }
+    }
 }
 
 /// Where a datagram belongs.
@@ -51,39 +80,49 @@ impl Numbering {
             stray: None,
             behind_in_a_row: 0,
             broken: false,
+            made: None,
         }
     }
 
-    /// Takes the number of a datagram's newest packet, and gives it unwrapped. Without a number it is
+    /// Takes what a datagram says of its newest packet, and gives its number, unwrapped. Without a number it is
     /// the next.
     ///
     /// `same` says whether the datagram looks like those before it. If not, a far-off number is believed
     /// at once: a sender that changes its format has started again.
-    pub(super) fn place(&mut self, seq: Option<SeqNum>, same: bool) -> (Place, i64) {
-        let seq = seq.unwrap_or_else(|| self.next());
+    pub(super) fn place(&mut self, signs: Signs, same: bool) -> (Place, i64) {
+        let seq = signs.seq.unwrap_or_else(|| self.next());
         let believe = std::mem::take(&mut self.broken);
+        let lost = signs.made.filter(|_| same && believe);
+        let made = signs.made.map(|(made, _)| made);
+        let before = self.made;
+        let placed = self.place_seq(seq, same, believe, |newest| {
+            lost_in(seq, newest, before?, lost?)
+        });
+        if matches!(placed.0, Place::Ahead { .. } | Place::NewRun) {
+            self.made = made;
+        }
+        placed
+    }
+
+    /// `pause`: by how many packets this one is ahead of the newest, if the run goes on after a pause.
+    fn place_seq(
+        &mut self,
+        seq: SeqNum,
+        same: bool,
+        believe: bool,
+        pause: impl FnOnce(i64) -> Option<u16>,
+    ) -> (Place, i64) {
         let Some(newest) = self.newest else {
             return (Place::NewRun, self.begin_run(seq));
         };
         let ahead = seq.since(SeqNum(newest as u16));
         let number = newest + i64::from(ahead);
         match ahead {
-            1..=FAR => {
-                self.stray = None;
-                self.behind_in_a_row = 0;
-                self.newest = Some(number);
-                self.seen = self
-                    .seen
-                    .checked_shl(u32::from(ahead.unsigned_abs()))
-                    .unwrap_or(0);
-                (
-                    Place::Ahead {
-                        skipped: ahead.unsigned_abs() - 1,
-                    },
-                    number,
-                )
-            }
-            _ if believe => (Place::NewRun, self.begin_run(seq)),
+            1..=FAR => self.go_on(newest, ahead.unsigned_abs()),
+            _ if believe => match pause(newest) {
+                Some(ahead) => self.go_on(newest, ahead),
+                None => (Place::NewRun, self.begin_run(seq)),
+            },
             NOT_FAR..=0 if self.behind_in_a_row < PATIENCE => {
                 self.stray = None;
                 self.behind_in_a_row += 1;
@@ -103,6 +142,17 @@ impl Numbering {
                 (Place::Stray, number)
             }
         }
+    }
+
+    /// So many after the newest, at least one.
+    fn go_on(&mut self, newest: i64, ahead: u16) -> (Place, i64) {
+        let number = newest + i64::from(ahead);
+        self.stray = None;
+        self.behind_in_a_row = 0;
+        self.newest = Some(number);
+        self.seen = self.seen.checked_shl(ahead.into()).unwrap_or(0);
+        let skipped = ahead.saturating_sub(1);
+        (Place::Ahead { skipped }, number)
     }
 
     fn next(&self) -> SeqNum {
@@ -154,9 +204,13 @@ impl Numbering {
     }
 }
 
-/// The number of a datagram's newest packet, where its kind of header has one to rely on.
-pub(super) fn numbered(datagram: &Datagram<'_>, kind: HeaderKind) -> Option<SeqNum> {
-    (kind == HeaderKind::Default).then(|| datagram.newest())
+/// By how many packets `seq` is ahead of the newest, made at `before`, if it was made as much later.
+fn lost_in(seq: SeqNum, newest: i64, before: u64, (made, length): (u64, f64)) -> Option<u16> {
+    let passed = made.checked_sub(before)?;
+    let expected = passed as f64 / length.max(1.0);
+    let ahead = seq.0.wrapping_sub(newest as u16);
+    let off = (f64::from(ahead) - expected).abs();
+    (ahead > 0 && off <= SURE + expected * TRUE_CLOCKS).then_some(ahead)
 }
 
 fn near(seq: SeqNum, other: SeqNum) -> bool {
@@ -170,6 +224,11 @@ const NOT_FAR: i16 = -FAR;
 /// So many datagrams in a row may be behind before they are taken for a sender that has started again.
 /// One packet that overtakes others by 40 ms makes no more than 31 late at 64 frames and 48 kHz.
 const PATIENCE: u8 = 31;
+
+/// Packets by which a sender's blocks may be off its clock, ...
+const SURE: f64 = 24.0;
+/// ... and its clocks off each other: the machine's, which may be set, and that of its sound card.
+const TRUE_CLOCKS: f64 = 0.002;
 
 /// Numbers left free between two runs, so that the copies and late packets of one do not reach into the
 /// other.

@@ -32,7 +32,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use farsend_units::{MonoTime, SeqNum};
+use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{Control, Datagram, Format, HeaderKind, Reception, Wanted};
 use farsend_wire::repair::Repair;
 
@@ -42,7 +42,7 @@ use self::ping::Pinger;
 use self::repairs::Repairs;
 use self::takes::Takes;
 pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
-use super::numbering::{Numbering, Place, numbered};
+use super::numbering::{Numbering, Place, Signs};
 
 /// Follows one session. Neither allocates nor fails: any datagrams, times and order of calls will do.
 ///
@@ -374,7 +374,8 @@ impl Peer {
                 return Verdict::Malformed(error);
             }
         };
-        let (format, seq) = (datagram.format(), numbered(&datagram, self.config.header));
+        let format = datagram.format();
+        let signs = Signs::of(&datagram, self.config.header);
         let heard = Heard {
             remote: from,
             at,
@@ -382,11 +383,11 @@ impl Peer {
         };
         let (State::Present(before) | State::Absent(before)) = self.state else {
             let from = canonical(from);
-            return Verdict::Audio(self.greet(heard, seq, Event::Arrived { from, format }));
+            return Verdict::Audio(self.greet(heard, signs, Event::Arrived { from, format }));
         };
         let (former, now) = (canonical(before.remote), canonical(from));
         Verdict::Audio(if former == now {
-            self.go_on(before, heard, seq)
+            self.go_on(before, heard, signs)
         } else {
             self.owe_stops(Some(before.remote));
             self.counts.replaced += 1;
@@ -395,26 +396,26 @@ impl Peer {
                 to: now,
                 format,
             };
-            self.greet(heard, seq, event)
+            self.greet(heard, signs, event)
         })
     }
 
     /// The first audio of a sender.
-    fn greet(&mut self, heard: Heard, seq: Option<SeqNum>, event: Event) -> Continuity {
+    fn greet(&mut self, heard: Heard, signs: Signs, event: Event) -> Continuity {
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
         self.takes = Takes::default();
         self.farewell = Farewell::default();
         self.pinger.start(heard.at);
         self.numbering.end_run();
-        self.numbering.place(seq, true);
+        self.numbering.place(signs, true);
         self.report(event);
         self.state = State::Present(heard);
         Continuity::NewSender
     }
 
     /// More audio of the same peer.
-    fn go_on(&mut self, before: Heard, mut heard: Heard, seq: Option<SeqNum>) -> Continuity {
+    fn go_on(&mut self, before: Heard, mut heard: Heard, signs: Signs) -> Continuity {
         let was_absent = matches!(self.state, State::Absent(_));
         // Also when the time-out itself was never handled.
         let was_quiet = was_absent || heard.at >= before.at + self.config.quiet_limit;
@@ -427,7 +428,7 @@ impl Peer {
             self.repairs = Self::silent_repairs(&self.config);
             self.numbering.note_break();
         }
-        let place = self.numbering.place(seq, before.format == heard.format).0;
+        let place = self.numbering.place(signs, before.format == heard.format).0;
         if place == Place::NewRun {
             // Another program, perhaps: whether it is a Farsend has to be seen.
             self.repairs = Self::silent_repairs(&self.config);
