@@ -1,0 +1,82 @@
+//! A project with the VST3 in Ardour: opened, it connects by itself, its tracks through one connection; it survives an
+//! export, a killed engine and being saved, and says goodbye when it is closed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::studio::Studio;
+use farsend_tests::lab::vst3::{engines, kill_engine};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use serde_json::json;
+
+/// One: Ardour's own engine is slower than real time on a busy machine, and then those who share a session with the first
+/// one hear less than it does.
+const TRACKS: usize = 1;
+/// So much louder than the input is what all hear, in dB: a send of -20 dB.
+const SUM: f64 = -20.0;
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+#[test]
+fn a_project_connects_when_it_is_opened_and_again_when_its_engine_was_killed() {
+    on_a_private_machine(&[Need::Ardour], |machine| {
+        let mut peer = looping_farsend(machine);
+        let studio = Studio::make(machine, TRACKS);
+        let session = json!({
+            "version": 1, "connected": true, "role": "client", "host": "127.0.0.1", "queue": 16, "share": "Band",
+        });
+        assert_eq!(studio.want(&session), TRACKS);
+
+        let mut ardour = studio.open(machine);
+        let heard = ardour.wait_levels("all tracks hear the sum of all", LIMIT, all_hear_the_sum);
+        println!("opening the project to audio: {:?}", heard - ardour.loading);
+        assert_eq!(
+            peer.events("connected").len(),
+            1,
+            "one connection for all tracks"
+        );
+
+        ardour.order("roll");
+        let killed = Instant::now();
+        kill_engine();
+        ardour.wait_levels("silence is seen", LIMIT, |levels| !all_hear_the_sum(levels));
+        let heard = ardour.wait_levels("all hear the sum again", LIMIT, all_hear_the_sum);
+        println!("engine killed to audio back: {:?}", heard - killed);
+
+        let connections = peer.events("connected").len();
+        ardour.order("export");
+        ardour.wait_levels("after an export all hear the sum", LIMIT, all_hear_the_sum);
+        let after = peer.events("connected").len();
+        assert_eq!(after, connections, "the export left the connection alone");
+
+        ardour.order("back");
+        ardour.order("save");
+        let kept = studio.wanted();
+        assert_eq!(kept.len(), TRACKS);
+        for saved in kept {
+            for (field, value) in session.as_object().expect("it is one") {
+                assert_eq!(&saved[field], value, "{field}");
+            }
+        }
+        ardour.close();
+        let is_alone = (0..5).any(|_| !peer.next_statistics().connected);
+        assert!(is_alone, "nobody said goodbye");
+        assert!(engines().len() <= 1, "{:?}", engines());
+    });
+}
+
+fn all_hear_the_sum(levels: &BTreeMap<String, f64>) -> bool {
+    let Some(plain) = levels.get("Plain") else {
+        return false;
+    };
+    let far = |number: usize| levels.get(&format!("Far{number}"));
+    (1..=TRACKS).all(|number| far(number).is_some_and(|level| (level - plain - SUM).abs() < 1.5))
+}
+
+fn looping_farsend(machine: &Machine) -> Farsend {
+    let arguments = ["server", "--backend", "timer", "--loopback", "-q", "16"];
+    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
+    peer.wait_for_event("started", 1, Duration::from_secs(10));
+    peer
+}
