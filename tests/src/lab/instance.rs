@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
     FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState, Share, Sharing, Take,
-    ToEngine, WantedSession,
+    TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Transport};
@@ -91,6 +91,12 @@ pub struct Instance {
     pub takes: Vec<Take>,
     /// Where its host's timeline is, while it rolls.
     pub rolls_at: Option<i64>,
+    /// Whether it sends a ramp that tells each frame's place on the host's timeline, in place of its voice.
+    pub ramps: bool,
+    /// Where its own time is, for a ramp while the host does not roll.
+    time: i64,
+    /// How late the ramp came back at the last blocks, and for how many of them.
+    lag: (i64, u32),
 }
 
 impl Instance {
@@ -115,6 +121,9 @@ impl Instance {
             segments: 0,
             takes: Vec::new(),
             rolls_at: None,
+            ramps: false,
+            time: 1000,
+            lag: (0, 0),
         };
         instance.want(wanted);
         instance
@@ -174,12 +183,57 @@ impl Instance {
         }
     }
 
+    /// Wants takes, or wants none.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn want_takes(&mut self, wishes: &TakeWishes) {
+        let sent = self
+            .connection
+            .send(&ToEngine::Takes(wishes.clone()), Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// How long ago, in frames, what is heard was sent, if that has been so for some blocks.
+    pub fn heard_ramp(&self) -> Option<i64> {
+        let (lag, blocks) = self.lag;
+        (blocks >= STEADY).then_some(lag)
+    }
+
+    /// Tells the engine how late the ramp comes back.
+    ///
+    /// # Panics
+    ///
+    /// If it does not, or the engine has gone.
+    pub fn note_loop(&mut self) {
+        let frames = self.heard_ramp().expect("it comes back") as u32;
+        let sent = self
+            .connection
+            .send(&ToEngine::Loop { frames }, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// The place on the timeline, within a ramp's length, of which this is the sample.
+    pub fn ramp_place(sample: f32) -> i64 {
+        (f64::from(sample) * STEPS).round() as i64
+    }
+
     /// One block of the host.
     fn block(&mut self) {
         let Some(end) = &mut self.end else {
             return;
         };
-        let sent: Vec<[f32; BLOCK]> = self.voice.iter().map(|level| [*level; BLOCK]).collect();
+        let at = self.rolls_at.unwrap_or(self.time);
+        let lane = |level: &f32| {
+            let ramp = |frame| ramp(at + frame as i64);
+            if self.ramps {
+                std::array::from_fn(ramp)
+            } else {
+                [*level; BLOCK]
+            }
+        };
+        let sent: Vec<[f32; BLOCK]> = self.voice.iter().map(lane).collect();
         let channels = self.voice.len() + 2 * self.outputs;
         let mut heard = vec![[0.0_f32; BLOCK]; channels];
         let inputs: Vec<&[f32]> = sent.iter().map(|lane| &lane[..]).collect();
@@ -191,7 +245,16 @@ impl Instance {
         if let Some(at) = &mut self.rolls_at {
             *at += BLOCK as i64;
         }
+        self.time = at + BLOCK as i64;
         let _ = end.exchange(&inputs, &mut outputs);
+        let (lag, blocks) = self.lag;
+        let sample = heard.first().map_or(0.0, |lane| lane[BLOCK - 1]);
+        let now = (at + BLOCK as i64 - 1 - Self::ramp_place(sample)).rem_euclid(RAMP);
+        self.lag = match (sample > 0.0, now == lag) {
+            (true, true) => (lag, blocks + 1),
+            (true, false) => (now, 1),
+            (false, _) => (0, 0),
+        };
         let level = |lane: &[f32; BLOCK]| {
             let mean = lane.iter().sum::<f32>() / BLOCK as f32;
             let off = lane.iter().map(|sample| (sample - mean).abs());
@@ -254,5 +317,16 @@ fn wait(what: &str, is_so: impl Fn() -> bool) {
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// Blocks that a loop has to be as long as it was.
+const STEADY: u32 = 5;
+/// A ramp tells a frame's place up to this, ...
+const RAMP: i64 = 1 << 20;
+/// ... in steps of so many to full scale: whole numbers in 24 bits.
+const STEPS: f64 = 8_388_608.0 / 4.0;
+
+fn ramp(place: i64) -> f32 {
+    (place.rem_euclid(RAMP) as f64 / STEPS) as f32
+}
+
 /// Between levels that are the same.
 const NEAR: f32 = 0.01;
