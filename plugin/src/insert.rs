@@ -9,13 +9,14 @@
 //! ```
 //! While a [ping](crate::ping) is under way it is sent in place of the block, and what comes back is not heard.
 //! Made on a control thread, used by the audio thread. Nothing of [`Insert::process`] allocates, locks
-//! or waits, and it takes time in proportion to the samples.
+//! or waits (but while the host [renders](Insert::set_rendering)), and it takes time in proportion to the samples.
 
 use arrayvec::ArrayVec;
 use farsend_ipc::segment::Transport;
 
 use crate::link::Link;
 use crate::mix::{BlockGains, Gains, Mix};
+use crate::playback::Player;
 
 /// The most channels of a layout.
 pub const MOST_CHANNELS: usize = 64;
@@ -35,6 +36,9 @@ pub struct Insert {
     frames: usize,
     /// What the host says of the next block.
     transport: Option<Transport>,
+    /// What is heard in place of the far end while the host renders.
+    player: Option<Player>,
+    rendering: bool,
 }
 
 impl Insert {
@@ -50,6 +54,8 @@ impl Insert {
             more: 0,
             frames: 0,
             transport: None,
+            player: None,
+            rendering: false,
         }
     }
 
@@ -87,6 +93,20 @@ impl Insert {
         self.transport = Some(transport);
     }
 
+    /// What is to be heard while the host renders.
+    pub fn play_takes(&mut self, player: Player) {
+        self.player = Some(player);
+    }
+
+    /// Whether the host renders: then nothing is exchanged with the far end, and its part is played by the
+    /// [player](Self::play_takes), for which a block may wait.
+    pub fn set_rendering(&mut self, rendering: bool) {
+        if let Some(player) = self.player.as_mut().filter(|_| !rendering) {
+            player.rest();
+        }
+        self.rendering = rendering;
+    }
+
     /// One block of any length, in place and planar. Channels beyond those prepared for pass
     /// unchanged.
     pub fn process(&mut self, wanted: Gains, block: &mut [&mut [f32]]) {
@@ -116,26 +136,32 @@ impl Insert {
                 (wanted.send, wanted.returned) = (0.0, 0.0);
             }
             let gains = self.mix.next(wanted, frames);
-            if let Some(transport) = transport {
-                self.link.wire.set_transport(transport.later(done));
+            let transport = transport.map(|transport| transport.later(done));
+            if let Some(transport) = transport.filter(|_| !self.rendering) {
+                self.link.wire.set_transport(transport);
             }
+            // What comes out now the host puts where it was that long before.
+            let late = i64::from(self.latency());
+            let place = transport.filter(|transport| transport.rolling);
+            let place = place.and_then(|transport| transport.position?.checked_sub(late));
             let mut part: ArrayVec<&mut [f32], MOST_CHANNELS> = block[..channels]
                 .iter_mut()
                 .map(|c| &mut c[done..done + frames])
                 .collect();
-            self.part(gains, &mut part, frames, &mut |channel, samples| {
+            self.part(gains, &mut part, frames, place, &mut |channel, samples| {
                 more(channel, done, samples);
             });
             done += frames;
         }
     }
 
-    /// One block that is no longer than was prepared for.
+    /// One block that is no longer than was prepared for, and its place on the host's timeline.
     fn part(
         &mut self,
         gains: BlockGains,
         block: &mut [&mut [f32]],
         frames: usize,
+        place: Option<i64>,
         more: &mut dyn FnMut(usize, &[f32]),
     ) {
         let is_quiet = gains.send.is_off() && gains.returned.is_off();
@@ -169,8 +195,19 @@ impl Insert {
             .take((block.len() + self.more).min(MOST_CHANNELS));
         let mut returned: ArrayVec<&mut [f32], MOST_CHANNELS> =
             room.map(|room| &mut room[..frames]).collect();
-        // Whether it was dry, the segment counts.
-        let _ = wire.exchange(&sent, &mut returned);
+        let player = self.player.as_mut().filter(|_| self.rendering);
+        let rendering = player.is_some();
+        match player {
+            Some(player) => {
+                let (own, others) = returned.split_at_mut(block.len());
+                player.play(place, own);
+                others.iter_mut().for_each(|lane| lane.fill(0.0));
+            }
+            None => {
+                // Whether it was dry, the segment counts.
+                let _ = wire.exchange(&sent, &mut returned);
+            }
+        }
         drop(sent);
         if let Some(shot) = &mut shot {
             shot.listen(&returned, frames);
@@ -182,7 +219,7 @@ impl Insert {
                 lines.run(index, channel);
             }
             gains.dry.apply(channel);
-            if let Some(lines) = &mut held {
+            if let Some(lines) = held.as_mut().filter(|_| !rendering) {
                 lines.run(index, returned);
             }
             gains.returned.add(returned, channel);

@@ -18,6 +18,7 @@ pub mod mix;
 pub mod params;
 pub mod password;
 pub mod ping;
+pub mod playback;
 pub mod players;
 pub mod plugin;
 pub mod shared;

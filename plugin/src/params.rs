@@ -60,6 +60,10 @@ pub struct FarsendParams {
     #[id = "mute-return"]
     pub mute_return: BoolParam,
 
+    /// Where the host renders, the takes are heard in place of the far end.
+    #[id = "render"]
+    pub render: BoolParam,
+
     /// The session that is wanted.
     #[nested]
     pub session: Arc<SessionStore>,
@@ -125,6 +129,7 @@ impl FarsendParams {
             queue: queue(),
             mute_send: switch("Mute send", ["Off", "Muted"]),
             mute_return: switch("Mute return", ["Off", "Muted"]),
+            render: BoolParam::new("Render from takes", true),
             session,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use farsend_ipc::message::MOST_OUTPUTS;
 use farsend_ipc::segment;
+use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditor;
@@ -11,8 +12,10 @@ use nice_plug_egui::EguiEditor;
 use crate::editor::{EditorApp, create_editor};
 use crate::insert::Insert;
 use crate::link::{LinkSender, link};
+use crate::playback::{Pace, Playback, playback};
 use crate::shared::{Setup, Shared};
 use crate::supervisor::{Environment, Supervision};
+use crate::takes;
 
 /// The plugin in CLAP: an insert of 1 to 64 channels.
 pub type FarsendClap = Farsend<false, 0>;
@@ -33,6 +36,11 @@ pub struct Farsend<const STEREO_ONLY: bool, const OUTPUTS: usize> {
     /// What the host was told.
     latency: u32,
     supervisor: Supervisor,
+    /// Whether the host renders, by its calls and by what it says; and what is heard then.
+    pace: Pace,
+    offline: bool,
+    rate: SampleRate,
+    playback: Playback,
 }
 
 /// The instance's supervisor, from before its thread runs.
@@ -47,12 +55,19 @@ enum Supervisor {
 impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Default for Farsend<STEREO_ONLY, OUTPUTS> {
     fn default() -> Self {
         let (sender, link) = link();
+        let mut insert = Insert::with_more(link, 2 * OUTPUTS);
+        let (playback, player) = playback();
+        insert.play_takes(player);
         Self {
             shared: Shared::with_outputs(OUTPUTS),
-            insert: Insert::with_more(link, 2 * OUTPUTS),
+            insert,
             channels: 2,
             latency: 0,
             supervisor: Supervisor::Waiting(Some(sender)),
+            pace: Pace::default(),
+            offline: false,
+            rate: SampleRate::HZ_48000,
+            playback,
         }
     }
 }
@@ -66,6 +81,12 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Farsend<STEREO_ONLY, OUTPUTS
             let supervision =
                 Supervision::start(Arc::clone(&self.shared), sender, Environment::read());
             self.supervisor = Supervisor::Running(supervision);
+            let shared = Arc::clone(&self.shared);
+            let told = Arc::clone(&self.shared);
+            self.playback.start(
+                move || takes::place(&shared),
+                move |note| told.show(|view| view.rendered = note),
+            );
         }
     }
 }
@@ -123,6 +144,8 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
         self.shared.note_start();
         self.latency = self.insert.latency();
         context.set_latency_samples(self.latency);
+        self.offline = config.process_mode == ProcessMode::Offline;
+        self.rate = SampleRate(config.sample_rate.round() as u32);
         self.supervise();
         true
     }
@@ -138,6 +161,10 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         self.shared.note_block();
+        let block = Frames(buffer.samples() as u32).duration(self.rate);
+        let rendering = self.pace.look(clock::now(), block, self.offline);
+        self.insert
+            .set_rendering(rendering && self.shared.params.render.value());
         let transport = context.transport();
         self.insert.set_transport(segment::Transport {
             rolling: transport.playing,

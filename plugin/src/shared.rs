@@ -71,6 +71,8 @@ pub struct View {
     pub takes: Arc<Vec<Take>>,
     /// Who is in the session, and whom this instance hears, while there is one.
     pub players: Option<Arc<Players>>,
+    /// What is to be said of the last render, if there is something.
+    pub rendered: Option<String>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
     /// What is known of the delay there and back.
@@ -301,6 +303,7 @@ impl Default for View {
             sharing: None,
             takes: Arc::default(),
             players: None,
+            rendered: None,
             overridden: None,
             latency: LatencyView::default(),
         }

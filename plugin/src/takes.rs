@@ -1,6 +1,13 @@
-//! The takes of an instance: what its editor lists.
+//! The takes of an instance: what its editor lists, and where they are.
 
-use farsend_ipc::message::Take;
+use std::path::PathBuf;
+
+use farsend_ipc::message::{self, Take, session_name, take_folder};
+use farsend_units::SampleRate;
+
+use crate::shared::Shared;
+use crate::state::{Role, Session};
+use crate::supervisor::Environment;
 
 /// Takes in what the engine tells: what is known by its path is brought up to date, what is new comes after it. A session that is opened anew tells of
 /// its own takes only, and the others stay.
@@ -13,6 +20,24 @@ pub fn merge(known: &mut Vec<Take>, told: Vec<Take>) {
     }
     let forgotten = known.len().saturating_sub(MOST);
     known.drain(..forgotten);
+}
+
+/// The folder of the takes of this session.
+pub fn folder(session: &Session) -> PathBuf {
+    let role = match session.role {
+        Role::Client => message::Role::Client,
+        Role::Server => message::Role::Server,
+        Role::Member => message::Role::Member,
+        Role::Hub => message::Role::Hub,
+    };
+    let name = session_name(&session.share, role, session.port, &session.host);
+    take_folder(&session.takes, &name)
+}
+
+/// Where the takes are that are to be heard where the host renders, and its rate; `None`: it has not said so much.
+pub fn place(shared: &Shared) -> Option<(PathBuf, SampleRate)> {
+    let (session, _) = Environment::read().apply(shared.params.session.get());
+    Some((folder(&session), shared.setup()?.rate))
 }
 
 /// Files that are listed.

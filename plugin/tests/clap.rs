@@ -57,6 +57,7 @@ fn the_parameters_are_these_with_these_defaults() {
         "Queue",
         "Mute send",
         "Mute return",
+        "Render from takes",
     ];
     assert_eq!(names, expected);
     assert_eq!(

@@ -96,7 +96,10 @@ fn a_take_dropped_at_its_time_stamp_lies_on_what_was_played_to_and_so_does_the_n
             .expect("the session has a folder")
             .map(|entry| entry.expect("it can be read").path())
             .collect();
-        assert!(names.len() >= 4 && names.len().is_multiple_of(4), "{names:?}");
+        assert!(
+            names.len() >= 4 && names.len().is_multiple_of(4),
+            "{names:?}"
+        );
     });
 }
 

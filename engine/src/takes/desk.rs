@@ -45,11 +45,15 @@ impl TakeDesk {
     /// Takes are to be recorded as wished, of this session with `player` at the far end, or not at all. Allocates some megabytes
     /// while they are.
     pub fn wish(&mut self, wishes: &TakeWishes, wanted: &WantedSession, player: &str) {
-        let setup = wishes.record.then(|| Setup {
-            rate: self.rate,
-            folder: take_folder(wishes, wanted),
-            session: session_name(wanted),
-            player: player.to_owned(),
+        let setup = wishes.record.then(|| {
+            let share = wanted.share.as_ref().map_or("", |share| &share.session);
+            let session = session_name(share, wanted.role, wanted.port, &wanted.host);
+            Setup {
+                rate: self.rate,
+                folder: take_folder(&wishes.folder, &session),
+                session,
+                player: player.to_owned(),
+            }
         });
         if self.running.as_ref().map(|(setup, _)| setup) == setup.as_ref() {
             return;

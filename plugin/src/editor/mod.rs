@@ -8,6 +8,7 @@ mod mixer;
 mod numbers;
 mod players;
 mod session;
+mod takes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +115,10 @@ impl EditorApp {
                 ui.add_space(look::GAP);
                 latency::show(ui, &self.shared, &view, self.gui.0.as_ref());
             });
+        });
+        ui.add_space(look::GAP);
+        look::card(ui, "Takes", |ui| {
+            takes::show(ui, &self.shared, &view, self.gui.0.as_ref());
         });
         // Meters and states move by themselves.
         ui.ctx().request_repaint_after(REFRESH);

@@ -8,10 +8,11 @@ use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPo
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::PluginParams;
 use clack_extensions::state::PluginState;
-use clack_host::events::event_types::ParamValueEvent;
+use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
+use clack_host::events::{EventFlags, EventHeader};
 use clack_host::prelude::*;
 use clack_host::process::StartedPluginAudioProcessor;
-use clack_host::utils::ClapId;
+use clack_host::utils::{BeatTime, ClapId, SecondsTime};
 
 /// One instance on a track.
 pub(crate) struct Track {
@@ -22,6 +23,8 @@ pub(crate) struct Track {
     /// Stereo output ports beside the track's own.
     more: usize,
     events: Vec<(ClapId, f64)>,
+    /// Where its host's timeline is at the next block, in seconds, while it rolls.
+    pub(crate) rolls_at: Option<f64>,
 }
 
 pub(crate) struct Host;
@@ -62,6 +65,7 @@ impl Track {
             channels: 2,
             more: 8 * index as usize,
             events: Vec::new(),
+            rolls_at: None,
         }
     }
 
@@ -190,7 +194,14 @@ impl Track {
         let processor = self.processor.as_mut().unwrap();
         let (events, mut told) = (events.as_input(), OutputEvents::void());
         processor
-            .process(&input, &mut output, &events, &mut told, None, None)
+            .process(
+                &input,
+                &mut output,
+                &events,
+                &mut told,
+                None,
+                self.rolls_at.map(rolling).as_ref(),
+            )
             .unwrap();
         outputs
             .iter()
@@ -224,6 +235,26 @@ impl Drop for Track {
         if self.processor.is_some() {
             self.deactivate();
         }
+    }
+}
+
+/// A host that rolls, at so many seconds.
+fn rolling(at: f64) -> TransportEvent {
+    TransportEvent {
+        header: EventHeader::new_core(0, EventFlags::empty()),
+        flags: TransportFlags::HAS_SECONDS_TIMELINE | TransportFlags::IS_PLAYING,
+        song_pos_beats: BeatTime::from_int(0),
+        song_pos_seconds: SecondsTime::from_float(at),
+        tempo: 120.0,
+        tempo_inc: 0.0,
+        loop_start_beats: BeatTime::from_int(0),
+        loop_end_beats: BeatTime::from_int(0),
+        loop_start_seconds: SecondsTime::from_int(0),
+        loop_end_seconds: SecondsTime::from_int(0),
+        bar_start: BeatTime::from_int(0),
+        bar_number: 0,
+        time_signature_numerator: 4,
+        time_signature_denominator: 4,
     }
 }
 

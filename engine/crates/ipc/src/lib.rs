@@ -4,6 +4,7 @@
 //! - [`message`]: what the two tell each other: wanted sessions, their state, statistics.
 //! - [`connection`]: a local socket that carries messages and hands the segment over.
 //! - [`runtime`]: where the engine's socket lives, and who may be the engine.
+//! - [`take_file`]: what the file of a take says of itself.
 //! - [`hub`]: what is asked of a running hub on this machine, by its own command line or by scripts.
 //!
 //! Either process may be killed, stopped or replaced at any instant; the other then has silence, a
@@ -19,3 +20,4 @@ pub mod message;
 pub mod runtime;
 pub mod segment;
 mod sys;
+pub mod take_file;

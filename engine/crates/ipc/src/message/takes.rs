@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use farsend_units::SampleRate;
 use serde::{Deserialize, Serialize};
 
+use super::Role;
 use super::units;
-use super::{Role, WantedSession};
 
 /// Whether an instance wants takes of its session, and where. Sent after each `Opened`, and when it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -117,25 +117,24 @@ impl fmt::Display for Take {
     }
 }
 
-/// The folder for takes of this session.
-pub fn take_folder(wishes: &TakeWishes, wanted: &WantedSession) -> PathBuf {
-    let chosen = wishes.folder.trim();
+/// The folder for takes of a session of this [name](session_name): in the one that was chosen, if it was.
+pub fn take_folder(chosen: &str, session: &str) -> PathBuf {
+    let chosen = chosen.trim();
     let within = if chosen.is_empty() {
         let music = dirs::audio_dir().or_else(|| Some(dirs::home_dir()?.join("Music")));
         music.unwrap_or_else(std::env::temp_dir).join("Farsend")
     } else {
         PathBuf::from(chosen)
     };
-    within.join(session_name(wanted))
+    within.join(session)
 }
 
-/// What a session is called, so that a file can be.
-pub fn session_name(wanted: &WantedSession) -> String {
-    let shared = wanted.share.as_ref().map(|share| share.session.trim());
-    let name = match shared.filter(|name| !name.is_empty()) {
-        Some(name) => name.to_owned(),
-        None if wanted.role == Role::Server => format!("port {}", wanted.port),
-        None => wanted.host.trim().to_owned(),
+/// What a session is called, so that a file can be: by the name under which it is shared, or else by whom it calls or where it waits.
+pub fn session_name(share: &str, role: Role, port: u16, host: &str) -> String {
+    let name = match (share.trim(), role) {
+        ("", Role::Server | Role::Hub) => format!("port {port}"),
+        ("", Role::Client | Role::Member) => host.trim().to_owned(),
+        (share, _) => share.to_owned(),
     };
     file_name(&name, LONGEST_SESSION)
 }

@@ -1,0 +1,344 @@
+//! What is heard where the host renders: the takes, each at its place on the timeline, in place of the network.
+//!
+//! ```text
+//!   process()                               takes thread
+//!   Player ── where on the timeline ──────▶ Reel: the folder's takes, newest first
+//!          ◀── a second and more of audio ─
+//! ```
+//! A host that renders is called back when it likes, so `process()` may wait for the disk; but never for long: a disk that
+//! does not answer makes silence, once for [`PATIENCE`] and from then on at once. The engine has no part in it.
+
+mod pace;
+mod reel;
+#[cfg(test)]
+#[path = "../../tests/common/take.rs"]
+mod take_files;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farsend_units::SampleRate;
+use parking_lot::{Condvar, Mutex};
+
+pub use pace::Pace;
+pub use reel::Reel;
+
+/// What both threads look at.
+#[derive(Debug, Default)]
+struct Tape {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the host asks for: where, and how many channels; and how often it has asked.
+    wanted: Option<(i64, usize)>,
+    asked: u64,
+    /// Where the takes are, as long as the host renders.
+    chunks: Vec<Chunk>,
+    /// The host has begun to render: what is in the folder is to be read anew.
+    anew: bool,
+    leaving: bool,
+}
+
+/// [`CHUNK`] frames of the timeline.
+#[derive(Debug)]
+struct Chunk {
+    index: i64,
+    channels: usize,
+    /// Planar; `None`: there is no take.
+    lanes: Option<Vec<Vec<f32>>>,
+}
+
+/// What is played back, for the thread that the host renders on.
+#[derive(Debug)]
+pub struct Player {
+    tape: Arc<Tape>,
+    /// The disk did not answer in time.
+    stalled: bool,
+    rendering: bool,
+}
+
+/// The thread that reads. Dropping it ends it.
+#[derive(Debug)]
+pub struct Playback {
+    tape: Arc<Tape>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Both halves; nothing is read before the host renders.
+pub fn playback() -> (Playback, Player) {
+    let tape = Arc::<Tape>::default();
+    let player = Player {
+        tape: Arc::clone(&tape),
+        stalled: false,
+        rendering: false,
+    };
+    (Playback { tape, thread: None }, player)
+}
+
+impl Player {
+    /// Fills `out` (planar, one length) with what the takes have from `at` of the timeline on, or with silence. Waits for the disk, at most
+    /// [`PATIENCE`] in all until it answers again.
+    pub fn play(&mut self, at: Option<i64>, out: &mut [&mut [f32]]) {
+        out.iter_mut().for_each(|lane| lane.fill(0.0));
+        let frames = out.first().map_or(0, |lane| lane.len());
+        let Some(at) = at else {
+            return;
+        };
+        let anew = !std::mem::replace(&mut self.rendering, true);
+        let mut done = 0;
+        while done < frames {
+            let place = at.saturating_add(done as i64);
+            let into = place.rem_euclid(CHUNK as i64) as usize;
+            let some = (CHUNK - into).min(frames - done);
+            self.copy(place, into, done..done + some, out, anew && done == 0);
+            done += some;
+        }
+    }
+
+    /// The host does not render any more.
+    pub fn rest(&mut self) {
+        (self.rendering, self.stalled) = (false, false);
+    }
+
+    fn copy(
+        &mut self,
+        at: i64,
+        into: usize,
+        place: std::ops::Range<usize>,
+        out: &mut [&mut [f32]],
+        anew: bool,
+    ) {
+        let (index, channels) = (at.div_euclid(CHUNK as i64), out.len());
+        let patience = if self.stalled {
+            Duration::ZERO
+        } else {
+            PATIENCE
+        };
+        let until = Instant::now() + patience;
+        let Some(mut state) = self.tape.state.try_lock_until(until) else {
+            self.stalled = true;
+            return;
+        };
+        if anew {
+            state.anew = true;
+            state.chunks.clear();
+        }
+        state.wanted = Some((index, channels));
+        state.asked += 1;
+        self.tape.changed.notify_all();
+        let is_it = |chunk: &Chunk| (chunk.index, chunk.channels) == (index, channels);
+        while state.anew || !state.chunks.iter().any(is_it) {
+            if self.tape.changed.wait_until(&mut state, until).timed_out() {
+                self.stalled = true;
+                return;
+            }
+        }
+        self.stalled = false;
+        let chunk = state.chunks.iter().find(|chunk| is_it(chunk));
+        if let Some(lanes) = chunk.and_then(|chunk| chunk.lanes.as_ref()) {
+            for (out, lane) in out.iter_mut().zip(lanes) {
+                let from = &lane[into..into + place.len()];
+                out[place.clone()].copy_from_slice(from);
+            }
+        }
+    }
+}
+
+impl Playback {
+    /// Starts the thread, unless it runs. `folder` says where the takes are, and the host's rate, when the host begins to render.
+    /// `tell` gets a sentence about the render, or that there is nothing to say.
+    pub fn start(
+        &mut self,
+        folder: impl Fn() -> Option<(PathBuf, SampleRate)> + Send + 'static,
+        tell: impl Fn(Option<String>) + Send + 'static,
+    ) {
+        if self.thread.is_none() {
+            let tape = Arc::clone(&self.tape);
+            // Without a thread there is silence.
+            self.thread = std::thread::Builder::new()
+                .name("farsend-takes".into())
+                .spawn(move || serve(&tape, &folder, &tell))
+                .ok();
+        }
+    }
+}
+
+impl Drop for Playback {
+    fn drop(&mut self) {
+        self.tape.state.lock().leaving = true;
+        self.tape.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been reported, and there is nothing left to do about it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Reads what is wanted, and what will be wanted next.
+fn serve(
+    tape: &Tape,
+    folder: &dyn Fn() -> Option<(PathBuf, SampleRate)>,
+    tell: &dyn Fn(Option<String>),
+) {
+    let mut reel = Reel::default();
+    let mut heard = false;
+    let mut state = tape.state.lock();
+    loop {
+        if state.leaving {
+            return;
+        }
+        let State { wanted, asked, .. } = *state;
+        if std::mem::take(&mut state.anew) {
+            // Whoever waits finds nothing yet, and waits on.
+            drop(state);
+            heard = false;
+            let place = folder();
+            reel = place.map_or_else(Reel::default, |(path, rate)| Reel::open(&path, rate));
+            tell(note(&reel, heard));
+            state = tape.state.lock();
+            continue;
+        }
+        let next = wanted.and_then(|(index, channels)| {
+            let there = |index| {
+                let mut chunks = state.chunks.iter();
+                chunks.any(|chunk| (chunk.index, chunk.channels) == (index, channels))
+            };
+            let index = (index..=index.saturating_add(AHEAD)).find(|index| !there(*index));
+            Some((index?, channels))
+        });
+        let Some((index, channels)) = next else {
+            if state.asked == asked {
+                tape.changed.wait(&mut state);
+            }
+            continue;
+        };
+        drop(state);
+        let at = index.saturating_mul(CHUNK as i64);
+        // What cannot be read is silent.
+        let lanes = reel.read(at, CHUNK, channels).unwrap_or_default();
+        if lanes.is_some() && !std::mem::replace(&mut heard, true) {
+            tell(None);
+        }
+        state = tape.state.lock();
+        if !state.anew {
+            let current = state.wanted.map_or(index, |(index, _)| index);
+            let kept = current..=current.saturating_add(AHEAD);
+            state.chunks.retain(|chunk| kept.contains(&chunk.index));
+            state.chunks.push(Chunk {
+                index,
+                channels,
+                lanes,
+            });
+        }
+        tape.changed.notify_all();
+    }
+}
+
+fn note(reel: &Reel, heard: bool) -> Option<String> {
+    match (reel.others(), heard) {
+        (_, true) => None,
+        (0, false) if reel.is_empty() => {
+            Some("The host rendered, and there is no take: the far end is silent there.".into())
+        }
+        (0, false) => Some("The host rendered where there is no take: silence.".into()),
+        (n, false) => Some(format!(
+            "The host rendered, and {n} files of takes are of another sample rate: silence."
+        )),
+    }
+}
+
+/// How long a render waits for the disk.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Frames that are read at a time.
+const CHUNK: usize = 1 << 15;
+/// Chunks that are read ahead.
+const AHEAD: i64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: SampleRate = SampleRate(8000);
+
+    fn played(player: &mut Player, at: i64, frames: usize) -> Vec<f32> {
+        let mut lanes = [vec![9.0; frames], vec![9.0; frames]];
+        let [left, right] = &mut lanes;
+        player.play(Some(at), &mut [left, right]);
+        let [left, right] = lanes;
+        assert_eq!(left, right);
+        left
+    }
+
+    #[test]
+    fn a_render_hears_the_takes_at_their_places_and_silence_elsewhere() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let ramp: Vec<f32> = (0..100_000).map(|n| n as f32 / 262_144.0).collect();
+        take_files::write(
+            folder.path(),
+            "Ann",
+            1,
+            5000,
+            8000,
+            std::slice::from_ref(&ramp),
+        );
+        let path = folder.path().to_owned();
+        let (mut playback, mut player) = playback();
+        let said = Arc::<Mutex<Option<String>>>::default();
+        let note = Arc::clone(&said);
+        playback.start(
+            move || Some((path.clone(), RATE)),
+            move |told| *note.lock() = told,
+        );
+        let mut heard = Vec::new();
+        for block in 0..240 {
+            heard.extend(played(&mut player, block * 500, 500));
+        }
+        assert!(
+            heard[..5000]
+                .iter()
+                .chain(&heard[105_000..])
+                .all(|s| *s == 0.0)
+        );
+        assert_eq!(heard[5000..105_000], ramp);
+        assert_eq!(*said.lock(), None);
+        // And again from another place, with what was recorded meanwhile.
+        player.rest();
+        take_files::write(folder.path(), "Ann", 2, 6000, 8000, &[vec![0.5; 10]]);
+        assert_eq!(played(&mut player, 6000, 10), [0.5; 10]);
+        assert_eq!(played(&mut player, 5000, 4), ramp[..4]);
+    }
+
+    #[test]
+    fn a_render_without_takes_is_silent_and_says_so() {
+        let (mut playback, mut player) = playback();
+        let said = Arc::<Mutex<Option<String>>>::default();
+        let note = Arc::clone(&said);
+        playback.start(|| None, move |told| *note.lock() = told);
+        assert_eq!(played(&mut player, -700, 1000), [0.0; 1000]);
+        let note = said.lock().clone();
+        assert!(note.is_some_and(|note| note.contains("no take")));
+        let mut lane = [1.0; 8];
+        player.play(None, &mut [&mut lane]);
+        assert_eq!(lane, [0.0; 8]);
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_costs_one_wait() {
+        let (mut playback, mut player) = playback();
+        let slow = || {
+            std::thread::sleep(PATIENCE + Duration::from_millis(500));
+            None
+        };
+        playback.start(slow, |_| {});
+        let begun = Instant::now();
+        for block in 0..100 {
+            assert_eq!(played(&mut player, block * 64, 64), [0.0; 64]);
+        }
+        assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether the host renders: calls faster than anybody could hear, whatever it says of itself.
+//!
+//! Hosts say "offline" while they play (pedalboard always does), and "real time" while they render (Ardour's export, DawDreamer). So what
+//! counts is how the calls come; what the host says decides until that is known.
+
+use std::time::Duration;
+
+use farsend_units::MonoTime;
+
+/// Follows the host's calls. Wait-free.
+#[derive(Debug, Default)]
+pub struct Pace {
+    rendering: bool,
+    last: Option<MonoTime>,
+    /// How much more was called for than time has gone by, as far as that did not pass.
+    ahead: Duration,
+    /// Audio and time since the pace was looked at last.
+    audio: Duration,
+    time: Duration,
+}
+
+impl Pace {
+    /// The host calls at `now` for a block that lasts so long, and says whether it is `offline`. Whether it renders.
+    pub fn look(&mut self, now: MonoTime, block: Duration, offline: bool) -> bool {
+        let since = self.last.replace(now).map(|last| now.since(last));
+        let Some(since) = since.filter(|since| *since < PAUSE) else {
+            *self = Self {
+                rendering: offline,
+                last: self.last,
+                ..Self::default()
+            };
+            return self.rendering;
+        };
+        self.ahead = (self.ahead + block).saturating_sub(since);
+        (self.audio, self.time) = (self.audio + block, self.time + since);
+        if !self.rendering && self.ahead > AHEAD {
+            self.rendering = true;
+            (self.audio, self.time) = (Duration::ZERO, Duration::ZERO);
+        } else if self.rendering && self.audio >= WINDOW {
+            let leeway = self.audio / 10 + LEEWAY;
+            let slow = self.time > self.audio + leeway;
+            let fast = self.time + leeway < self.audio;
+            // One that says so may also render more slowly than it plays.
+            self.rendering = fast || slow && offline;
+            (self.audio, self.time, self.ahead) = Default::default();
+        }
+        self.rendering
+    }
+}
+
+/// A host that has not called for so long begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Hosts call in bursts: for all the blocks of a sound card's period, or after a stall.
+const AHEAD: Duration = Duration::from_millis(150);
+/// How much audio there has to be to tell a pace, ...
+const WINDOW: Duration = Duration::from_millis(500);
+/// ... and how far off one that keeps time may be.
+const LEEWAY: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls for blocks of 10 ms, so many milliseconds apart; how many of them were taken for a render.
+    fn rendered(
+        pace: &mut Pace,
+        now: &mut u64,
+        calls: usize,
+        apart_us: u64,
+        offline: bool,
+    ) -> usize {
+        let calls = (0..calls).filter(|_| {
+            *now += apart_us * 1000;
+            pace.look(
+                MonoTime::from_nanos(*now),
+                Duration::from_millis(10),
+                offline,
+            )
+        });
+        calls.count()
+    }
+
+    #[test]
+    fn a_host_that_plays_is_never_taken_for_one_that_renders() {
+        let (mut pace, mut now) = (Pace::default(), 0);
+        assert_eq!(rendered(&mut pace, &mut now, 500, 10_000, false), 0);
+        // Eight blocks at once, as for a large sound card's period.
+        for _ in 0..100 {
+            assert_eq!(rendered(&mut pace, &mut now, 7, 10, false), 0);
+            assert_eq!(rendered(&mut pace, &mut now, 1, 79_930, false), 0);
+        }
+    }
+
+    #[test]
+    fn a_render_is_seen_within_150_ms_of_audio_even_if_the_host_denies_it_and_so_is_its_end() {
+        let (mut pace, mut now) = (Pace::default(), 0);
+        rendered(&mut pace, &mut now, 100, 10_000, false);
+        let seen = rendered(&mut pace, &mut now, 1000, 100, false);
+        assert!(seen >= 984, "{seen}");
+        let still = rendered(&mut pace, &mut now, 200, 10_000, false);
+        assert!(still <= 100, "{still}");
+    }
+
+    #[test]
+    fn a_host_that_says_offline_is_believed_until_it_keeps_time() {
+        let (mut pace, mut now) = (Pace::default(), 0);
+        assert_eq!(rendered(&mut pace, &mut now, 100, 50, true), 100);
+        let (mut pace, mut now) = (Pace::default(), 0);
+        // A heavy project renders slowly.
+        assert_eq!(rendered(&mut pace, &mut now, 300, 25_000, true), 300);
+        let (mut pace, mut now) = (Pace::default(), 0);
+        let taken = rendered(&mut pace, &mut now, 300, 10_000, true);
+        assert!(taken <= 52, "{taken}");
+    }
+}
