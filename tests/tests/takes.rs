@@ -96,10 +96,7 @@ fn a_take_dropped_at_its_time_stamp_lies_on_what_was_played_to_and_so_does_the_n
             .expect("the session has a folder")
             .map(|entry| entry.expect("it can be read").path())
             .collect();
-        assert!(
-            names.len() >= 4 && names.len().is_multiple_of(4),
-            "{names:?}"
-        );
+        assert!(names.len() >= 4, "{names:?}");
     });
 }
 
@@ -117,7 +114,7 @@ fn two_takes(host: &mut Host, before: usize) -> bool {
     host.instances[0].rolls_at = None;
     host.play_until("both takes are done", |all| {
         let takes = of_far_end(all);
-        takes.len() == before + 2 && takes.iter().all(|take| is_done(take))
+        takes.len() >= before + 2 && takes.iter().all(|take| is_done(take))
     });
     let takes = of_far_end(&host.instances);
     let mut new = takes.iter().filter(|take| take.number as usize > before);
