@@ -47,13 +47,21 @@ local function new_track(name)
 		ARDOUR.TrackMode.Normal, true)
 	local track = tracks:front()
 	track:panner_shell():set_bypassed(true)
-	track:input():disconnect_all(nil)
-	for channel = 0, 1 do
-		local port = track:input():audio(channel)
-		assert(port:connect("system:capture_" .. channel + 1) == 0, "no cable")
-	end
 	track:monitoring_control():set_value(ARDOUR.MonitorChoice.MonitorInput, PBD.GroupControlDisposition.NoGroup)
 	return track
+end
+
+-- All tracks hear the same two inputs. Ardour has a thread that plugs cables of its own into a new track: after it.
+local function plug()
+	sleep(1)
+	for track in Session:get_tracks():iter() do
+		track:input():disconnect_all(nil)
+		for channel = 0, 1 do
+			local port = track:input():audio(channel)
+			assert(port:connect("system:capture_" .. channel + 1) == 0, "no cable")
+		end
+	end
+	sleep(0.5)
 end
 
 local function make(count)
@@ -67,6 +75,7 @@ local function make(count)
 		assert(track:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
 		track, insert = nil, nil
 	end
+	plug()
 	Session:save_state("", false, false, false, false, false)
 	collectgarbage()
 	Session:close()

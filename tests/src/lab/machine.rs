@@ -92,7 +92,8 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
     let mark = folder.path().join("was-here");
     let mut child = unshare()
         .arg(program)
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .args(["--exact", name, "--include-ignored", "--nocapture"])
+        .arg("--test-threads=1")
         .env(INSIDE, &mark)
         // For plugins: no other engine than this build's, and not where the user's own plugins meet theirs.
         .env("FARSEND_ENGINE", need::build_folder().join("farsend"))

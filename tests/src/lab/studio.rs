@@ -35,6 +35,10 @@ pub struct OpenStudio {
 /// Ardour makes and loads a session within this, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(40);
 
+/// Its input is there within this, and if not it is started so often.
+const INPUT_LIMIT: Duration = Duration::from_secs(4);
+const STARTS: usize = 4;
+
 impl Studio {
     /// Makes a session with so many tracks, `Far 1` and so on, each with the plugin as it is when it is new.
     ///
@@ -105,12 +109,31 @@ impl Studio {
             .collect()
     }
 
-    /// Opens it, and waits until it is loaded.
+    /// Opens it, and waits until it is loaded and its input is there: now and then Ardour's own engine gives none.
     ///
     /// # Panics
     ///
-    /// If that fails.
+    /// If that fails again and again.
     pub fn open(&self, machine: &Machine) -> OpenStudio {
+        for _ in 1..STARTS {
+            let studio = self.try_open(machine);
+            let started = Instant::now();
+            while started.elapsed() < INPUT_LIMIT {
+                if studio
+                    .levels()
+                    .get("Plain")
+                    .is_some_and(|level| level.is_finite())
+                {
+                    return studio;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            println!("Ardour has no input, once more");
+        }
+        self.try_open(machine)
+    }
+
+    fn try_open(&self, machine: &Machine) -> OpenStudio {
         let mut command = ardour(machine, &self.folder);
         command.arg("open");
         let mut running = Running::start(machine, "studio", &mut command);
