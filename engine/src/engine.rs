@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_protocol::jacktrip::{Event, PacketizerError, Remark as Written};
 use farsend_rt::{LatestReader, clock, latest};
 use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Hello;
-use rtrb::{Consumer, RingBuffer};
+use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
 use crate::audio::AudioPath;
@@ -137,6 +137,8 @@ pub struct Desk {
     pub membership: Option<Membership>,
     /// `None`: nobody is called from here.
     goodbye: Option<SendHandle>,
+    /// `None`: nobody can be written to from here.
+    lines: Option<Producer<Written>>,
 }
 
 impl Session {
@@ -193,6 +195,8 @@ impl Session {
             }
             _ => None,
         };
+        let (lines, written) = RingBuffer::new(LINES);
+        link.await_lines(written);
         let path = Box::new(AudioPath::new(
             link,
             settings.loopback,
@@ -211,6 +215,7 @@ impl Session {
                 keeping,
                 membership,
                 goodbye: Some(goodbye),
+                lines: Some(lines),
             },
         })
     }
@@ -226,6 +231,7 @@ impl Desk {
             port,
             keeping: keeping().0,
             membership: None,
+            lines: None,
             goodbye: None,
         }
     }
@@ -246,6 +252,12 @@ impl Desk {
     /// Looks after what the session needs of the control thread. Some times a second.
     pub fn attend(&mut self) {
         self.keeping.attend(&self.statistics.read());
+    }
+
+    /// Has this written to the peer: [`LinkEvent::Talked`] tells what becomes of it. False if too much waits.
+    pub fn say(&mut self, line: Written) -> bool {
+        let lines = self.lines.as_mut();
+        lines.is_some_and(|lines| lines.push(line).is_ok())
     }
 
     /// Looks after our place at a hub; what has happened to it, if anything.
@@ -525,6 +537,9 @@ pub fn quit_on_signals() -> std::io::Result<Arc<AtomicBool>> {
 
 /// Events that the control thread may be behind.
 const EVENTS: usize = 256;
+
+/// What people can have written in a period: a bound on the work of one.
+const LINES: usize = 8;
 
 /// How often the control thread looks around.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -9,7 +9,7 @@ mod machines;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use farsend_protocol::jacktrip::{Event, PacketizerError};
+use farsend_protocol::jacktrip::{Event, PacketizerError, Remark as Written, Talked};
 use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
 use farsend_stream::{JitterBuffer, Kernels, Pulled};
@@ -31,6 +31,8 @@ use crate::takes::Tap;
 pub enum LinkEvent {
     /// Something in the life of the peer.
     Peer(Event),
+    /// What people have written to each other, or what has become of that.
+    Talked(Talked),
     /// The peer's stream has a shape that cannot be played.
     Unplayable(Format),
     /// The peer is sent other rates, bits or packets than ours, or plays at another rate.
@@ -159,6 +161,11 @@ impl PeerLink {
     /// So many frames were never asked for and never heard: see [`JitterBuffer::pass_over`].
     pub fn pass_over(&mut self, frames: Frames) {
         self.machines.pass_over(frames);
+    }
+
+    /// Writes to the peer what comes through here. Control thread, before the first period.
+    pub fn await_lines(&mut self, lines: Consumer<Written>) {
+        self.machines.await_lines(lines);
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,

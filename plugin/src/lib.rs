@@ -7,11 +7,13 @@
 // What hosts call is made by the framework's macros, and by `clap`.
 #![allow(unsafe_code)]
 
+pub mod address;
 pub mod align;
 pub mod automation;
 mod clap;
 pub mod delays;
 pub mod editor;
+pub mod history;
 pub mod insert;
 pub mod link;
 pub mod mix;
@@ -27,6 +29,7 @@ pub mod situation;
 pub mod state;
 pub mod supervisor;
 pub mod takes;
+pub mod user;
 
 use plugin::FarsendVst3;
 

@@ -3,12 +3,12 @@
 //! A project may come from anybody, so it names neither a password nor a file: the file's name is made of the user's and the
 //! hub's, and what was typed for one hub goes to no other.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use farsend_ipc::message::Secret;
 
 use crate::state::{Role, Session};
+use crate::user;
 
 /// A password that was typed, and what for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,19 +52,7 @@ pub fn file(session: &Session) -> Option<PathBuf> {
     // A colon is no part of a file's name on Windows.
     let name = format!("{user}@{host}").replace(':', "_");
     (!odd).then_some(())?;
-    Some(folder()?.join("passwords").join(name))
-}
-
-/// Farsend's folder of settings.
-fn folder() -> Option<PathBuf> {
-    let given = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-    if let Some(config) = given("XDG_CONFIG_HOME") {
-        return Some(PathBuf::from(config).join("farsend"));
-    }
-    if cfg!(windows) {
-        return Some(PathBuf::from(given("APPDATA")?).join("farsend"));
-    }
-    Some(PathBuf::from(given("HOME")?).join(".config/farsend"))
+    Some(user::folder()?.join("passwords").join(name))
 }
 
 #[cfg(test)]

@@ -5,13 +5,17 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Instant;
 
-use farsend_ipc::message::{MOST_OUTPUTS, Players, Secret, Sharing, Statistics, Take};
+use farsend_ipc::message::{ChatLine, MOST_OUTPUTS, Players, Secret, Sharing, Statistics, Take};
 use farsend_ipc::segment::Levels;
+use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
+use nice_plug_egui::RepaintNotifier;
 use parking_lot::Mutex;
 
 use crate::align::Standing;
 use crate::automation::{Automation, Said};
+use crate::history::History;
+
 use crate::params::FarsendParams;
 use crate::password::Typed;
 use crate::signal::Signal;
@@ -31,6 +35,7 @@ pub struct Shared {
     pings: Arc<AtomicU32>,
     starts: AtomicU32,
     automation: Arc<Mutex<Automation>>,
+    repaint: RepaintNotifier,
     control: Mutex<Control>,
 }
 
@@ -40,6 +45,8 @@ struct Control {
     track: Option<String>,
     colour: Option<[u8; 3]>,
     typed: Option<Typed>,
+    to_say: Vec<String>,
+    history: History,
     view: View,
 }
 
@@ -73,6 +80,8 @@ pub struct View {
     pub players: Option<Arc<Players>>,
     /// What is to be said of the last render, if there is something.
     pub rendered: Option<String>,
+    /// What people have written to each other in this session and those before.
+    pub chat: Arc<Vec<ChatLine>>,
     /// What the environment has to say about the session, if it does.
     pub overridden: Option<String>,
     /// What is known of the delay there and back.
@@ -130,11 +139,14 @@ impl Shared {
             blocks: AtomicU32::new(0),
             asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            repaint: RepaintNotifier::new(),
             control: Mutex::new(Control {
                 setup: None,
                 track: None,
                 colour: None,
                 typed: None,
+                to_say: Vec::new(),
+                history: History::default(),
                 view: View::default(),
             }),
         })
@@ -282,16 +294,119 @@ impl Shared {
         control.typed.as_ref()?.for_session(session).cloned()
     }
 
+    /// Somebody has written this to the other end.
+    pub fn say(&self, text: String) {
+        let mut control = self.control.lock();
+        if control.to_say.len() < MOST_TO_SAY {
+            control.to_say.push(text);
+        }
+        drop(control);
+        self.signal.give();
+    }
+
+    /// What was written since the last call.
+    pub fn take_said(&self) -> Vec<String> {
+        std::mem::take(&mut self.control.lock().to_say)
+    }
+
     /// What there is to show.
     pub fn view(&self) -> View {
         self.control.lock().view.clone()
     }
 
-    /// Changes what there is to show.
+    /// Changes what there is to show. An open editor is drawn again if it would look otherwise.
     pub fn show(&self, change: impl FnOnce(&mut View)) {
-        change(&mut self.control.lock().view);
+        let mut control = self.control.lock();
+        let before = control.view.clone();
+        change(&mut control.view);
+        let Control { view, history, .. } = &mut *control;
+        match &view.statistics {
+            Some(now) if !is_same(&view.statistics, &before.statistics) => {
+                history.note(clock::now(), now);
+            }
+            None if before.statistics.is_some() => history.clear(),
+            _ => {}
+        }
+        if !view.looks_like(&before) {
+            self.repaint.request_repaint();
+        }
+    }
+
+    /// Has the last minute be this one: for minutes that are made up.
+    pub fn remember(&self, minute: History) {
+        self.control.lock().history = minute;
+    }
+
+    /// Looks at the session's last minute.
+    pub fn history<R>(&self, look: impl FnOnce(&History) -> R) -> R {
+        look(&self.control.lock().history)
+    }
+
+    /// Has an open editor drawn again.
+    pub fn repaint(&self) -> &RepaintNotifier {
+        &self.repaint
     }
 }
+
+impl View {
+    /// Takes a line of the chat, or what became of one.
+    pub fn hear(&mut self, line: ChatLine) {
+        let chat = Arc::make_mut(&mut self.chat);
+        match chat
+            .iter_mut()
+            .rev()
+            .find(|known| known.number == line.number)
+        {
+            Some(known) => *known = line,
+            None => chat.push(line),
+        }
+        let surplus = chat.len().saturating_sub(MOST_LINES);
+        chat.drain(..surplus);
+    }
+
+    /// Whether nobody would see a difference.
+    fn looks_like(&self, other: &Self) -> bool {
+        let Self {
+            situation,
+            statistics,
+            levels,
+            engine,
+            sharing,
+            takes,
+            players,
+            rendered,
+            chat,
+            overridden,
+            latency,
+        } = self;
+        *situation == other.situation
+            && is_same(statistics, &other.statistics)
+            && is_same(levels, &other.levels)
+            && *engine == other.engine
+            && *sharing == other.sharing
+            && Arc::ptr_eq(takes, &other.takes)
+            && is_same(players, &other.players)
+            && *rendered == other.rendered
+            && Arc::ptr_eq(chat, &other.chat)
+            && *overridden == other.overridden
+            && *latency == other.latency
+    }
+}
+
+/// Whether both are the same one.
+fn is_same<T>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// What may wait to be sent to the engine.
+const MOST_TO_SAY: usize = 20;
+
+/// Of the chat, as long as the instance lives.
+const MOST_LINES: usize = 200;
 
 impl Default for View {
     fn default() -> Self {
@@ -304,6 +419,7 @@ impl Default for View {
             takes: Arc::default(),
             players: None,
             rendered: None,
+            chat: Arc::default(),
             overridden: None,
             latency: LatencyView::default(),
         }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::address;
 use crate::players::{Listen, Patch};
 use crate::signal::Signal;
 
@@ -114,7 +115,7 @@ impl Default for Session {
             connected: false,
             role: Role::Client,
             host: String::new(),
-            port: 4464,
+            port: Self::PORT,
             local_port: 0,
             bits: 16,
             queue: 0,
@@ -182,7 +183,7 @@ impl Session {
         }
         reader.take("connected", &mut self.connected, |_| true);
         reader.take("role", &mut self.role, |_| true);
-        reader.take("host", &mut self.host, |host| is_host(host));
+        reader.take("host", &mut self.host, |host| address::may_be_host(host));
         reader.take("port", &mut self.port, |port| *port != 0);
         reader.take("local_port", &mut self.local_port, |_| true);
         reader.take("bits", &mut self.bits, |bits| BITS.contains(bits));
@@ -212,32 +213,18 @@ impl Session {
         reader.notes
     }
 
-    /// Takes `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT` for the host to call, and each of them after `hub://` for a hub
-    /// to join. False if it is none of them, and nothing changes.
+    /// Where JackTrip waits, and so does everybody who says nothing else.
+    pub const PORT: u16 = 4464;
+
+    /// Takes an [address](crate::address::parse) for the host to call, or the hub to join. A port that it does not say stays as it is.
+    /// False if it is none, and nothing changes.
     pub fn set_address(&mut self, text: &str) -> bool {
-        let text = text.trim();
-        let (text, role) = match text.strip_prefix(HUB_SCHEME) {
-            Some(rest) => (rest.trim_end_matches('/'), Role::Member),
-            None => (text, self.role),
-        };
-        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, "")) => (host, None),
-            Some((host, port)) => (host, port.strip_prefix(':').or(Some(""))),
-            // More than one colon without brackets: an IPv6 address.
-            None => match text.split_once(':') {
-                Some((host, port)) if !port.contains(':') => (host, Some(port)),
-                _ => (text, None),
-            },
-        };
-        let port = match port.map(str::parse::<u16>) {
-            None => self.port,
-            Some(Ok(port)) if port != 0 => port,
-            Some(_) => return false,
-        };
-        if host.is_empty() || !is_host(host) {
+        let Ok(address) = address::parse(text) else {
             return false;
-        }
-        (self.host, self.port, self.role) = (host.to_owned(), port, role);
+        };
+        self.host = address.host;
+        self.port = address.port.unwrap_or(self.port);
+        self.role = address.role.unwrap_or(self.role);
         true
     }
 }
@@ -248,12 +235,6 @@ const VERSION: u64 = 1;
 /// Whether this could be a folder's path, or none. Whether it is one, the engine finds out.
 fn is_folder(path: &str) -> bool {
     path.len() <= LONGEST_PATH && !path.contains(char::is_control)
-}
-
-/// Whether this could be a name or an address, or none yet. Whether it is one, the engine finds out.
-fn is_host(host: &str) -> bool {
-    let never = |c: char| c.is_control() || c.is_whitespace() || c == '/';
-    host.len() <= LONGEST_HOST && !host.chars().any(never)
 }
 
 /// Whether this could be a name that a person gave.

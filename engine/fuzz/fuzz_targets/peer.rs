@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_fuzz::Payload;
-use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Verdict};
+use farsend_protocol::jacktrip::{Remark, Output, Peer, PeerConfig, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Piece, Reception, STOP, Wanted};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -74,6 +74,24 @@ enum Step {
     },
     Leave,
     Unpolled,
+    /// A line of ours.
+    Say {
+        text: String,
+    },
+    /// A piece of theirs.
+    Chat {
+        from: u8,
+        talk: bool,
+        number: u8,
+        ends: [bool; 2],
+        text: Vec<u8>,
+    },
+    /// Their answer to a piece.
+    Heard {
+        from: u8,
+        known: bool,
+        number: u16,
+    },
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -100,7 +118,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         None => Peer::server(config),
     };
     let mut now = MonoTime::from_nanos(0);
-    let mut pinged = 0;
+    let (mut pinged, mut said) = (0, None);
     let mut polled = true;
     while !input.is_empty() {
         let before = peer.remote();
@@ -181,6 +199,33 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 assert!(peer.is_over());
                 None
             }
+            Step::Say { text } => {
+                if let Some(line) = Remark::new(text) {
+                    assert_eq!(Remark::new(line.as_str()), Some(line));
+                    peer.write(now, line);
+                }
+                None
+            }
+            Step::Chat {
+                from,
+                talk,
+                number,
+                ends,
+                text,
+            } => {
+                let piece = Piece::new(u32::from(*talk), u16::from(*number), *ends, text);
+                let chat = Control::Chat(piece).to_bytes().to_vec();
+                Some((host(from % 3), chat))
+            }
+            Step::Heard {
+                from,
+                known,
+                number,
+            } => {
+                let (talk, number) = said.filter(|_| *known).unwrap_or((1, *number));
+                let heard = Control::Heard { talk, number }.to_bytes().to_vec();
+                Some((host(from % 3), heard))
+            }
             Step::Unpolled => {
                 polled = !polled;
                 None
@@ -197,25 +242,36 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         if let Some(called) = called {
             assert!(peer.remote().is_none_or(|remote| remote == called));
         }
-        if polled && let Some(stamp) = drain(&mut peer) {
-            pinged = stamp;
+        if polled {
+            pinged = drain(&mut peer, &mut said).unwrap_or(pinged);
         }
     }
     Ok(())
 }
 
-/// Polls until the machine waits. The stamp of a ping, if it sends one.
-fn drain(peer: &mut Peer) -> Option<u64> {
+/// Polls until the machine waits. The stamp of a ping, if it sends one; `said`: the last piece of a line that it sends.
+fn drain(peer: &mut Peer, said: &mut Option<(u32, u16)>) -> Option<u64> {
     let mut pinged = None;
-    for _ in 0..20 {
+    for _ in 0..60 {
         match peer.poll_output() {
             Output::Wait(_) => return pinged,
             Output::Event(_) | Output::Reception(_) | Output::Wanted(_) => {}
             Output::Keep(_) | Output::Kept(_) | Output::Hearing(_) => assert!(peer.is_farsend()),
+            Output::Talked(Talked::Theirs(line)) => {
+                assert!(!line.as_str().contains(char::is_control));
+            }
+            Output::Talked(Talked::Ours { .. }) => {}
             Output::Send { to, payload } => {
-                if let Some(Control::Ping { stamp }) = Control::parse(&payload) {
-                    assert_eq!(Some(to), peer.remote());
-                    pinged = Some(stamp);
+                match Control::parse(&payload) {
+                    Some(Control::Ping { stamp }) => {
+                        assert_eq!(Some(to), peer.remote());
+                        pinged = Some(stamp);
+                    }
+                    Some(Control::Chat(piece)) => {
+                        assert_eq!(Some(to), peer.remote());
+                        *said = Some((piece.talk, piece.number));
+                    }
+                    _ => {}
                 }
             }
         }

@@ -39,6 +39,7 @@ pub(super) struct Part {
     /// Which edition of the list of takes.
     told_takes: u64,
     told_players: Option<Players>,
+    told_chat: u64,
     next_numbers: Instant,
 }
 
@@ -92,6 +93,7 @@ impl Sessions {
             told_sharing: None,
             told_takes: 0,
             told_players: None,
+            told_chat: 0,
             next_numbers: Instant::now(),
         };
         let segment = entrance.map(|(serial, entrance)| {
@@ -249,6 +251,8 @@ impl Part {
                     messages.extend(some.map(FromEngine::Takes));
                     self.told_takes = edition;
                 }
+                let lines = session.chat(&mut self.told_chat);
+                messages.extend(lines.into_iter().map(FromEngine::Chat));
                 if Instant::now() >= self.next_numbers {
                     self.next_numbers = Instant::now() + NUMBERS_EVERY;
                     messages.push(FromEngine::Statistics(Box::new(session.statistics())));
@@ -276,6 +280,13 @@ impl Part {
             messages.insert(0, FromEngine::State(state));
         }
         messages
+    }
+
+    /// Writes this to the other end of its session, if there is one.
+    pub(super) fn say(&self, text: &str) {
+        if let Some(session) = self.room.lock().as_mut() {
+            session.say(text);
+        }
     }
 
     /// Leaves the session; the last one says goodbye to the peer and lets go of everything.

@@ -1,5 +1,6 @@
 //! A session for plugin instances: how it stands, and who takes part in it.
 
+mod chat;
 mod live;
 mod numbers;
 mod tracks;
@@ -7,15 +8,16 @@ mod tracks;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take, TakeWishes,
-    WantedSession,
+    ChatLine, PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take,
+    TakeWishes, WantedSession,
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
-use farsend_protocol::jacktrip::Event;
+use farsend_protocol::jacktrip::{Event, Remark};
 use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
 
+use self::chat::Chat;
 use self::live::Live;
 use self::numbers::clipped;
 use self::tracks::Tracks;
@@ -59,6 +61,7 @@ pub(super) struct PluginSession {
     /// Of those seats that said so.
     take_wishes: Vec<(u64, TakeWishes)>,
     live: Live,
+    chat: Chat,
 }
 
 /// What an instance gets that takes part.
@@ -127,6 +130,7 @@ impl PluginSession {
             takes,
             take_wishes: Vec::new(),
             live: Live::default(),
+            chat: Chat::numbered_from(clock::wall_us()),
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -311,6 +315,19 @@ impl PluginSession {
         self.numbers(&numbers)
     }
 
+    /// Writes this to the other end, a line or several: as long as what is said at once.
+    pub(super) fn say(&mut self, text: &str) {
+        for line in text.lines().take(MOST_LINES).filter_map(Remark::new) {
+            let sent = self.state.is_connected() && self.desk.say(line);
+            self.chat.write(&line, sent);
+        }
+    }
+
+    /// What of the chat has changed since `told`, which is then up to date.
+    pub(super) fn chat(&self, told: &mut u64) -> Vec<ChatLine> {
+        self.chat.news(told)
+    }
+
     /// Says goodbye to the peer and lets go of everything.
     pub(super) fn close(mut self) {
         let path = self.backend.stop();
@@ -361,6 +378,11 @@ impl PluginSession {
                     advice: advice.into(),
                 };
             }
+            LinkEvent::Talked(talked) => match self.wanted.role {
+                WantedRole::Client => self.chat.note(talked, &self.wanted.host, false),
+                WantedRole::Member => self.chat.note(talked, &self.wanted.host, true),
+                _ => self.chat.note(talked, &peer, false),
+            },
             LinkEvent::Adopted(_)
             | LinkEvent::Peer(Event::SentAway { .. })
             | LinkEvent::Refused
@@ -562,5 +584,8 @@ const ASLEEP_AFTER: Duration = Duration::from_secs(2);
 
 /// ... unless its session has only begun.
 const YOUNG: Duration = Duration::from_secs(10);
+
+/// Of what is written at once.
+const MOST_LINES: usize = 8;
 
 const TRY_AGAIN: &str = "Close other plugins or programs and try again.";

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::Event;
+use farsend_protocol::jacktrip::{Event, Talked};
 use farsend_units::{Frames, SampleRate};
 use serde_json::{Value, json};
 
@@ -128,6 +128,9 @@ impl Reporter {
             LinkEvent::Adopted(adopted) => adopted::facts(adopted, remote),
             LinkEvent::Peer(Event::SentAway { seconds }) => {
                 json!({ "remote": remote, "seconds": seconds })
+            }
+            LinkEvent::Talked(Talked::Theirs(line)) => {
+                json!({ "remote": remote, "text": line.as_str() })
             }
             _ => json!({ "remote": remote }),
         };

@@ -176,6 +176,7 @@ impl Service {
                         part.listen_more(outputs);
                     }
                 }
+                Some(ToEngine::Say(text)) => part.iter().for_each(|part| part.say(&text)),
                 Some(ToEngine::Shutdown) => self.quit.store(true, Relaxed),
                 Some(ToEngine::Takes(wishes)) => {
                     if let Some(part) = part {

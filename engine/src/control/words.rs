@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::Event;
+use farsend_protocol::jacktrip::{Event, Talked};
 use farsend_wire::jacktrip::Format;
 
 use super::adopted;
@@ -21,6 +21,9 @@ pub fn name(event: &LinkEvent) -> &'static str {
         LinkEvent::Peer(Event::GaveUp) => "gave_up",
         LinkEvent::Peer(Event::FormatChanged { .. }) => "format_changed",
         LinkEvent::Peer(Event::Replaced { .. }) => "replaced",
+        LinkEvent::Talked(Talked::Theirs(_)) => "chat",
+        LinkEvent::Talked(Talked::Ours { arrived: true }) => "chat_arrived",
+        LinkEvent::Talked(Talked::Ours { arrived: false }) => "chat_lost",
         LinkEvent::Unplayable(_) => "unplayable",
         LinkEvent::Adopted(_) => "adopted",
         LinkEvent::Refused => "refused",
@@ -48,6 +51,11 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
         }
         LinkEvent::Peer(Event::Replaced { from, to, .. }) => {
             format!("{from} has been silent, and {to} calls: taking that one")
+        }
+        LinkEvent::Talked(Talked::Theirs(line)) => format!("{peer} writes: {}", line.as_str()),
+        LinkEvent::Talked(Talked::Ours { arrived: true }) => format!("{peer} has what was written"),
+        LinkEvent::Talked(Talked::Ours { arrived: false }) => {
+            format!("what was written did not reach {peer}: only a Farsend understands it")
         }
         LinkEvent::Unplayable(format) => unplayable(&peer, format),
         LinkEvent::Adopted(adopted) => adopted::sentence(adopted, remote),

@@ -1,5 +1,6 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
+mod chat;
 mod lent;
 mod osc;
 mod requests;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::Event;
+use farsend_protocol::jacktrip::{Event, Talked};
 use farsend_rt::{LatestReader, clock, latest};
 use farsend_stream::{Conceal, Kernels};
 use farsend_units::Frames;
@@ -380,7 +381,7 @@ impl<'a> Desk<'a> {
 
     /// Lets those go who said goodbye or were not heard any more.
     fn see_off(&mut self, reporter: &mut HubReporter) {
-        let mut gone = Vec::new();
+        let (mut gone, mut written) = (Vec::new(), Vec::new());
         for (place, entry) in self.roster.iter_mut() {
             while let Ok(event) = entry.watch.events.pop() {
                 match event {
@@ -388,9 +389,16 @@ impl<'a> Desk<'a> {
                     LinkEvent::Peer(Event::GaveUp) => {
                         gone.push((place, "was not heard for ten seconds"));
                     }
+                    LinkEvent::Talked(Talked::Theirs(line)) => {
+                        reporter.wrote(entry, &line);
+                        written.push((place, chat::signed(entry, &line)));
+                    }
                     other => reporter.event(entry, &other),
                 }
             }
+        }
+        for (place, line) in written {
+            self.pass_on(place, line);
         }
         for (place, why) in gone {
             self.let_go(place, why, reporter);

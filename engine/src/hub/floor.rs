@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestWriter, clock};
 use farsend_stream::DepthPolicy;
 use farsend_units::MonoTime;
@@ -34,6 +35,8 @@ pub(super) enum Order {
     Record(usize, Pen),
     /// The same, faded out, told for how many seconds they are to stay away, and with a goodbye.
     SendAway(u16, u32),
+    /// Something that another player has written, for the player in this place.
+    Say(u16, Remark),
     /// How loud everybody hears the player in this place, linear.
     Gain(u16, f32),
     /// How much of the player in this place is kept before it is mixed.
@@ -307,6 +310,11 @@ impl Floor {
                     if let Some(player) = self.player(place).filter(|one| !one.is_sent_away()) {
                         player.send_away(clock::now(), seconds);
                         self.sent_away += 1;
+                    }
+                }
+                Order::Say(place, line) => {
+                    if let Some(player) = self.player(place) {
+                        player.say(clock::now(), line);
                     }
                 }
                 Order::Gain(place, gain) => {

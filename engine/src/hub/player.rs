@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use farsend_protocol::jacktrip::PacketizerError;
+use farsend_protocol::jacktrip::{PacketizerError, Remark};
 use farsend_rt::{LatestReader, LatestWriter, latest};
 use farsend_stream::{Conceal, DepthPolicy, Gain, Kernels, Meter};
 use farsend_units::MonoTime;
@@ -201,6 +201,11 @@ impl Player {
     /// How much of them is kept before it is mixed, from now on.
     pub(super) fn set_depth(&mut self, policy: DepthPolicy) {
         self.machines.buffer().set_depth(policy);
+    }
+
+    /// Writes to them, if they are a Farsend.
+    pub(super) fn say(&mut self, now: MonoTime, line: Remark) {
+        self.machines.say(now, line);
     }
 
     /// Tells them (a JackTrip does not hear it) for how many seconds they are sent away, and fades them out. They may be said

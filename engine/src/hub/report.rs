@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use farsend_ipc::hub::Status;
-use farsend_protocol::jacktrip::Event;
+use farsend_protocol::jacktrip::{Event, Remark};
 use farsend_wire::jacktrip::{Format, Name};
 use serde_json::{Map, Value, json};
 use tracing::info;
@@ -221,6 +221,18 @@ impl HubReporter {
     pub(super) fn no_control(&mut self, why: &dyn Display) {
         let text = format!("farsend hub status, kick, mute and the like find no way here: {why}");
         self.say("no_control", &text, json!({}));
+    }
+
+    /// A player has written something, which goes to all others.
+    pub(super) fn wrote(&mut self, entry: &Entry, line: &Remark) {
+        let text = format!(
+            "{} writes: {}",
+            title(entry.name, entry.address),
+            line.as_str()
+        );
+        let mut facts = of(entry.name, entry.address.ip());
+        (facts["remote"], facts["text"]) = (json!(entry.address), json!(line.as_str()));
+        self.say("chat", &text, facts);
     }
 
     /// Something in the life of a player.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
-    PeerConfig, Taken, Verdict,
+    PeerConfig, Remark, Taken, Talked, Verdict,
 };
 use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
@@ -54,6 +54,8 @@ pub struct Machines<O> {
     call: Option<(PeerConfig, SocketAddr)>,
     /// What the control thread hears from the hub that we join.
     invitations: Option<Consumer<Invitation>>,
+    /// What is to be written to the peer.
+    lines: Option<Consumer<Remark>>,
     /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
     /// if that is the first that it hears.
     heard: bool,
@@ -162,6 +164,7 @@ impl<O: Outlet> Machines<O> {
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
             invitations: None,
+            lines: None,
             heard: false,
             once: settings.once,
             tap: None,
@@ -310,6 +313,18 @@ impl<O: Outlet> Machines<O> {
         self.state = State::Outside;
     }
 
+    /// Writes to the peer what comes through here.
+    pub(super) fn await_lines(&mut self, lines: Consumer<Remark>) {
+        self.lines = Some(lines);
+    }
+
+    /// Writes a line to the peer. What becomes of it is told, in the order of lines.
+    pub fn say(&mut self, now: MonoTime, line: Remark) {
+        if !self.peer.write(now, line) {
+            self.tell(LinkEvent::Talked(Talked::Ours { arrived: false }));
+        }
+    }
+
     /// Nothing listened when we called.
     pub(super) fn note_refused(&mut self, now: MonoTime) {
         self.sending.note_refused(now);
@@ -337,6 +352,9 @@ impl<O: Outlet> Machines<O> {
 
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
     pub fn attend(&mut self, now: MonoTime) {
+        while let Some(line) = self.lines.as_mut().and_then(|lines| lines.pop().ok()) {
+            self.say(now, line);
+        }
         if self.state == State::Outside {
             return;
         }
@@ -502,6 +520,7 @@ impl<O: Outlet> Machines<O> {
                 Output::Send { .. } if self.invitations.is_some() && !self.heard => {}
                 Output::Send { to, payload } => _ = self.out.send(to, &payload),
                 Output::Event(event) => self.act_on(event, now),
+                Output::Talked(talked) => self.tell(LinkEvent::Talked(talked)),
                 Output::Reception(reception) => {
                     if let Some(repair) = &mut self.repair {
                         let packet = self.packetizer.config().period;

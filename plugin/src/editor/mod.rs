@@ -1,37 +1,66 @@
 //! The plugin's window: where to, how it stands, how loud, how well.
+//!
+//! ```text
+//!   ┌ name, track ─────────────── pages ┐
+//!   │ send │ who calls whom      │ ret. │
+//!   │  ▮▮  │ how it stands, why  │  ▮▮  │
+//!   │  ▮▮  │ the page            │  ▮▮  │
+//!   ├──────┴─────────────────────┴──────┤
+//!   └ mode, dry ──────────────── bypass ┘
+//! ```
+//! It is drawn when something changed, and thirty times a second while a meter moves.
 
+mod areas;
+mod calling;
+mod gain;
+mod header;
+mod hold;
 mod joining;
 mod latency;
 mod look;
-mod meters;
 mod mixer;
 mod numbers;
+mod places;
 mod players;
-mod session;
+mod plot;
+mod settings;
+mod status;
+mod strip;
 mod takes;
+mod talk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use egui::{CentralPanel, Context, Frame as Panel, ScrollArea, Ui};
+use egui::{Context, ScrollArea, Ui};
+use farsend_ipc::message::SessionState;
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::editor::{ResizeHint, SizeConstraints};
 use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{
-    EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier,
-    create_egui_editor,
+    EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, create_egui_editor,
 };
 
-use crate::shared::Shared;
+use crate::shared::{Shared, View};
+use crate::situation::Situation;
+use crate::user::{Book, Preferences, UserFile};
+use areas::{Areas, within};
+use calling::CallForm;
+use hold::Meters;
 use joining::JoiningForm;
-use meters::Meters;
-use session::SessionForm;
+use places::Places;
+use settings::Wishes;
+use strip::Side;
+use talk::TalkForm;
+
+pub use header::Page;
 
 /// The editor of an instance.
 pub fn create_editor(shared: Arc<Shared>) -> Option<EguiEditor<EditorApp>> {
     let settings = EguiNiceSettings::new()
         .with_tile("Farsend")
+        .with_repaint_poll_interval(MOVING)
         .with_resize_hint(ResizeHint {
             can_resize: true,
             can_resize_horizontally: true,
@@ -44,10 +73,29 @@ pub fn create_editor(shared: Arc<Shared>) -> Option<EguiEditor<EditorApp>> {
         });
     create_egui_editor(
         EguiEditorState::from_size(SIZE, 1.0),
-        RepaintNotifier::new(),
+        shared.repaint().clone(),
         settings,
-        EditorApp::new(shared),
+        EditorApp::new(shared, Files::of_user()),
     )
+}
+
+/// What is this person's, whichever instance shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// The address book.
+    pub addresses: Option<UserFile>,
+    /// How the window looks.
+    pub preferences: Option<UserFile>,
+}
+
+impl Files {
+    /// Those in Farsend's folder of settings.
+    pub fn of_user() -> Self {
+        Self {
+            addresses: UserFile::named(Book::FILE),
+            preferences: UserFile::named(Preferences::FILE),
+        }
+    }
 }
 
 /// The window's contents. One lives as long as its instance, whether the window is open or not.
@@ -55,9 +103,14 @@ pub fn create_editor(shared: Arc<Shared>) -> Option<EguiEditor<EditorApp>> {
 pub struct EditorApp {
     shared: Arc<Shared>,
     gui: Gui,
-    form: SessionForm,
+    page: Page,
+    call: CallForm,
     joining: JoiningForm,
-    meters: Meters,
+    talk: TalkForm,
+    places: Places,
+    wishes: Wishes,
+    sent: Meters,
+    returned: Meters,
 }
 
 /// The way to the host, while the window is open.
@@ -70,20 +123,34 @@ impl std::fmt::Debug for Gui {
 }
 
 impl EditorApp {
-    /// For an instance.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    /// For an instance, with these files of its user's.
+    pub fn new(shared: Arc<Shared>, files: Files) -> Self {
         Self {
             shared,
             gui: Gui(None),
-            form: SessionForm::default(),
+            page: Page::default(),
+            call: CallForm::default(),
             joining: JoiningForm::default(),
-            meters: Meters::default(),
+            talk: TalkForm::default(),
+            places: Places::new(files.addresses),
+            wishes: Wishes::new(files.preferences),
+            sent: Meters::default(),
+            returned: Meters::default(),
         }
     }
 
-    /// Lays the look over everything that this context shows.
-    pub fn dress(context: &Context) {
+    /// The window is there: dresses its context. Without a host (`gui`), parameters can only be looked at.
+    pub fn open(&mut self, context: &Context, gui: Option<GuiContext>) {
         look::apply(context);
+        self.wishes.read();
+        self.call = CallForm::default();
+        self.joining = JoiningForm::default();
+        self.gui = Gui(gui);
+    }
+
+    /// Turns to a page.
+    pub fn turn_to(&mut self, page: Page) {
+        self.page = page;
     }
 
     /// Everything in the window.
@@ -91,38 +158,110 @@ impl EditorApp {
         if let Some(gui) = &self.gui.0 {
             latency::mirror(&self.shared, gui);
         }
+        look::choose(ui.ctx(), self.wishes.preferences.theme);
         let view = self.shared.view();
-        self.meters.follow(view.levels.as_deref());
-        session::header(ui, &self.shared, &view);
-        ui.add_space(look::GAP);
-        session::address(ui, &self.shared, &mut self.form);
-        ui.add_space(look::GAP / 2.0);
-        joining::user(ui, &self.shared, &mut self.joining);
-        joining::sharing(ui, &self.shared, &view);
-        players::hub(ui, &self.shared);
-        players::listening(ui, &self.shared, &view);
-        ui.add_space(look::GAP);
-        session::situation(ui, &self.shared, &view);
-        ui.add_space(look::GAP);
-        ui.columns(2, |columns| {
-            look::card(&mut columns[0], "Level", |ui| {
-                mixer::show(ui, &self.shared.params, self.gui.0.as_ref(), &self.meters);
-            });
-            look::card(&mut columns[1], "Network", |ui| {
-                session::quality(ui, &self.shared);
-                ui.add_space(look::GAP);
-                numbers::show(ui, &view);
-                ui.add_space(look::GAP);
-                latency::show(ui, &self.shared, &view, self.gui.0.as_ref());
-            });
+        self.follow(ui, &view);
+        let areas = Areas::of(ui.max_rect());
+        areas.paint(ui);
+        let unread = self.talk.unread(&view);
+        // In the order in which the keyboard goes round.
+        within(ui, areas.header, |ui| {
+            header::show(ui, &self.shared, &view, unread, &mut self.page);
         });
-        ui.add_space(look::GAP);
-        look::card(ui, "Takes", |ui| {
-            takes::show(ui, &self.shared, &view, self.gui.0.as_ref());
+        within(ui, areas.middle, |ui| self.middle(ui, &view));
+        let gui = self.gui.0.as_ref();
+        let params = &self.shared.params;
+        within(ui, areas.sent, |ui| {
+            strip::show(ui, Side::Left, &params.send, gui, &mut self.sent);
         });
-        // Meters and states move by themselves.
-        ui.ctx().request_repaint_after(REFRESH);
+        within(ui, areas.returned, |ui| {
+            strip::show(ui, Side::Right, &params.returned, gui, &mut self.returned);
+        });
+        within(ui, areas.foot, |ui| mixer::show(ui, params, gui));
     }
+
+    /// What is between the strips.
+    fn middle(&mut self, ui: &mut Ui, view: &View) {
+        if self.page == Page::Chat {
+            return talk::show(ui, &self.shared, view, &mut self.talk);
+        }
+        ScrollArea::vertical()
+            .id_salt(self.page)
+            .auto_shrink(false)
+            .show(ui, |ui| self.page(ui, view));
+    }
+
+    /// What scrolls.
+    fn page(&mut self, ui: &mut Ui, view: &View) {
+        let shared = &self.shared;
+        match self.page {
+            Page::Session => {
+                calling::show(ui, shared, &mut self.call);
+                joining::show(ui, shared, &mut self.joining);
+                players::hub(ui, shared);
+                ui.add_space(look::GAP / 2.0);
+                status::show(ui, shared, view);
+                ui.add_space(look::GAP);
+                if !shared.params.session.get().connected {
+                    places::show(ui, shared, &mut self.places, &mut self.call);
+                    return;
+                }
+                players::listening(ui, shared, view);
+                if plays(view) {
+                    players::table(ui, view);
+                    self.numbers(ui, view);
+                }
+            }
+            Page::Takes => look::card(ui, "", |ui| {
+                takes::show(ui, shared, view, self.gui.0.as_ref());
+            }),
+            // Scrolls by itself.
+            Page::Chat => {}
+            Page::Settings => {
+                look::card(ui, "Latency", |ui| {
+                    latency::show(ui, shared, view, self.gui.0.as_ref());
+                });
+                ui.add_space(look::GAP);
+                settings::show(ui, shared, view, &mut self.wishes);
+            }
+        }
+    }
+
+    /// How well the session does.
+    fn numbers(&self, ui: &mut Ui, view: &View) {
+        look::card(ui, "", |ui| {
+            plot::legend(ui);
+            self.shared.history(|history| plot::show(ui, history, PLOT));
+        });
+        ui.add_space(look::GAP);
+        look::card(ui, "", |ui| numbers::show(ui, view));
+    }
+
+    /// Takes what was loudest since the last time; sees to it that the window is drawn again when it would look otherwise.
+    fn follow(&mut self, ui: &Ui, view: &View) {
+        let now = ui.input(|input| input.time);
+        let levels = view.levels.as_deref();
+        let sent = levels.map_or(&[][..], |levels| &levels.sent);
+        let returned = levels.map_or(&[][..], |levels| &levels.returned);
+        self.sent.follow(now, sent.iter().map(|level| level.take()));
+        self.returned
+            .follow(now, returned.iter().map(|level| level.take()));
+        if self.sent.moves() || self.returned.moves() {
+            ui.ctx().request_repaint_after(MOVING);
+        }
+    }
+}
+
+/// Whether there is a peer, or was one just now.
+fn plays(view: &View) -> bool {
+    matches!(
+        view.situation,
+        Situation::Session(
+            SessionState::Connected { .. }
+                | SessionState::Quiet { .. }
+                | SessionState::Hosting { players: 1.., .. }
+        )
+    )
 }
 
 impl NiceEguiApp for EditorApp {
@@ -132,17 +271,12 @@ impl NiceEguiApp for EditorApp {
         gui: GuiContext,
         _: &mut Frame,
     ) -> Result<(), HandlerError> {
-        Self::dress(&context);
-        self.form = SessionForm::default();
-        self.joining = JoiningForm::default();
-        self.gui = Gui(Some(gui));
+        self.open(&context, Some(gui));
         Ok(())
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut Frame) {
-        CentralPanel::default()
-            .frame(Panel::new().fill(look::GROUND).inner_margin(14.0))
-            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.show(ui)));
+        self.show(ui);
     }
 
     fn editor_closed(&mut self) {
@@ -159,8 +293,11 @@ impl NiceEguiApp for EditorApp {
     }
 }
 
-const SIZE: LogicalSize<f32> = LogicalSize::new(600.0, 530.0);
-const SMALLEST: LogicalSize<f32> = LogicalSize::new(480.0, 320.0);
+const SIZE: LogicalSize<f32> = LogicalSize::new(760.0, 560.0);
+const SMALLEST: LogicalSize<f32> = LogicalSize::new(540.0, 380.0);
 
-/// How often the window is drawn anew.
-const REFRESH: Duration = Duration::from_millis(33);
+/// How high the plot is.
+const PLOT: f32 = 110.0;
+
+/// How often the window is drawn anew while something moves.
+const MOVING: Duration = Duration::from_millis(33);

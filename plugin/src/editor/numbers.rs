@@ -1,16 +1,29 @@
 //! How well it goes, in numbers.
 
 use egui::{Color32, Grid, RichText, Ui};
-use farsend_ipc::message::Statistics;
+use farsend_ipc::message::{Minute, Statistics};
 
-use super::look;
+use super::look::{self, Palette};
 use crate::shared::View;
 
-/// The statistics, or lines where they would be.
+/// The statistics, or lines where they would be: side by side, where there is room.
 pub(super) fn show(ui: &mut Ui, view: &View) {
     let numbers = view.statistics.as_deref();
-    // Nothing here is pressed: lines as close as text.
-    ui.spacing_mut().interact_size.y = 16.0;
+    if ui.available_width() < NARROW {
+        path(ui, numbers);
+        ui.add_space(look::GAP);
+        minute(ui, numbers);
+        return;
+    }
+    ui.columns_const(|[left, right]| {
+        path(left, numbers);
+        minute(right, numbers);
+    });
+}
+
+/// Delay, and what it is made of.
+fn path(ui: &mut Ui, numbers: Option<&Statistics>) {
+    ui.label(look::heading("Network"));
     let rows = [
         ("Queued", numbers.map(queue), QUEUE),
         ("Jitter", numbers.map(jitter), JITTER),
@@ -18,54 +31,64 @@ pub(super) fn show(ui: &mut Ui, view: &View) {
         ("One way", numbers.and_then(one_way), ONE_WAY),
         ("Drift", numbers.and_then(drift), DRIFT),
     ];
-    Grid::new("numbers")
-        .num_columns(2)
-        .spacing([10.0, 2.0])
-        .show(ui, |ui| {
-            for (name, value, meaning) in rows {
-                let value = value.unwrap_or_else(|| NONE.into());
-                ui.label(look::quiet(name)).on_hover_text(meaning);
-                ui.label(RichText::new(value).monospace())
-                    .on_hover_text(meaning);
-                ui.end_row();
-            }
-        });
-    ui.add_space(4.0);
-    ui.label(look::quiet(period(numbers)).small());
+    grid(ui, "path", |ui| {
+        for (name, value, meaning) in rows {
+            let value = value.unwrap_or_else(|| NONE.into());
+            ui.label(look::quiet(name)).on_hover_text(meaning);
+            ui.label(RichText::new(value).monospace())
+                .on_hover_text(meaning);
+            ui.end_row();
+        }
+    });
+}
+
+/// What went wrong of late.
+fn minute(ui: &mut Ui, numbers: Option<&Statistics>) {
+    let colours = look::palette(ui);
+    ui.label(look::heading(&period(numbers)));
     let minute = numbers.map(|numbers| numbers.minute);
+    let of = |count: fn(&Minute) -> u64| minute.as_ref().map(count);
     let counts = [
-        ("Lost", minute.map(|minute| minute.lost), look::BAD, LOST),
-        ("Late", minute.map(|minute| minute.late), look::WARM, LATE),
-        ("Dry", minute.map(|minute| minute.dry), look::WARM, DRY),
+        ("Lost", of(|minute| minute.lost), colours.bad, LOST),
+        ("Late", of(|minute| minute.late), colours.warm, LATE),
+        ("Dry", of(|minute| minute.dry), colours.warm, DRY),
         (
             "Repaired",
-            minute.map(|minute| minute.repaired),
-            look::GOOD,
+            of(|minute| minute.repaired),
+            colours.good,
             REPAIRED,
         ),
     ];
-    Grid::new("minute")
-        .num_columns(4)
-        .spacing([10.0, 2.0])
-        .show(ui, |ui| {
-            for pair in counts.chunks(2) {
-                for (name, value, colour, meaning) in pair {
-                    ui.label(look::quiet(*name)).on_hover_text(*meaning);
-                    ui.label(count(*value, *colour)).on_hover_text(*meaning);
-                }
-                ui.end_row();
-            }
-        });
+    grid(ui, "minute", |ui| {
+        for (name, value, colour, meaning) in counts {
+            ui.label(look::quiet(name)).on_hover_text(meaning);
+            ui.label(count(value, colour, colours))
+                .on_hover_text(meaning);
+            ui.end_row();
+        }
+    });
 }
 
-fn count(value: Option<u64>, colour: Color32) -> RichText {
+fn grid(ui: &mut Ui, name: &str, rows: impl FnOnce(&mut Ui)) {
+    // Nothing here is pressed: lines as close as text.
+    ui.spacing_mut().interact_size.y = 16.0;
+    Grid::new(name)
+        .num_columns(2)
+        .min_col_width(NAMES)
+        .spacing([10.0, 3.0])
+        .show(ui, rows);
+}
+
+fn count(value: Option<u64>, colour: Color32, colours: &Palette) -> RichText {
     let text = value.map_or_else(|| NONE.into(), |value| value.to_string());
     let colour = if value.unwrap_or(0) > 0 {
         colour
     } else {
-        look::QUIET
+        colours.quiet
     };
-    RichText::new(text).monospace().color(colour)
+    RichText::new(format!("{text:>5}"))
+        .monospace()
+        .color(colour)
 }
 
 fn queue(numbers: &Statistics) -> String {
@@ -108,6 +131,11 @@ fn ms(microseconds: u32) -> String {
     }
 }
 
+/// From here on it is too narrow for two columns.
+const NARROW: f32 = 400.0;
+/// Of the names.
+const NAMES: f32 = 70.0;
+
 const NONE: &str = "–";
 const QUEUE: &str = "How long audio waits here before it is played, and how long it is to wait: what the network's \
                      lateness asks for, or what is set.";
@@ -125,7 +153,6 @@ const REPAIRED: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use farsend_ipc::message::Minute;
 
     #[test]
     fn numbers_are_as_short_as_they_can_be_understood() {

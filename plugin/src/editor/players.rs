@@ -1,6 +1,6 @@
 //! Whom this track hears, and the hub that it opens.
 
-use egui::{ComboBox, DragValue, RichText, Ui};
+use egui::{ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
 use farsend_ipc::message::{Listening, PlayerInfo};
 
 use super::look;
@@ -43,7 +43,8 @@ pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View) {
             .response
             .on_hover_text(hint);
         if !players.says.is_empty() {
-            ui.label(RichText::new(&players.says).color(look::WARM).small());
+            let text = look::warning(ui, &players.says);
+            ui.label(text);
         }
     });
     let before = session.outputs.clone();
@@ -122,6 +123,117 @@ pub(super) fn hub(ui: &mut Ui, shared: &Shared) {
         store.set(session);
     }
 }
+
+/// Who is there, and how they do; nothing where there is one peer only, of whom all else tells.
+pub(super) fn table(ui: &mut Ui, view: &View) {
+    let Some(players) = view.players.as_deref() else {
+        return;
+    };
+    let colours = look::palette(ui);
+    let count = match players.players.len() {
+        0 => return,
+        1 => "1 player".to_owned(),
+        count => format!("{count} players"),
+    };
+    look::card(ui, &count, |ui| {
+        // Nothing here is pressed: lines as close as text.
+        ui.spacing_mut().interact_size.y = 18.0;
+        let name = (ui.available_width() - NUMBERS).max(80.0);
+        Grid::new("players")
+            .num_columns(6)
+            .spacing([10.0, 3.0])
+            .show(ui, |ui| {
+                for (title, meaning) in COLUMNS {
+                    ui.label(look::heading(title)).on_hover_text(meaning);
+                }
+                ui.end_row();
+                for player in &players.players {
+                    let is_heard = players.heard.as_ref() == Some(&player.name);
+                    ui.scope(|ui| {
+                        ui.set_min_width(name);
+                        ui.set_max_width(name);
+                        let text = RichText::new(&player.name);
+                        let text = match (is_heard, player.is_present) {
+                            (true, _) => text.strong().color(colours.accent),
+                            (false, true) => text,
+                            (false, false) => text.weak(),
+                        };
+                        ui.add(Label::new(text).truncate())
+                            .on_hover_text(about(player));
+                    });
+                    level(ui, player.level);
+                    number(
+                        ui,
+                        player
+                            .delay_us
+                            .map(|delay| format!("{:.1} ms", f64::from(delay) / 1e3)),
+                    );
+                    let loss = RichText::new(format!("{:>6.1} %", player.loss_percent)).monospace();
+                    ui.label(match player.loss_percent {
+                        ..0.05 => loss.weak(),
+                        ..1.0 => loss.color(colours.warm),
+                        _ => loss.color(colours.bad),
+                    });
+                    number(ui, player.drift_ppm.map(|drift| format!("{drift:+.0} ppm")));
+                    ui.add(Label::new(look::quiet(player.tracks.join(", "))).truncate());
+                    ui.end_row();
+                }
+            });
+    });
+    ui.add_space(look::GAP);
+}
+
+/// A number, right in its column.
+fn number(ui: &mut Ui, number: Option<String>) {
+    let text = number.unwrap_or_else(|| "–".into());
+    ui.label(RichText::new(format!("{text:>8}")).monospace());
+}
+
+/// How loud, as a bar.
+fn level(ui: &mut Ui, level: f32) {
+    let colours = look::palette(ui);
+    let (whole, response) = ui.allocate_exact_size(vec2(60.0, 8.0), Sense::hover());
+    ui.painter().rect_filled(whole, 2.0, colours.well);
+    let db = (20.0 * level.max(1e-6).log10()).clamp(-60.0, 0.0);
+    let mut bar = whole;
+    bar.set_width(whole.width() * (db + 60.0) / 60.0);
+    let colour = match db {
+        ..-12.0 => colours.good,
+        ..-1.0 => colours.warm,
+        _ => colours.bad,
+    };
+    ui.painter().rect_filled(bar, 2.0, colour);
+    response.on_hover_text(format!("{db:.1} dB"));
+}
+
+fn about(player: &PlayerInfo) -> String {
+    let program = if player.is_farsend {
+        "Farsend"
+    } else {
+        "JackTrip"
+    };
+    let (address, channels) = (&player.address, player.channels);
+    let group = player
+        .group
+        .as_ref()
+        .map_or_else(String::new, |group| format!(", group {group}"));
+    format!("{program} at {address}, {channels} channels{group}")
+}
+
+/// Everything but the name.
+const NUMBERS: f32 = 370.0;
+
+const COLUMNS: [(&str, &str); 6] = [
+    (
+        "Name",
+        "What they are called. In colour: whom this track hears.",
+    ),
+    ("Level", "How loud they are."),
+    ("Delay", "From them to here, but for sound cards."),
+    ("Loss", "Packets lost or late in the last minute."),
+    ("Drift", "How much faster their clock is than ours."),
+    ("On", "Tracks that have picked them."),
+];
 
 fn title(listening: &Listening, heard: Option<&str>) -> String {
     match (listening, heard) {

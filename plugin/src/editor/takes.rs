@@ -16,7 +16,7 @@ use crate::takes;
 pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiContext>) {
     let mut session = shared.params.session.get();
     let folder = takes::folder(&session);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let (record, render) = (&shared.params.record, &shared.params.render);
         switch(ui, "Record while the host rolls", record, gui);
         switch(ui, "Render from takes", render, gui);
@@ -35,7 +35,8 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
         }
     });
     if let Some(note) = &view.rendered {
-        ui.label(RichText::new(note).color(look::WARM).small());
+        let text = look::warning(ui, note);
+        ui.label(text);
     }
     if view.takes.is_empty() {
         ui.label(look::quiet("No takes yet.").small());
@@ -46,12 +47,13 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
 }
 
 fn row(ui: &mut Ui, take: &Take) {
+    let colours = look::palette(ui);
     let colour = match &take.state {
-        TakeState::Recording => look::BAD,
-        TakeState::Finishing => look::WARM,
-        TakeState::Done if take.missing == 0 => look::GOOD,
-        TakeState::Done => look::WARM,
-        TakeState::Failed(_) => look::BAD,
+        TakeState::Recording => colours.bad,
+        TakeState::Finishing => colours.warm,
+        TakeState::Done if take.missing == 0 => colours.good,
+        TakeState::Done => colours.warm,
+        TakeState::Failed(_) => colours.bad,
     };
     ui.horizontal(|ui| {
         let title = format!("{}  {}  {}", take.number, take.player, length(take));
@@ -74,7 +76,7 @@ fn length(take: &Take) -> String {
 
 fn switch(ui: &mut Ui, name: &str, param: &BoolParam, gui: Option<&GuiContext>) {
     let on = param.value();
-    let button = ui.add(Button::new(name).selected(on));
+    let button = ui.add(Button::selectable(on, name).frame_when_inactive(true));
     if button.clicked()
         && let Some(gui) = gui
     {

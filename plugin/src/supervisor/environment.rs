@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use farsend_ipc::runtime::{RuntimeDir, RuntimeError};
 
 use crate::state::{Role, Session};
+use crate::user::{Book, Entry, UserFile};
 
 /// What the environment says, read once an instance.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,8 @@ pub struct Environment {
     pub password_file: Option<PathBuf>,
     /// The directory in which plugin and engine meet, instead of the user's own.
     pub runtime: Option<PathBuf>,
+    /// Where it is noted who was called; `None`: nowhere.
+    pub addresses: Option<UserFile>,
 }
 
 impl Environment {
@@ -43,6 +46,23 @@ impl Environment {
             session: text("FARSEND_SESSION"),
             password_file: given("FARSEND_PASSWORD_FILE").map(PathBuf::from),
             runtime: None,
+            addresses: UserFile::named(Book::FILE),
+        }
+    }
+
+    /// Notes in the address book whom this session has reached, unless a script wanted that. Blocks on the disk.
+    pub fn note_call(&self, session: &Session) {
+        let scripted = self.connect.is_some() || self.session.is_some();
+        let entry = Entry::of(session).filter(|_| !scripted);
+        let (Some(file), Some(entry)) = (&self.addresses, entry) else {
+            return;
+        };
+        let known = file
+            .read::<Book>()
+            .is_ok_and(|(book, _)| book.is_last(&entry));
+        if !known {
+            // The book is a help and no more: where it cannot be written to, the editor says so when it is looked at.
+            _ = file.change(|book: &mut Book| book.note(&entry));
         }
     }
 

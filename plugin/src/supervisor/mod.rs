@@ -107,6 +107,8 @@ struct Attached {
     situation: Option<Situation>,
     /// When to ask for the session again: it cannot go on as it is.
     retry: Option<Instant>,
+    /// Whether the peer was there since the session was opened.
+    reached: bool,
     /// What was said of takes since the session was opened.
     takes: Option<TakeWishes>,
     /// What is changed while it goes on.
@@ -122,6 +124,7 @@ impl Attached {
             watch: None,
             situation: None,
             retry: None,
+            reached: false,
             takes: None,
             live: Live::default(),
         }
@@ -427,6 +430,7 @@ impl Supervisor {
             }
             attached.opened = Some(wanted.clone());
             attached.live = Live::default();
+            attached.reached = false;
             attached.retry = None;
             if !due {
                 attached.situation = Some(Situation::Session(SessionState::Connecting));
@@ -434,6 +438,11 @@ impl Supervisor {
         }
         self.ask_for_takes(attached)?;
         self.update(attached, wanted)?;
+        for text in self.shared.take_said() {
+            attached
+                .connection
+                .send(&ToEngine::Say(text), SEND_PATIENCE)?;
+        }
         if let Some(message) = attached.connection.receive(TURN)? {
             self.hear(attached, message);
         }
@@ -471,6 +480,11 @@ impl Supervisor {
                     SessionState::Failed { .. } => Some(Instant::now() + RETRY_FAILED),
                     _ => None,
                 };
+                if state.is_connected() && !attached.reached {
+                    attached.reached = true;
+                    self.environment
+                        .note_call(&self.shared.params.session.get());
+                }
                 attached.situation = Some(Situation::Session(state));
             }
             FromEngine::Statistics(statistics) => {
@@ -492,6 +506,7 @@ impl Supervisor {
                 self.shared
                     .show(|view| view.players = Some(Arc::from(players)));
             }
+            FromEngine::Chat(line) => self.shared.show(|view| view.hear(line)),
             FromEngine::Status(_) => {}
         }
     }

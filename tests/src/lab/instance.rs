@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState, Share, Sharing, Take,
-    TakeWishes, ToEngine, WantedSession,
+    ChatLine, Fate, FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState, Share,
+    Sharing, Take, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Transport};
@@ -89,6 +89,10 @@ pub struct Instance {
     pub segments: usize,
     /// The session's takes, as the engine told last.
     pub takes: Vec<Take>,
+    /// Whether the other end answers as a Farsend does.
+    pub meets_farsend: bool,
+    /// What was written, as the engine told last.
+    pub chat: Vec<ChatLine>,
     /// Where its host's timeline is, while it rolls.
     pub rolls_at: Option<i64>,
     /// Whether it sends a ramp that tells each frame's place on the host's timeline, in place of its voice.
@@ -120,6 +124,8 @@ impl Instance {
             refused: None,
             segments: 0,
             takes: Vec::new(),
+            meets_farsend: false,
+            chat: Vec::new(),
             rolls_at: None,
             ramps: false,
             time: 1000,
@@ -138,6 +144,31 @@ impl Instance {
         let open = ToEngine::Open(Box::new(wanted.clone()));
         let sent = self.connection.send(&open, Duration::from_secs(5));
         sent.expect("the engine listens");
+    }
+
+    /// Writes this to the other end.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn say(&mut self, text: &str) {
+        let say = ToEngine::Say(text.into());
+        let sent = self.connection.send(&say, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// What was written as this one knows it: by whom (nobody: at this end), what, and whether it has arrived.
+    pub fn talk(&self) -> Vec<(Option<&str>, &str, bool)> {
+        let lines = self.chat.iter();
+        lines
+            .map(|line| {
+                (
+                    line.from.as_deref(),
+                    &*line.text,
+                    line.fate == Fate::Arrived,
+                )
+            })
+            .collect()
     }
 
     /// Hears this from now on.
@@ -178,7 +209,14 @@ impl Instance {
                         self.takes.push(take);
                     }
                 }
-                FromEngine::Statistics(_) | FromEngine::Status(_) => {}
+                FromEngine::Chat(line) => {
+                    self.chat.retain(|known| known.number != line.number);
+                    self.chat.push(line);
+                }
+                FromEngine::Statistics(numbers) => {
+                    self.meets_farsend = numbers.round_trip_us.is_some();
+                }
+                FromEngine::Status(_) => {}
             }
         }
     }

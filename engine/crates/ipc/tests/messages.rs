@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use farsend_ipc::message::{
-    About, Deframer, Delay, EngineStatus, FrameError, FromEngine, Hello, HubUser, HubUsers,
-    HubWish, Listening, MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo, Players,
-    Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes, ToEngine,
-    WantedSession, encode,
+    About, ChatLine, Deframer, Delay, EngineStatus, Fate, FrameError, FromEngine, Hello, HubUser,
+    HubUsers, HubWish, Listening, MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo,
+    Players, Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes,
+    ToEngine, WantedSession, encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -132,6 +132,12 @@ fn from_engine() -> Vec<FromEngine> {
         }),
         FromEngine::State(SessionState::Unopened {
             session: "Choir".into(),
+        }),
+        FromEngine::Chat(ChatLine {
+            number: 7,
+            from: Some("far.example".into()),
+            text: "Ready?".into(),
+            fate: Fate::Arrived,
         }),
         FromEngine::Sharing(Sharing {
             instances: 3,

@@ -6,9 +6,9 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::{Depacketizer, Event, Peer, PeerConfig, Taken, Verdict};
+use farsend_protocol::jacktrip::{Depacketizer, Event, Peer, PeerConfig, Remark, Taken, Verdict};
 use farsend_units::{Channels, MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Format, HeaderKind, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Format, HeaderKind, Piece, Reception, STOP, Wanted};
 use farsend_wire::repair::Repair;
 use proptest::prelude::*;
 use support::{FORMAT, audio, drain, host};
@@ -86,6 +86,7 @@ enum Step {
     SendAway {
         seconds: u32,
     },
+    Say,
     Leave,
 }
 
@@ -141,8 +142,8 @@ fn story(
                     .all(|(to, _)| answers.contains(&Some(*to)))
             );
         }
-        // At most: a word for one who is sent away, two stops, a pong, a ping.
-        prop_assert!(wants.sends.len() <= 5);
+        // At most: a word for one who is sent away, two stops, a pong, a ping, a piece of a line and the answer to one.
+        prop_assert!(wants.sends.len() <= 7);
 
         if let Some(wait) = wants.wait.filter(|&wait| wait <= now) {
             // Due: after it is handled the machine waits for something later.
@@ -225,6 +226,10 @@ fn apply_and_judge(peer: &mut Peer, now: MonoTime, step: &Step) -> (MonoTime, Op
             peer.handle_send_away(now, *seconds);
             (now, None)
         }
+        Step::Say => {
+            peer.write(now, Remark::new("Ready?").unwrap());
+            (now, None)
+        }
         Step::Leave => {
             peer.handle_leave(now);
             (now, None)
@@ -248,6 +253,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => any::<u32>().prop_map(|lost| Control::Reception(Reception { lost, ..Reception::default() }).to_bytes().to_vec()),
         1 => any::<u16>().prop_map(|n| Control::Wanted(Wanted { first: SeqNum(n), missing: 1 }).to_bytes().to_vec()),
         1 => any::<u32>().prop_map(|seconds| Control::SentAway { seconds }.to_bytes().to_vec()),
+        1 => (0_u16..5, any::<[bool; 2]>()).prop_map(|(number, ends)| Control::Chat(Piece::new(1, number, ends, b"Yes.")).to_bytes().to_vec()),
+        1 => (0_u32..5, 0_u16..3).prop_map(|(talk, number)| Control::Heard { talk, number }.to_bytes().to_vec()),
         1 => any::<u16>().prop_map(repair),
         1 => prop::collection::vec(any::<u8>(), 0..70),
         1 => prop::collection::vec(any::<u8>(), 63),
@@ -257,6 +264,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(later, from, payload)| Step::Datagram { later, from, payload }),
         10 => later().prop_map(|later| Step::Timeout { later }),
         1 => any::<u32>().prop_map(|seconds| Step::SendAway { seconds }),
+        2 => Just(Step::Say),
         1 => Just(Step::Leave),
     ]
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Verdict};
+use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Remark, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
 use farsend_wire::jacktrip::{Control, Reception, STOP, Wanted};
 use farsend_wire::repair::Repair;
@@ -78,6 +78,7 @@ impl Two {
                     }
                     self.wants[end].receptions.extend(wants.receptions);
                     self.wants[end].wanted.extend(wants.wanted);
+                    self.wants[end].talked.extend(wants.talked);
                 }
             }
         }
@@ -292,5 +293,32 @@ fn a_repair_datagram_is_the_peers_or_nobodys_and_makes_nobody_a_peer() {
     assert_eq!(
         server.handle_datagram(ms(60_500), host(2), &repair()),
         Verdict::Ignored
+    );
+}
+
+#[test]
+fn what_is_written_arrives_at_a_farsend_and_is_never_sent_to_a_jacktrip() {
+    let line =
+        Remark::new("Ready when you are: from bar 17, with the pick-up, and without the click.")
+            .unwrap();
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.run(900, 0);
+    let now = two.now();
+    assert!(!two.ends[0].write(now, line), "it has not answered yet");
+    two.run(600, 0);
+    let now = two.now();
+    assert!(two.ends[0].write(now, line) && two.ends[1].write(now, line));
+    two.run(1000, 0);
+    let both = [Talked::Ours { arrived: true }, Talked::Theirs(line)];
+    for wants in &two.wants {
+        assert!(wants.talked.len() == 2 && both.iter().all(|talked| wants.talked.contains(talked)));
+    }
+    let said = two.sent[0]
+        .iter()
+        .filter(|control| matches!(control, Control::Chat(_)));
+    assert_eq!(
+        said.count(),
+        2,
+        "a line of 73 bytes in two pieces, each once"
     );
 }

@@ -4,8 +4,8 @@
 use farsend_units::{Channels, Frames, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{
-    Control, Datagram, Format, Header, HeaderKind, Hearing, Hello, Keep, Kept, Name, Reception,
-    Reply, Wanted, channel_bytes, classify_words, rate_code,
+    Control, Datagram, Format, Header, HeaderKind, Hearing, Hello, Keep, Kept, Name, PIECE_TEXT,
+    Piece, Reception, Reply, Wanted, channel_bytes, classify_words, rate_code,
 };
 use farsend_wire::repair::{MAX_SPAN, Repair};
 use proptest::collection::vec;
@@ -107,7 +107,10 @@ proptest! {
     }
 
     #[test]
-    fn a_control_datagram_that_was_written_is_read_back(stamp: u64, [due, lost, bursts]: [u32; 3], depth: u16) {
+    fn a_control_datagram_that_was_written_is_read_back(stamp: u64, [due, lost, bursts]: [u32; 3], depth: u16, ends: [bool; 2], text: Vec<u8>) {
+        let piece = Piece::new(due, depth, ends, &text);
+        prop_assert_eq!(piece.text(), &text[..text.len().min(PIECE_TEXT)]);
+        let chat = [Control::Chat(piece), Control::Heard { talk: due, number: depth }];
         let reception = Control::Reception(Reception { due, lost, bursts, depth });
         let wanted = Control::Wanted(Wanted { first: SeqNum(depth), missing: stamp });
         let pings = [Control::Ping { stamp }, Control::Pong { stamp }];
@@ -116,7 +119,7 @@ proptest! {
         let (packet, heard) = (SeqNum(depth), SeqNum(due as u16));
         let hearing = Control::Hearing(Hearing { packet, heard, offset: lost, step: due });
         let others = [keep, kept, hearing, Control::SentAway { seconds: lost }];
-        for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(others).chain(pings) {
+        for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(others).chain(pings).chain(chat) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
         }
     }

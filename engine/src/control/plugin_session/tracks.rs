@@ -5,8 +5,10 @@ use std::time::Instant;
 use farsend_ipc::message::{
     Listening, MOST_OUTPUTS, PlayerInfo, Players, Role, SessionState, WantedSession,
 };
+use farsend_rt::clock;
 use farsend_units::Channels;
 
+use super::chat::Chat;
 use super::numbers::clipped;
 use super::{Entrance, PluginSession, TRY_AGAIN, seat};
 use crate::backend::link::{LinkBackend, Source};
@@ -171,6 +173,7 @@ impl PluginSession {
             takes: TakeDesk::new(wanted.rate, [channels; 2]).0,
             take_wishes: Vec::new(),
             live: super::live::Live::default(),
+            chat: Chat::numbered_from(clock::wall_us()),
         };
         opened.state = opened.alone();
         Ok((opened, entrance))

@@ -16,6 +16,7 @@
 //! greeting is laid out by hand and stays as it is for ever, so that any two versions can tell each
 //! other what they are: see [`Hello`].
 
+mod chat;
 mod frame;
 mod hello;
 mod joining;
@@ -28,6 +29,7 @@ mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub use chat::{ChatLine, Fate};
 pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
@@ -67,6 +69,8 @@ pub enum ToEngine {
     About(About),
     /// The same of its further outputs: in place of [`WantedSession::outputs`], as many as there are.
     Outputs(Vec<Listening>),
+    /// Write this to the other end: answered by [`FromEngine::Chat`], as all instances of the session are told.
+    Say(String),
 }
 
 /// From the engine to a plugin.
@@ -97,6 +101,8 @@ pub enum FromEngine {
     Takes(Vec<Take>),
     /// Who is in the session, and whom this instance hears. Sent on every change, a few times a second at most.
     Players(Box<Players>),
+    /// Somebody has written something, or it is known what became of it.
+    Chat(ChatLine),
 }
 
 /// How an instance shares its session with others.

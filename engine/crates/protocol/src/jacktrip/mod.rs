@@ -19,7 +19,9 @@ mod users;
 pub use depacketizer::{Arrival, Depacketizer, DepacketizerCounts, Taken};
 pub use greeter::{Greeter, Greeting, NAME_PATIENCE};
 pub use packetizer::{Packetizer, PacketizerConfig, PacketizerError};
-pub use peer::{Continuity, Event, Output, Peer, PeerConfig, PeerCounts, Verdict};
+pub use peer::{
+    Continuity, Event, MAX_REMARK, Output, Peer, PeerConfig, PeerCounts, Remark, Talked, Verdict,
+};
 pub use registrar::{Heard, Registrar};
 pub use users::{
     BadEntry, BadLine, BadUser, Judgement, MAX_PASSWORD, Moment, SALT_BYTES, Times, TimesError,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use farsend_protocol::jacktrip::{
     Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, Peer, PeerConfig, Taken,
+    Talked,
 };
 use farsend_units::{Channels, Frames, MonoTime, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
@@ -75,6 +76,7 @@ pub(crate) struct Wants {
     pub(crate) wanted: Vec<Wanted>,
     /// Of one who records, and for one.
     pub(crate) words: Vec<Output>,
+    pub(crate) talked: Vec<Talked>,
 }
 
 impl Wants {
@@ -100,6 +102,7 @@ pub(crate) fn drain(peer: &mut Peer) -> Wants {
             word @ (Output::Keep(_) | Output::Kept(_) | Output::Hearing(_)) => {
                 wants.words.push(word);
             }
+            Output::Talked(talked) => wants.talked.push(talked),
             Output::Wait(wait) => {
                 wants.wait = wait;
                 return wants;

@@ -14,9 +14,13 @@
 //!   kind 6 keep:         from (2)
 //!   kind 7 kept:         oldest (2) | count (2)
 //!   kind 8 hearing:      packet (2) | heard (2) | offset (4) | step (4)
+//!   kind 16 chat:        a piece of a line, see `chat.rs`
+//!   kind 17 heard:       talk (4) | number (2)
 //! ```
 
 use farsend_units::SeqNum;
+
+use super::chat::{PIECE_LEN, Piece};
 
 /// The length that makes a datagram a control datagram.
 pub const CONTROL_LEN: usize = 63;
@@ -64,6 +68,15 @@ pub enum Control {
     Kept(Kept),
     /// What its sender was playing as it captured something.
     Hearing(Hearing),
+    /// A piece of what somebody wrote, to be answered by [`Heard`](Self::Heard).
+    Chat(Piece),
+    /// A piece of what we wrote has come.
+    Heard {
+        /// The piece's.
+        talk: u32,
+        /// The piece's.
+        number: u16,
+    },
     /// Something that this version does not know, to be dropped silently.
     Unknown,
 }
@@ -173,6 +186,14 @@ impl Control {
                 offset: u32::from_le_bytes(fields.take()),
                 step: u32::from_le_bytes(fields.take()),
             }),
+            CHAT => {
+                let piece: [u8; PIECE_LEN] = fields.take();
+                Piece::parse(&piece).map_or(Self::Unknown, Self::Chat)
+            }
+            HEARD => Self::Heard {
+                talk: u32::from_le_bytes(fields.take()),
+                number: u16::from_le_bytes(fields.take()),
+            },
             _ => Self::Unknown,
         };
         Some(if fields.0.iter().all(|&byte| byte == 0) {
@@ -234,6 +255,15 @@ impl Control {
                 put(&hearing.offset.to_le_bytes());
                 put(&hearing.step.to_le_bytes());
             }
+            Self::Chat(piece) => {
+                put(&[VERSION, CHAT]);
+                put(&piece.to_bytes());
+            }
+            Self::Heard { talk, number } => {
+                put(&[VERSION, HEARD]);
+                put(&talk.to_le_bytes());
+                put(&number.to_le_bytes());
+            }
         }
         bytes
     }
@@ -262,3 +292,5 @@ const SENT_AWAY: u8 = 5;
 const KEEP: u8 = 6;
 const KEPT: u8 = 7;
 const HEARING: u8 = 8;
+const CHAT: u8 = 16;
+const HEARD: u8 = 17;

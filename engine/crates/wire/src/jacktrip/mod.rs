@@ -10,6 +10,7 @@
 //!
 //! Source: captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`.
 
+mod chat;
 mod control;
 mod datagram;
 mod format;
@@ -20,6 +21,7 @@ mod low_half;
 mod osc;
 mod stamp;
 
+pub use chat::{PIECE_TEXT, Piece};
 pub use control::{
     CONTROL_LEN, Control, Hearing, Keep, Kept, Reception, STOP, Wanted, is_control, is_stop,
 };

@@ -26,6 +26,7 @@ mod farewell;
 mod ping;
 mod repairs;
 mod takes;
+mod talk;
 mod words;
 
 use std::net::SocketAddr;
@@ -41,7 +42,10 @@ use self::farewell::Farewell;
 use self::ping::Pinger;
 use self::repairs::Repairs;
 use self::takes::Takes;
-pub use self::words::{Continuity, Event, Output, PeerConfig, PeerCounts, Verdict};
+use self::talk::Talk;
+pub use self::words::{
+    Continuity, Event, MAX_REMARK, Output, PeerConfig, PeerCounts, Remark, Talked, Verdict,
+};
 use super::numbering::{Numbering, Place, Signs};
 
 /// Follows one session. Neither allocates nor fails: any datagrams, times and order of calls will do.
@@ -60,6 +64,7 @@ pub struct Peer {
     pinger: Pinger,
     repairs: Repairs,
     takes: Takes,
+    talk: Talk,
     events: ArrayVec<Event, MAX_EVENTS>,
     counts: PeerCounts,
 }
@@ -132,6 +137,7 @@ impl Peer {
             pinger: Pinger::new(config.ping_every),
             repairs: Self::silent_repairs(&config),
             takes: Takes::default(),
+            talk: Talk::new(),
             events: ArrayVec::new(),
             counts: PeerCounts::default(),
         }
@@ -175,7 +181,10 @@ impl Peer {
                 self.pinger.pause();
                 self.report(Event::FellQuiet);
             }
-            State::Present(_) => self.pinger.handle_timeout(at),
+            State::Present(_) => {
+                self.pinger.handle_timeout(at);
+                self.talk.handle_timeout(at);
+            }
             _ => {}
         }
     }
@@ -188,8 +197,15 @@ impl Peer {
         }
     }
 
+    /// Writes a line to the peer. [`Output::Talked`] tells what becomes of it, in the order of lines. False if the peer is no Farsend or too many wait: then
+    /// nothing becomes of it.
+    pub fn write(&mut self, at: MonoTime, line: Remark) -> bool {
+        self.is_farsend() && self.talk.say(at, line)
+    }
+
     /// We end the session: two stop datagrams are to be sent, and that is all.
-    pub fn handle_leave(&mut self, _at: MonoTime) {
+    pub fn handle_leave(&mut self, at: MonoTime) {
+        self.talk.give_up(at);
         self.farewell.say_again();
         self.owe_stops(self.remote());
         self.state = State::Over;
@@ -232,8 +248,19 @@ impl Peer {
                 payload: control.to_bytes(),
             };
         }
+        if self.is_farsend()
+            && let (State::Present(heard), Some(control)) = (self.state, self.talk.poll())
+        {
+            return Output::Send {
+                to: heard.remote,
+                payload: control.to_bytes(),
+            };
+        }
         if let Some(told) = self.takes.told() {
             return told;
+        }
+        if let Some(talked) = self.talk.told() {
+            return Output::Talked(talked);
         }
         if let Some(reception) = self.repairs.told() {
             return Output::Reception(reception);
@@ -356,6 +383,8 @@ impl Peer {
                 let known = self.is_farsend();
                 self.takes.handle(control, known, self.repairs.are_wished());
             }
+            Control::Chat(piece) => self.talk.handle_piece(at, &piece),
+            Control::Heard { talk, number } => self.talk.handle_heard(at, talk, number),
             Control::SentAway { seconds } if matches!(self.role, Role::Client { .. }) => {
                 if self.farewell.hear() {
                     self.report(Event::SentAway { seconds });
@@ -406,6 +435,9 @@ impl Peer {
         self.repairs = Self::silent_repairs(&self.config);
         self.takes = Takes::default();
         self.farewell = Farewell::default();
+        // What was meant for somebody else is not for this one.
+        self.talk.give_up(heard.at);
+        self.talk.begin_anew(heard.at);
         self.pinger.start(heard.at);
         self.numbering.end_run();
         self.numbering.place(signs, true);
@@ -433,6 +465,7 @@ impl Peer {
             // Another program, perhaps: whether it is a Farsend has to be seen.
             self.repairs = Self::silent_repairs(&self.config);
             self.pinger.start(heard.at);
+            self.talk.begin_anew(heard.at);
         }
         match place {
             // Late, and perhaps of a former format; or not to be believed yet.
@@ -459,6 +492,7 @@ impl Peer {
         let remote = self.remote();
         self.owe_stops(remote);
         self.report(event);
+        self.talk.give_up(at);
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
         self.takes = Takes::default();
@@ -506,8 +540,10 @@ impl Peer {
             State::Calling { since: Some(since) } => give_up(since),
             State::Present(heard) => {
                 let quiet = heard.at + self.config.quiet_limit;
-                [give_up(heard.at), self.pinger.next_timeout()]
+                let others = [self.pinger.next_timeout(), self.talk.next_timeout()];
+                [give_up(heard.at)]
                     .into_iter()
+                    .chain(others)
                     .flatten()
                     .chain([quiet])
                     .min()

@@ -8,6 +8,8 @@ use farsend_wire::jacktrip::{
     CONTROL_LEN, DatagramError, Format, HeaderKind, Hearing, Keep, Kept, Reception, Wanted,
 };
 
+pub use super::talk::{MAX_REMARK, Remark, Talked};
+
 /// How a [`Peer`](super::Peer) behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerConfig {
@@ -86,6 +88,8 @@ pub enum Output {
     Event(Event),
     /// The peer, a Farsend, says how our audio comes: for the [`Policy`](crate::repair::Policy).
     Reception(Reception),
+    /// What people write to each other: tell them.
+    Talked(Talked),
     /// The peer asks for audio again: for the [`Encoder`](crate::repair::Encoder), and for the [`History`](crate::repair::History) where it is long ago.
     Wanted(Wanted),
     /// The peer, a Farsend, records: for the [`History`](crate::repair::History).
