@@ -26,7 +26,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(!users.knows("ann") || there);
     let (again, _) = Users::parse(&file);
     assert_eq!(times_of(&file, "ann"), Some(Times::always()));
-    assert_eq!(again.count(), users.count() + usize::from(!users.knows("ann")));
+    assert_eq!(
+        again.count(),
+        users.count() + usize::from(!users.knows("ann"))
+    );
     let once = file.clone();
     assert!(put_line(&mut file, "ann", ANN));
     assert_eq!(file, once);

@@ -30,8 +30,14 @@ fn check(line: &[u8]) {
     match Request::parse(line) {
         Ok(request) => {
             let written = request.to_line();
-            assert_eq!(written.iter().position(|byte| *byte == b'\n'), Some(written.len() - 1));
-            assert!(Request::parse(&written).is_ok(), "what we write can be read");
+            assert_eq!(
+                written.iter().position(|byte| *byte == b'\n'),
+                Some(written.len() - 1)
+            );
+            assert!(
+                Request::parse(&written).is_ok(),
+                "what we write can be read"
+            );
             check_bounds(&request);
         }
         Err(error) => _ = error.to_string(),
@@ -55,7 +61,11 @@ fn check_bounds(request: &Request) {
             assert!(!name.contains(char::is_control));
         }
         Request::Record { folder, bits, .. } => {
-            assert!(folder.as_ref().is_none_or(|folder| Path::new(folder).is_absolute()));
+            assert!(
+                folder
+                    .as_ref()
+                    .is_none_or(|folder| Path::new(folder).is_absolute())
+            );
             assert!(bits.is_none_or(|bits| bits == 24 || bits == 32));
         }
         _ => {}

@@ -42,7 +42,11 @@ impl From<Rate> for SampleRate {
     }
 }
 
-const OWN: [SampleRate; 3] = [SampleRate::HZ_48000, SampleRate::HZ_44100, SampleRate::HZ_192000];
+const OWN: [SampleRate; 3] = [
+    SampleRate::HZ_48000,
+    SampleRate::HZ_44100,
+    SampleRate::HZ_192000,
+];
 const NOMINAL: [SampleRate; 7] = [
     SampleRate::HZ_22050,
     SampleRate::HZ_32000,
@@ -156,7 +160,11 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 buffer.settle(now, Frames::ZERO, Frames(64));
                 pull(&mut buffer, &mut audio, 64, config.channels.get());
             }
-            Step::Format { rate, period, channels } => {
+            Step::Format {
+                rate,
+                period,
+                channels,
+            } => {
                 let _ = buffer.set_format(rate.into(), Frames(period.into()), Channels(channels));
             }
             Step::Depth { queue } => buffer.set_depth(match queue {

@@ -29,7 +29,10 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         let ended = registrar.heard() != Heard::More;
         said.extend(piece);
         registrar.handle_bytes(piece);
-        assert!(!ended || registrar.heard() != Heard::More, "it stays as it is");
+        assert!(
+            !ended || registrar.heard() != Heard::More,
+            "it stays as it is"
+        );
         match registrar.heard() {
             Heard::More => assert!(said.len() < LogIn::MAX_LEN),
             Heard::Nonsense(error) => {

@@ -22,7 +22,9 @@ fuzz_target!(|input: (Vec<(String, f32)>, &[u8])| {
     assert!(!answer.is_empty(), "whoever asks is answered");
     for datagram in answer.iter().filter(|datagram| datagram.len() <= MOST_OSC) {
         let read = OscRequest::read(datagram).expect("what we write is OSC");
-        assert!(matches!(&read[..], [OscRequest::Other { address }] if address == "/response/latency"));
+        assert!(
+            matches!(&read[..], [OscRequest::Other { address }] if address == "/response/latency")
+        );
     }
 });
 

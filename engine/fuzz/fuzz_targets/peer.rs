@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_fuzz::Payload;
-use farsend_protocol::jacktrip::{Remark, Output, Peer, PeerConfig, Talked, Verdict};
+use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Remark, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
 use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Piece, Reception, STOP, Wanted};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
@@ -75,7 +75,7 @@ enum Step {
     Leave,
     Unpolled,
     /// A line of ours.
-    Say {
+    Write {
         text: String,
     },
     /// A piece of theirs.
@@ -199,7 +199,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 assert!(peer.is_over());
                 None
             }
-            Step::Say { text } => {
+            Step::Write { text } => {
                 if let Some(line) = Remark::new(text) {
                     assert_eq!(Remark::new(line.as_str()), Some(line));
                     peer.write(now, line);
@@ -261,19 +261,17 @@ fn drain(peer: &mut Peer, said: &mut Option<(u32, u16)>) -> Option<u64> {
                 assert!(!line.as_str().contains(char::is_control));
             }
             Output::Talked(Talked::Ours { .. }) => {}
-            Output::Send { to, payload } => {
-                match Control::parse(&payload) {
-                    Some(Control::Ping { stamp }) => {
-                        assert_eq!(Some(to), peer.remote());
-                        pinged = Some(stamp);
-                    }
-                    Some(Control::Chat(piece)) => {
-                        assert_eq!(Some(to), peer.remote());
-                        *said = Some((piece.talk, piece.number));
-                    }
-                    _ => {}
+            Output::Send { to, payload } => match Control::parse(&payload) {
+                Some(Control::Ping { stamp }) => {
+                    assert_eq!(Some(to), peer.remote());
+                    pinged = Some(stamp);
                 }
-            }
+                Some(Control::Chat(piece)) => {
+                    assert_eq!(Some(to), peer.remote());
+                    *said = Some((piece.talk, piece.number));
+                }
+                _ => {}
+            },
         }
     }
     panic!("it never waits");
