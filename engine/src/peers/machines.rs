@@ -3,18 +3,20 @@
 //! Nothing here allocates, locks, waits or logs, and nothing knows a clock or a socket: what leaves goes to an
 //! [`Outlet`], what the control thread should know goes out through a ring of events.
 
+mod incoming;
+mod taking;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use farsend_protocol::jacktrip::{
-    Arrival, Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer,
-    PeerConfig, Remark, Taken, Talked, Verdict,
+    Depacketizer, Event, Output, Packetizer, PacketizerConfig, PacketizerError, Peer, PeerConfig,
+    Remark, Talked, Verdict,
 };
-use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
-use farsend_stream::{BufferConfig, Inserted, JitterBuffer, Kernels, Origin, Pulled};
-use farsend_units::{Frames, MonoTime, SampleRate, SeqNum};
+use farsend_stream::{BufferConfig, JitterBuffer, Kernels, Pulled};
+use farsend_units::{Frames, MonoTime, SeqNum};
 use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Hearing, Stamp};
 use farsend_wire::repair::Repair;
 use rtrb::{Consumer, Producer};
@@ -26,7 +28,7 @@ use crate::repair::{Late, LinkRepair, MOST_ANSWERS, Outgoing};
 use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
-use crate::takes::{Tap, Way};
+use crate::takes::Tap;
 
 /// Everything of a [`PeerLink`](super::PeerLink) but the receiving socket, which lends out the datagram in hand. Knows no
 /// clock: the bench runs two of them against each other in virtual time.
@@ -258,55 +260,6 @@ impl<O: Outlet> Machines<O> {
         self.pushed += frames.unwrap_or(0) as i64;
     }
 
-    /// Takes are recorded through what is in there. Control thread, before the first period.
-    pub fn record_through(&mut self, taps: MailboxReader<Option<Tap>>) {
-        self.tap = Some(taps);
-    }
-
-    /// Where takes are recorded, while somebody wants that.
-    pub fn tap(&mut self) -> Option<&mut Tap> {
-        self.tap.as_mut()?.newest()?.as_mut()
-    }
-
-    /// Frames that the peer was sent so far, at our own rate: the next block's first frame is this one, counted from 0.
-    pub fn sent_frames(&self) -> i64 {
-        self.pushed
-    }
-
-    /// Which of all frames that were sent the packet of this number begins with, if it is near the newest; as long as the peer is sent our
-    /// own rate.
-    pub fn sent_frame_of(&self, number: SeqNum) -> i64 {
-        let begun = self.pushed - i64::from(self.packetizer.pending().0);
-        let back = i64::from(self.packetizer.seq().since(number));
-        begun - back * i64::from(self.packetizer.config().period.0)
-    }
-
-    /// How long the way to the far end's ear and back is, beyond from its newest packet here to us, as far as that is known: frames at `rate`. What the
-    /// far end's queue and sound card are is only guessed.
-    pub fn beyond(&self, rate: SampleRate) -> u32 {
-        let way = self.peer.round_trip().unwrap_or_default().as_secs_f64();
-        let queue = self.format.map_or(0.0, |format| {
-            let packets = f64::from(format.period.0) * GUESSED_PACKETS;
-            packets / f64::from(format.rate.0.max(1))
-        });
-        ((way + queue) * f64::from(rate.0)) as u32
-    }
-
-    /// What the peer wants to be kept is kept in what comes through here. Control thread, before the first period.
-    pub fn keep_in(&mut self, histories: MailboxReader<History>) {
-        self.late.keep_in(histories);
-    }
-
-    /// Whether all that comes is to be there in the end, also what is too late for playing: a peer that is a Farsend is asked for it afterwards.
-    pub fn keep_all(&mut self, keeps_all: bool) {
-        self.keeps_all = keeps_all;
-    }
-
-    /// What the player at this end hears, and what they play: told to a peer that is a Farsend.
-    pub fn hearing(&mut self) -> &mut LinkHearing {
-        &mut self.hearing
-    }
-
     /// Calls nobody but the addresses that come through here, each from its coming on.
     pub(super) fn await_invitations(&mut self, invitations: Consumer<Invitation>) {
         self.invitations = Some(invitations);
@@ -361,7 +314,7 @@ impl<O: Outlet> Machines<O> {
         if let Some(repair) = &mut self.repair {
             let busy = repair.attend(now, &mut self.peer, &self.buffer, self.format);
             self.repairs = self.peer.understands_repair(now);
-            let records = self.keeps_all || self.tap.as_mut().is_some_and(is_tapped);
+            let records = self.keeps_all || self.tap.as_mut().is_some_and(taking::is_tapped);
             self.late
                 .attend(now, &mut self.peer, self.format, records, busy);
             if let Some(remote) = self.peer.remote().filter(|_| self.repairs) {
@@ -410,17 +363,6 @@ impl<O: Outlet> Machines<O> {
     pub fn pass_over(&mut self, frames: Frames) {
         self.buffer.pass_over(frames);
         self.hearing.pass_over(frames);
-    }
-
-    /// Tells the peer what is heard here, if there is anything new. After what was due was played.
-    pub fn tell_heard(&mut self, now: MonoTime) {
-        for _ in 0..MOST_WORDS {
-            let Some(word) = self.hearing.next_word(now, &self.peer) else {
-                return;
-            };
-            self.peer.say(word);
-            self.drain(now);
-        }
     }
 
     /// Tells the peer, if it is a Farsend, that it is sent away for so many seconds. A goodbye is to follow.
@@ -634,90 +576,6 @@ impl<O: Outlet> Machines<O> {
         }
     }
 
-    /// Takes one datagram of the peer's into the buffer.
-    fn take_audio(&mut self, at: MonoTime, payload: &[u8]) {
-        if !self.playable() {
-            return;
-        }
-        let Self {
-            depacketizer,
-            buffer,
-            tap,
-            late,
-            hearing,
-            ..
-        } = self;
-        let mut tap = tap.as_mut().and_then(MailboxReader::newest);
-        let farsend = self.stamp.farsend;
-        let taken = depacketizer.take(payload, &mut |arrival: Arrival<'_>| {
-            hearing.handle_packet(arrival.number, arrival.anew);
-            if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
-                // Not to be played, but it is what was sent.
-                let kept = record(tap_of(&mut tap), &arrival, Way::Direct);
-                late.handle_packet(arrival.number, arrival.anew, kept);
-                return;
-            }
-            let origin = if arrival.redundant {
-                Origin::Copy
-            } else {
-                Origin::Direct
-            };
-            let kept = insert(buffer, tap_of(&mut tap), &arrival, at, origin);
-            late.handle_packet(arrival.number, arrival.anew, kept);
-        });
-        if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
-            repair.handle_audio(payload, taken);
-            self.take_recovered(at);
-        }
-        match taken {
-            Taken::Audio { redundancy, .. } => self.redundancy = redundancy,
-            Taken::Restarted { .. } => self.tell(LinkEvent::Restarted),
-            _ => {}
-        }
-    }
-
-    /// Puts what was lost and is calculated now into the buffer, the ordinary way.
-    fn take_recovered(&mut self, at: MonoTime) {
-        let Self {
-            repair: Some(repair),
-            depacketizer,
-            buffer,
-            tap,
-            late,
-            ..
-        } = self
-        else {
-            return;
-        };
-        let mut tap = tap.as_mut().and_then(MailboxReader::newest);
-        while let Some(datagram) = repair.next_recovered() {
-            depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
-                let kept = insert(buffer, tap_of(&mut tap), &arrival, at, Origin::Repaired);
-                late.handle_packet(arrival.number, arrival.anew, kept);
-            });
-        }
-    }
-
-    /// Takes what was fetched, which is too late for the buffer.
-    fn take_fetched(&mut self, payload: &[u8]) {
-        let Some((number, packet)) = self.late.handle_repair(payload) else {
-            return;
-        };
-        // Of a stream of another format, that has ended, nothing is wanted any more.
-        let Some(format) = self
-            .format
-            .filter(|format| packet.header.format() == Ok(*format))
-        else {
-            return;
-        };
-        let kept = self.tap().is_none_or(|tap| {
-            tap.packet(number, false, format, packet.samples, Way::Fetched) || tap.knows(number)
-        });
-        if kept {
-            self.late.take(number);
-        }
-    }
-
     /// Whether the peer is there and its audio can be played.
     pub fn has_peer(&self) -> bool {
         self.state == State::Open && self.peer.is_present() && self.playable()
@@ -747,53 +605,6 @@ impl<O: Outlet> Machines<O> {
 fn newest(ring: &mut Consumer<Invitation>) -> Option<Invitation> {
     (0..ring.slots()).filter_map(|_| ring.pop().ok()).last()
 }
-
-/// Whether there is a tap now.
-fn is_tapped(tap: &mut MailboxReader<Option<Tap>>) -> bool {
-    tap.newest().is_some_and(|tap| tap.is_some())
-}
-
-/// The tap that there is now, for a while.
-fn tap_of<'a>(tap: &'a mut Option<&mut Option<Tap>>) -> Option<&'a mut Tap> {
-    tap.as_mut()?.as_mut()
-}
-
-/// Puts a packet into its place in the buffer, and onto the take. Whether it is there, if there is one.
-fn insert(
-    buffer: &mut JitterBuffer,
-    tap: Option<&mut Tap>,
-    arrival: &Arrival<'_>,
-    at: MonoTime,
-    origin: Origin,
-) -> bool {
-    if arrival.anew {
-        buffer.reset();
-    }
-    let inserted = buffer.insert(arrival.number, at, origin, &mut |channel, out| {
-        arrival.packet.decode_channel(channel, out);
-    });
-    let way = match (origin, inserted) {
-        (Origin::Copy | Origin::Repaired, _) => Way::Repaired,
-        (Origin::Direct, Inserted::Late) => Way::Late,
-        (Origin::Direct, _) => Way::Direct,
-    };
-    record(tap, arrival, way)
-}
-
-/// Puts a packet onto the take. Whether it is there, if there is one.
-fn record(tap: Option<&mut Tap>, arrival: &Arrival<'_>, way: Way) -> bool {
-    let Arrival { number, anew, .. } = *arrival;
-    tap.is_none_or(|tap| {
-        let samples = arrival.packet.samples;
-        tap.packet(number, anew, arrival.format, samples, way) || tap.knows(number)
-    })
-}
-
-/// What the far end's queue and sound card may be in packets: JackTrip's queue of four, and JACK's periods.
-const GUESSED_PACKETS: f64 = 6.0;
-
-/// Words of what is heard that leave at once, at most.
-const MOST_WORDS: usize = 4;
 
 /// How long a client is silent after the peer's goodbye before it calls again.
 const REST: Duration = Duration::from_secs(1);
