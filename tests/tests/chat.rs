@@ -1,18 +1,21 @@
 //! What people write to each other: instances, and programs without a DAW.
 
+use std::time::Duration;
+
 use farsend_ipc::message::{HubUser, Role, WantedSession};
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::instance::{Host, Instance, call, engine};
 use farsend_tests::lab::on_a_private_machine;
 
 const PORT: u16 = 4464;
+const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn what_an_instance_writes_is_told_to_its_session_and_at_the_far_end() {
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let clock = ["-n", "2", "-q", "8", "--rate", "22050", "--period", "256"];
-        let far = Farsend::start_looping(machine, &clock);
+        let mut far = Farsend::start_looping(machine, &clock);
         let mut host = Host::default();
         for _ in 0..2 {
             let wanted = call(PORT, Some("Band"));
@@ -26,6 +29,7 @@ fn what_an_instance_writes_is_told_to_its_session_and_at_the_far_end() {
         host.play_until("both know that it has arrived", |all| {
             all.iter().all(|one| one.talk() == [(None, text, true)])
         });
+        far.wait_for_event("chat", 1, SOON);
         assert_eq!(far.events("chat")[0]["text"], text);
         drop(host);
     });
@@ -35,7 +39,7 @@ fn what_an_instance_writes_is_told_to_its_session_and_at_the_far_end() {
 fn a_hub_passes_on_what_a_player_writes_with_their_name() {
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
-        let hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
+        let mut hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
         let mut host = Host::default();
         for name in ["Alto", "Tenor"] {
             let member = WantedSession {
@@ -55,6 +59,7 @@ fn a_hub_passes_on_what_a_player_writes_with_their_name() {
         host.play_until("the other one reads it", |all| {
             all[1].talk() == [(Some("Alto"), "Ready?", true)]
         });
+        hub.wait_for_event("chat", 1, SOON);
         let written = &hub.events("chat")[0];
         assert_eq!(
             (&written["text"], &written["name"]),

@@ -25,13 +25,12 @@ pub(super) struct Bar {
 impl Meters {
     /// Takes the peaks since the last time, linear, a channel each; without any the bars fall.
     pub(super) fn follow(&mut self, now: f64, peaks: impl ExactSizeIterator<Item = f32>) {
-        let since = self.at.replace(now).map_or(0.0, |at| now - at) as f32;
-        let fall = since.max(0.0) * FALL_DB_PER_SECOND;
+        let since = self.at.replace(now).map_or(0.0, |at| (now - at).max(0.0));
         if peaks.len() > 0 {
             self.bars.resize(peaks.len(), SILENT);
         }
         for bar in &mut self.bars {
-            bar.fall(now, fall);
+            bar.fall(now, since);
         }
         for (bar, peak) in self.bars.iter_mut().zip(peaks) {
             let peak = decibels(peak);
@@ -68,11 +67,11 @@ impl Meters {
 }
 
 impl Bar {
-    fn fall(&mut self, now: f64, fall: f32) {
-        self.level = (self.level - fall).max(FLOOR_DB);
-        if now >= self.held_at + HELD_FOR {
-            self.held = (self.held - fall).max(self.level);
-        }
+    /// What it shows `since` seconds later, at `now`, without another peak.
+    fn fall(&mut self, now: f64, since: f64) {
+        let over = (now - self.held_at - HELD_FOR).clamp(0.0, since);
+        self.level = (self.level - since as f32 * FALL_DB_PER_SECOND).max(FLOOR_DB);
+        self.held = (self.held - over as f32 * FALL_DB_PER_SECOND).max(self.level);
     }
 
     fn rise(&mut self, now: f64, peak: f32) {

@@ -123,6 +123,10 @@ fn connection(ui: &mut Ui, session: &mut Session) {
             "These can be changed while there is no connection.",
         ));
     }
+    ui.checkbox(
+        &mut session.connect_on_load,
+        "Connect when the project is opened",
+    );
 }
 
 fn sharing(ui: &mut Ui, session: &mut Session, view: &View) {
