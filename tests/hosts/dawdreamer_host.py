@@ -43,16 +43,20 @@ class Performance:
         return texts
 
     def pace(self, seconds: float) -> float:
-        """In real time; gives the peak of the last second."""
+        """In real time; gives the peak of the last second.
+
+        For a block that is asked for the plugin is called for two: the engine renders one more than it gives.
+        """
         heard = []
+        called = 2 * BLOCK / RATE
         start = time.monotonic()
-        for number in range(int(seconds * RATE / BLOCK)):
-            ahead = start + number * BLOCK / RATE - time.monotonic()
+        for number in range(int(seconds / called)):
+            ahead = start + number * called - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
             self.engine.render(BLOCK / RATE)
             heard.append(float(numpy.abs(self.engine.get_audio()).max()))
-        return max(heard[-RATE // BLOCK :], default=0.0)
+        return max(heard[-int(1 / called) :], default=0.0)
 
     def render(self, seconds: float) -> tuple[float, float]:
         """As fast as it goes; how long that took, and the peak of what came out."""
