@@ -20,6 +20,8 @@ use crate::backend::timer::{Deaf, Ears, TimerBackend};
 use crate::cli::exit::Exit;
 use crate::cli::secret::SecretError;
 use crate::control::report::Reporter;
+use crate::control::typed::Typed;
+use crate::control::writing;
 use crate::hub::{AuthError, DoorError};
 use crate::keeping::{Keeping, keeping};
 use crate::membership::{Membership, Told};
@@ -285,9 +287,10 @@ pub fn run(
     reporter: &mut Reporter,
     quit: &Arc<AtomicBool>,
 ) -> Result<Exit, RunError> {
+    let mut typed = Typed::of_terminal();
     loop {
         let mut running = Running::start(request, reporter)?;
-        match running.watch(request, reporter, quit) {
+        match running.watch(request, reporter, &mut typed, quit) {
             Ended::For(exit) => return running.finish(exit, reporter),
             Ended::NotLetIn(why) => {
                 _ = running.finish(Exit::Other, reporter)?;
@@ -423,7 +426,13 @@ impl Running {
     }
 
     /// Reports until something ends the session.
-    fn watch(&mut self, request: &Request, reporter: &mut Reporter, quit: &AtomicBool) -> Ended {
+    fn watch(
+        &mut self,
+        request: &Request,
+        reporter: &mut Reporter,
+        typed: &mut Option<Typed>,
+        quit: &AtomicBool,
+    ) -> Ended {
         let mut next_report = Instant::now() + REPORT_EVERY;
         loop {
             if quit.load(Relaxed) {
@@ -440,6 +449,9 @@ impl Running {
                 }
             }
             self.desk.attend();
+            for text in typed.iter_mut().flat_map(Typed::lines) {
+                self.write(&text, reporter);
+            }
             match self.desk.poll_membership() {
                 Some(Told::Failed(why)) => return Ended::NotLetIn(why),
                 Some(told) => {
@@ -467,6 +479,18 @@ impl Running {
                 next_report += REPORT_EVERY;
                 let statistics = self.desk.statistics.read();
                 reporter.statistics(&statistics, &self.desk, self.rate, self.xruns());
+            }
+        }
+    }
+
+    /// What was typed is for the peer.
+    fn write(&mut self, text: &str, reporter: &mut Reporter) {
+        reporter.entered(text);
+        for line in writing::lines(text, 0) {
+            if self.desk.say(line) {
+                reporter.wrote(&line);
+            } else {
+                reporter.note("too much is on its way already: that was not sent");
             }
         }
     }

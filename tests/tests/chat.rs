@@ -1,9 +1,11 @@
 //! What people write to each other: instances, and programs without a DAW.
 
+use std::io::Write as _;
 use std::time::Duration;
 
-use farsend_ipc::message::{HubUser, Role, WantedSession};
-use farsend_tests::lab::farsend::Farsend;
+use farsend_ipc::message::{HubUser, Role, SessionState, WantedSession};
+use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::hub::join;
 use farsend_tests::lab::instance::{Host, Instance, call, engine};
 use farsend_tests::lab::on_a_private_machine;
 
@@ -64,6 +66,54 @@ fn a_hub_passes_on_what_a_player_writes_with_their_name() {
         assert_eq!(
             (&written["text"], &written["name"]),
             (&"Ready?".into(), &"Alto".into())
+        );
+        drop(host);
+    });
+}
+
+#[test]
+fn a_plugin_that_is_the_hub_and_a_player_at_a_terminal_write_to_each_other() {
+    on_a_private_machine(&[], |machine| {
+        let _engine = engine(machine);
+        let mut host = Host::default();
+        let hub = WantedSession {
+            role: Role::Hub,
+            port: PORT,
+            ..call(0, None)
+        };
+        host.instances.push(Instance::new(&hub, &[0.0; 2]));
+        let hosts = |all: &[Instance], count: u32| matches!(all[0].state, Some(SessionState::Hosting { players, .. }) if players == count);
+        host.play_until("the hub is open", |all| hosts(all, 0));
+        let clock = ["--backend", "timer", "--rate", "22050", "--period", "256"];
+        let join = join(&[&["--name", "alto"], &clock[..]].concat());
+        let (mut alto, mut keys) = Farsend::start_at_a_terminal(machine, "alto", &join);
+        host.play_until("she is there", |all| {
+            let players = all[0].players.as_ref();
+            let here = players.is_some_and(|here| here.players.iter().any(|one| one.is_farsend));
+            let knows = r#""peer_is_farsend":true"#;
+            here && alto.running.stdout().contains(knows)
+        });
+        keys.write_all(b"Rea\x1b[2Jdy?\n").expect("she listens");
+        let asked = (Some("alto"), "Rea[2Jdy?", true);
+        host.play_until("what she typed is shown", |all| all[0].talk() == [asked]);
+        host.instances[0].say("From bar 17.");
+        host.play_until("she has the answer", |all| {
+            all[0].talk() == [asked, (None, "From bar 17.", true)]
+        });
+        let said = command(&["hub", "say", "--to", "alto", "Piano,", "please!"]).output();
+        let said = said.expect("the program can be started");
+        assert!(said.status.success(), "{said:?}");
+        host.play_until("what the hub's host wrote elsewhere is shown", |all| {
+            all[0].talk().last() == Some(&(Some("hub"), "Piano, please!", true))
+        });
+        alto.wait_for_event("chat", 2, SOON);
+        let texts = alto
+            .events("chat")
+            .into_iter()
+            .map(|line| line["text"].clone());
+        assert_eq!(
+            texts.collect::<Vec<_>>(),
+            ["hub: From bar 17.", "hub: Piano, please!"]
         );
         drop(host);
     });

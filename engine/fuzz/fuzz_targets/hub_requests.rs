@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use farsend_ipc::hub::{
-    Answer, Lines, MOST_BOUND_MS, MOST_DB, MOST_LINE, MOST_MINUTES, MOST_NAME, Request,
+    Answer, Lines, MOST_BOUND_MS, MOST_DB, MOST_LINE, MOST_MINUTES, MOST_NAME, MOST_TEXT,
+    Request,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -59,6 +60,9 @@ fn check_bounds(request: &Request) {
         } => {
             assert!((1..=MOST_NAME).contains(&name.chars().count()));
             assert!(!name.contains(char::is_control));
+        }
+        Request::Say { text, .. } => {
+            assert!(!text.trim().is_empty() && text.len() <= MOST_TEXT);
         }
         Request::Record { folder, bits, .. } => {
             assert!(

@@ -274,6 +274,7 @@ A hub that runs is asked from the same machine:
   farsend hub group ann strings  those of a group hear one another; who is in none hears all, and is heard by all
   farsend hub group --between -20; farsend hub group ann --clear; farsend hub group --clear
   farsend hub record start takes; farsend hub record stop
+  farsend hub say From bar 17    to all who play with a Farsend; farsend hub say --to ann A little less, please
 
 Recording:
   From the beginning with --record, or by `farsend hub record`: each start makes a folder of its

@@ -118,6 +118,17 @@ pub(super) enum Control {
         #[command(flatten)]
         hub: Which,
     },
+    /// Write a line to the players: Farsends show it, and print it at a terminal; a JackTrip shows nothing of it.
+    Say {
+        /// What to write; several words are one line.
+        #[arg(required = true, value_name = "TEXT")]
+        text: Vec<String>,
+        /// Only to this player, as `status` names them; or their address.
+        #[arg(long = "to", value_name = "PLAYER")]
+        player: Option<String>,
+        #[command(flatten)]
+        hub: Which,
+    },
     /// Record each player and the mix from now on, or end that.
     Record {
         #[command(subcommand)]
@@ -314,6 +325,10 @@ impl Control {
                     on: !off,
                 };
                 (request, hub)
+            }
+            Self::Say { text, player, hub } => {
+                let text = text.join(" ");
+                (Request::Say { text, player }, hub)
             }
             Self::Patch { mode, hub } => {
                 let mode = mode.name().to_owned();

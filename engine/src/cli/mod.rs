@@ -153,6 +153,11 @@ Examples:
   farsend server --backend timer --loopback
                                           send everything back, to try a line
   farsend hub                             a hub for JackTrip and Farsend players
+  farsend hub say From bar 17             write to the players of the hub that runs here
   farsend jacktrip -c 10.0.0.7 -q 4       JackTrip's own options
   farsend bench network --input take.wav --out heard
-                                          how a take sounds over bad networks";
+                                          how a take sounds over bad networks
+
+In a terminal a line that you type is written to the far end, or over a hub to all who are there:
+a Farsend prints or shows it, a JackTrip shows nothing of it. Enter alone makes room for one, above
+which the numbers rest.";

@@ -318,7 +318,10 @@ Examples:
   farsend join hub.example --user alice --password-file ~/.hub-password
                                           at a hub that asks for a password; without the file it is asked for
   farsend join 10.0.0.7 --input take.wav --record mix.wav
-                                          no JACK: play a file there, keep what the hub sends";
+                                          no JACK: play a file there, keep what the hub sends
+
+In a terminal a line that you type is written to all at the hub who play with a Farsend; Enter alone makes
+room for one.";
 
 /// `-q`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

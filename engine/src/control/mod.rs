@@ -13,5 +13,7 @@ pub mod printer;
 pub mod report;
 pub mod service;
 pub mod trouble;
+pub(crate) mod typed;
 mod wishes;
 pub mod words;
+pub(crate) mod writing;

@@ -12,7 +12,7 @@ use farsend_ipc::message::{
     TakeWishes, WantedSession,
 };
 use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
-use farsend_protocol::jacktrip::{Event, Remark};
+use farsend_protocol::jacktrip::Event;
 use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::jacktrip::Format;
@@ -24,7 +24,7 @@ use self::tracks::Tracks;
 use super::health::Health;
 use super::trouble::Caller;
 use super::wishes::{self, Refused};
-use super::words;
+use super::{words, writing};
 use crate::backend::link::{LinkBackend, MOST_SEATS, Place, Seat, Source};
 use crate::engine::{Desk, RunError, Session};
 use crate::hub::HubHost;
@@ -317,9 +317,17 @@ impl PluginSession {
 
     /// Writes this to the other end, a line or several: as long as what is said at once.
     pub(super) fn say(&mut self, text: &str) {
-        for line in text.lines().take(MOST_LINES).filter_map(Remark::new) {
-            let sent = self.state.is_connected() && self.desk.say(line);
-            self.chat.write(&line, sent);
+        let reserved = self.hub.as_ref().map_or(0, |_| HubHost::SIGN);
+        for line in writing::lines(text, reserved) {
+            let number = self.chat.write(&line);
+            let sent = self.state.is_connected()
+                && match &self.hub {
+                    Some(hub) => hub.say(number, line),
+                    None => self.desk.say(line),
+                };
+            if !sent {
+                self.chat.settle(number, false);
+            }
         }
     }
 
@@ -584,8 +592,5 @@ const ASLEEP_AFTER: Duration = Duration::from_secs(2);
 
 /// ... unless its session has only begun.
 const YOUNG: Duration = Duration::from_secs(10);
-
-/// Of what is written at once.
-const MOST_LINES: usize = 8;
 
 const TRY_AGAIN: &str = "Close other plugins or programs and try again.";

@@ -1,6 +1,7 @@
 //! Standard output: sentences, with numbers below them that are written over, or JSON lines.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use crossterm::cursor::{MoveToColumn, MoveUp};
 use crossterm::queue;
@@ -17,6 +18,8 @@ pub struct Printer {
     terminal: bool,
     /// Lines that are to be written over.
     open: u16,
+    /// While somebody writes a line: until when nothing is shown in its place.
+    writing: Option<Instant>,
 }
 
 impl Printer {
@@ -26,6 +29,7 @@ impl Printer {
             style,
             terminal: std::io::stdout().is_terminal(),
             open: 0,
+            writing: None,
         }
     }
 
@@ -34,9 +38,26 @@ impl Printer {
         self.style
     }
 
-    /// Whether numbers are shown in place.
+    /// Whether numbers are shown in place. Not while somebody writes a line there.
     pub fn shows_numbers(&self) -> bool {
-        self.style == Style::Text && self.terminal
+        let writing = self.writing.is_some_and(|until| Instant::now() < until);
+        self.style == Style::Text && self.terminal && !writing
+    }
+
+    /// Somebody has pressed Enter: the cursor is a line further down.
+    pub fn entered(&mut self) {
+        if self.open > 0 {
+            self.open = self.open.saturating_add(1);
+        }
+        self.writing = None;
+    }
+
+    /// Makes room for a line that somebody wants to write, where numbers would be in its way.
+    pub fn ask_for_line(&mut self) {
+        if self.terminal && self.style != Style::Json {
+            self.writing = Some(Instant::now() + PATIENCE);
+            self.show(ASKING);
+        }
     }
 
     /// Says something: a sentence, or in JSON an event of this name with the sentence as `text` and the facts.
@@ -54,6 +75,9 @@ impl Printer {
         let below = std::mem::take(&mut self.open);
         // Standard output may be gone: there is nobody to tell then.
         _ = say(&mut io::stdout().lock(), text, below);
+        if self.writing.is_some_and(|until| Instant::now() < until) {
+            self.show(ASKING);
+        }
     }
 
     /// Writes lines of numbers over those before; none of them may be longer than the terminal is wide.
@@ -92,6 +116,12 @@ fn clear(out: &mut impl Write, lines: u16) -> io::Result<()> {
     }
     queue!(out, Clear(ClearType::FromCursorDown))
 }
+
+/// Before a line that is being written.
+const ASKING: &str = "write: ";
+
+/// How long a line may take before numbers come back.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::{Event, Talked};
+use farsend_protocol::jacktrip::{Event, Remark, Talked};
 use farsend_units::{Frames, SampleRate};
 use serde_json::{Value, json};
 
@@ -178,6 +178,20 @@ impl Reporter {
             ),
         };
         self.say(name, &text, json!({}));
+    }
+
+    /// Somebody has pressed Enter at the terminal. Without a line before it there is room for one now.
+    pub fn entered(&mut self, text: &str) {
+        self.printer.entered();
+        if text.trim().is_empty() {
+            self.printer.ask_for_line();
+        }
+    }
+
+    /// A line that was written here is on its way to the peer.
+    pub fn wrote(&mut self, line: &Remark) {
+        let text = format!("you write: {}", line.as_str());
+        self.say("wrote", &text, json!({ "text": line.as_str() }));
     }
 
     /// Something worth knowing.

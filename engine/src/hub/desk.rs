@@ -1,6 +1,6 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
-mod chat;
+pub(super) mod chat;
 mod lent;
 mod osc;
 mod requests;
@@ -17,6 +17,7 @@ use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use self::chat::Letters;
 use self::osc::Osc;
 use super::align::Aligner;
 use super::auth::Auth;
@@ -36,6 +37,7 @@ use super::socket::HubSocket;
 use super::{HubSettings, PatchMode, Through};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
+use crate::control::typed::Typed;
 use crate::engine::RunError;
 use crate::peers::{LinkEvent, kernels};
 
@@ -67,8 +69,13 @@ pub fn run(
     let mut desk = Desk::open(settings, door, voice)?;
     desk.begin(reporter);
     let mut next_report = Instant::now() + REPORT_EVERY;
+    let mut typed = Typed::of_terminal();
     while !quit.load(Relaxed) {
         desk.attend(reporter);
+        for text in typed.iter_mut().flat_map(Typed::lines) {
+            reporter.entered(&text);
+            desk.say(None, &text, reporter);
+        }
         match desk.pacer.poll() {
             Some(Paused::RateChanged { to }) => {
                 desk.close(reporter);
@@ -130,6 +137,7 @@ pub(super) struct Desk<'a> {
     book: Book,
     aligner: Aligner,
     sight: Sight,
+    letters: Letters,
     /// As it is now.
     patch: PatchMode,
 }
@@ -185,6 +193,7 @@ impl<'a> Desk<'a> {
             book: Book::default(),
             aligner: Aligner::new(settings.align, settings.align_bound),
             sight: Sight::new(),
+            letters: Letters::default(),
             patch: settings.patch,
         })
     }
@@ -248,6 +257,7 @@ impl<'a> Desk<'a> {
             ports,
             pending,
             book,
+            letters,
             ..
         } = self;
         let mut welcome = |host: IpAddr, hello: &Hello| {
@@ -267,6 +277,7 @@ impl<'a> Desk<'a> {
                         pending.push_back(Order::Dismiss(place));
                         if let Some(entry) = roster.leave(place) {
                             recordings.leave(place);
+                            letters.leave(place);
                             reporter.left(&entry, "began again", roster.count());
                         }
                     }
@@ -381,7 +392,7 @@ impl<'a> Desk<'a> {
 
     /// Lets those go who said goodbye or were not heard any more.
     fn see_off(&mut self, reporter: &mut HubReporter) {
-        let (mut gone, mut written) = (Vec::new(), Vec::new());
+        let (mut gone, mut written, mut fates) = (Vec::new(), Vec::new(), Vec::new());
         for (place, entry) in self.roster.iter_mut() {
             while let Ok(event) = entry.watch.events.pop() {
                 match event {
@@ -391,14 +402,18 @@ impl<'a> Desk<'a> {
                     }
                     LinkEvent::Talked(Talked::Theirs(line)) => {
                         reporter.wrote(entry, &line);
-                        written.push((place, chat::signed(entry, &line)));
+                        written.push((place, line));
                     }
+                    LinkEvent::Talked(Talked::Ours { arrived }) => fates.push((place, arrived)),
                     other => reporter.event(entry, &other),
                 }
             }
         }
+        for (place, arrived) in fates {
+            self.letters.note(place, arrived);
+        }
         for (place, line) in written {
-            self.pass_on(place, line);
+            self.pass_on(place, &line);
         }
         for (place, why) in gone {
             self.let_go(place, why, reporter);
@@ -408,6 +423,7 @@ impl<'a> Desk<'a> {
     fn let_go(&mut self, place: u16, why: &str, reporter: &mut HubReporter) {
         if let Some(entry) = self.roster.leave(place) {
             self.recordings.leave(place);
+            self.letters.leave(place);
             self.order(Order::Dismiss(place));
             reporter.left(&entry, why, self.roster.count());
         }

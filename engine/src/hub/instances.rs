@@ -7,11 +7,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use farsend_ipc::hub::PlayerStatus;
+use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestReader, LatestWriter, latest};
 use parking_lot::Mutex;
 
 use super::HubSettings;
 use super::desk::Desk;
+use super::desk::chat::SIGN;
 use super::hosted::HostedFloor;
 use super::report::HubReporter;
 use crate::engine::RunError;
@@ -25,6 +27,27 @@ pub struct HubHost {
     sight: Arc<Mutex<Told>>,
     port: u16,
     back: Sender<Box<HostedFloor>>,
+    said: Sender<(u64, Remark)>,
+    talk: Receiver<HubTalk>,
+}
+
+/// Something of the chat at a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HubTalk {
+    /// Somebody has written a line.
+    Theirs {
+        /// A player, as they are called there; or the hub itself, at its command line.
+        from: String,
+        /// What.
+        line: Remark,
+    },
+    /// What became of a line that was [said](HubHost::say) here.
+    Ours {
+        /// Its number.
+        number: u64,
+        /// Whether at least one player has it.
+        arrived: bool,
+    },
 }
 
 /// What was told last, and how often something was.
@@ -58,6 +81,13 @@ pub struct HubPlayer {
     pub drift_ppm: Option<f64>,
 }
 
+/// The hub's end of what is said here and there.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) said: Receiver<(u64, Remark)>,
+    pub(super) talk: Sender<HubTalk>,
+}
+
 /// How a floor is lent out: whom to, how it comes back, and where its numbers go.
 #[derive(Debug)]
 pub(super) struct Lend {
@@ -70,6 +100,9 @@ pub(super) struct Lend {
 type Begun = (HubHost, Box<HostedFloor>, LatestReader<Statistics>);
 
 impl HubHost {
+    /// Bytes of a line that the hub's name takes before what is written.
+    pub const SIGN: usize = SIGN.len();
+
     /// Begins. The floor is to be given back through [`back`](Self::back) before this is stopped.
     ///
     /// # Errors
@@ -85,6 +118,9 @@ impl HubHost {
         let (back, given_back) = channel();
         let (numbers, statistics) = latest(Statistics::default());
         let (tell, told) = channel();
+        let (said, to_say) = channel();
+        let (talk, talked) = channel();
+        let post = Post { said: to_say, talk };
         let lend = Lend {
             to,
             back: given_back,
@@ -97,7 +133,7 @@ impl HubHost {
                 Ok((desk, port)) => {
                     // With nobody there to hear it the quit is on its way.
                     _ = tell.send(Ok(port));
-                    desk.serve(&mut reporter, &ends, &mut |sight| {
+                    desk.serve(&mut reporter, &ends, &post, &mut |sight| {
                         let mut seen = seen.lock();
                         seen.times += 1;
                         seen.sight = sight;
@@ -116,6 +152,8 @@ impl HubHost {
             sight,
             port,
             back,
+            said,
+            talk: talked,
         };
         // It was sent before the port was.
         let floor = lent.try_recv().map_err(|_| gone())?;
@@ -140,6 +178,16 @@ impl HubHost {
             *known = told.times;
             told.sight.clone()
         })
+    }
+
+    /// Writes this to all players. What becomes of it is [told](Self::next_talk) under this number. False: the hub has ended.
+    pub fn say(&self, number: u64, line: Remark) -> bool {
+        self.said.send((number, line)).is_ok()
+    }
+
+    /// What was written, and what became of what was said here. To be asked some times a second.
+    pub fn next_talk(&self) -> Option<HubTalk> {
+        self.talk.try_recv().ok()
     }
 
     /// Whether it still goes on; it does until it is stopped, unless its thread panicked.

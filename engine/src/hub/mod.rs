@@ -54,7 +54,7 @@ pub use auth::{AuthError, AuthSettings, BookError, CertificateError, make_certif
 pub use desk::run;
 pub use door::DoorError;
 pub use hosted::{HostedFloor, Sound};
-pub use instances::{HubHost, HubPlayer, HubSight};
+pub use instances::{HubHost, HubPlayer, HubSight, HubTalk};
 pub use osc::OscPort;
 pub use patch::PatchMode;
 pub use report::HubReporter;

@@ -235,6 +235,27 @@ impl HubReporter {
         self.say("chat", &text, facts);
     }
 
+    /// Somebody has pressed Enter at the hub's terminal. Without a line before it there is room for one now.
+    pub(super) fn entered(&mut self, text: &str) {
+        if let Some(printer) = &mut self.printer {
+            printer.entered();
+            if text.trim().is_empty() {
+                printer.ask_for_line();
+            }
+        }
+    }
+
+    /// Something was written at the hub, to all or to one.
+    pub(super) fn said(&mut self, line: &Remark, to: Option<&Entry>) {
+        let to = to.map(|entry| title(entry.name, entry.address));
+        let whom = to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(" to {to}"));
+        let text = format!("the hub writes{whom}: {}", line.as_str());
+        let facts = json!({ "text": line.as_str(), "to": to });
+        self.say("said", &text, facts);
+    }
+
     /// Something in the life of a player.
     pub(super) fn event(&mut self, entry: &Entry, event: &LinkEvent) {
         let (name, what) = match event {

@@ -1,8 +1,10 @@
 //! The program under test, as a client of a JACK server.
 
+use std::fs::File;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::pty::openpty;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -68,6 +70,24 @@ impl Farsend {
             name: name.to_owned(),
             running,
         }
+    }
+
+    /// The same at a terminal, of which it gives the end where somebody types.
+    ///
+    /// # Panics
+    ///
+    /// If there is no terminal to be had.
+    pub fn start_at_a_terminal(
+        machine: &Machine,
+        name: &str,
+        arguments: &[&str],
+    ) -> (Farsend, File) {
+        let terminal = openpty(None, None).expect("there are terminals");
+        let mut command = command(arguments);
+        command.arg("--json");
+        let running = Running::start_reading(machine, name, &mut command, terminal.slave.into());
+        let name = name.to_owned();
+        (Farsend { name, running }, terminal.master.into())
     }
 
     /// Starts a server without JACK that sends back what it gets, at port 4464 unless `options` say otherwise, and waits until it listens.

@@ -32,13 +32,27 @@ impl Running {
     ///
     /// If it cannot be started.
     pub fn start(machine: &Machine, name: &str, command: &mut Command) -> Running {
+        Running::start_reading(machine, name, command, Stdio::null())
+    }
+
+    /// The same, and it reads this.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn start_reading(
+        machine: &Machine,
+        name: &str,
+        command: &mut Command,
+        input: Stdio,
+    ) -> Running {
         let (out, err) = (
             machine.path(&format!("{name}.out")),
             machine.path(&format!("{name}.err")),
         );
         let file = |path: &PathBuf| File::create(path).expect("the test's folder is writable");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file(&out))
             .stderr(file(&err))
             .spawn()

@@ -23,10 +23,25 @@ impl Chat {
         }
     }
 
-    /// Somebody at this end has written this.
-    pub(super) fn write(&mut self, line: &Remark, sent: bool) {
-        let fate = if sent { Fate::Sent } else { Fate::Lost };
-        self.push(None, line.as_str(), fate);
+    /// Somebody at this end writes this: the line's number, by which it is sent.
+    pub(super) fn write(&mut self, line: &Remark) -> u64 {
+        self.push(None, line.as_str(), Fate::Sent)
+    }
+
+    /// It is known what became of the line of this number.
+    pub(super) fn settle(&mut self, number: u64, arrived: bool) {
+        let mut lines = self.lines.iter_mut();
+        let line = lines.find(|(_, line)| line.number == number && line.fate == Fate::Sent);
+        if let Some((changed, line)) = line {
+            self.changes += 1;
+            let fate = if arrived { Fate::Arrived } else { Fate::Lost };
+            (*changed, line.fate) = (self.changes, fate);
+        }
+    }
+
+    /// Somebody at our hub has written this.
+    pub(super) fn hear(&mut self, from: String, line: &Remark) {
+        self.push(Some(from), line.as_str(), Fate::Arrived);
     }
 
     /// The other end, `peer`, has written something, or it is known what became of a line of ours. A hub says before each line who wrote it.
@@ -38,14 +53,10 @@ impl Chat {
                 self.push(Some(from.to_owned()), text, Fate::Arrived);
             }
             Talked::Ours { arrived } => {
-                let fate = if *arrived { Fate::Arrived } else { Fate::Lost };
-                let oldest = self
-                    .lines
-                    .iter_mut()
-                    .find(|(_, line)| line.fate == Fate::Sent);
-                if let Some((changed, line)) = oldest {
-                    self.changes += 1;
-                    (*changed, line.fate) = (self.changes, fate);
+                let mut lines = self.lines.iter();
+                let oldest = lines.find(|(_, line)| line.fate == Fate::Sent);
+                if let Some(number) = oldest.map(|(_, line)| line.number) {
+                    self.settle(number, *arrived);
                 }
             }
         }
@@ -58,7 +69,7 @@ impl Chat {
         news.map(|(_, line)| line.clone()).collect()
     }
 
-    fn push(&mut self, from: Option<String>, text: &str, fate: Fate) {
+    fn push(&mut self, from: Option<String>, text: &str, fate: Fate) -> u64 {
         if self.lines.len() == KEPT {
             self.lines.pop_front();
         }
@@ -71,6 +82,7 @@ impl Chat {
         };
         self.next += 1;
         self.lines.push_back((self.changes, line));
+        self.next - 1
     }
 }
 
@@ -89,7 +101,7 @@ mod tests {
     fn each_instance_hears_of_each_change_once() {
         let mut chat = Chat::default();
         let (mut one, mut other) = (0, 0);
-        chat.write(&line("Ready?"), true);
+        chat.write(&line("Ready?"));
         let texts = |lines: Vec<ChatLine>| -> Vec<_> {
             lines
                 .into_iter()
@@ -120,7 +132,25 @@ mod tests {
             (said.from.as_deref(), said.text.as_str()),
             (Some("Alto"), "Yes: now")
         );
-        (0..1000).for_each(|_| chat.write(&line("x"), false));
+        (0..1000).for_each(|_| _ = chat.write(&line("x")));
         assert_eq!(chat.news(&mut one).len(), KEPT);
+    }
+
+    #[test]
+    fn at_a_hub_of_ours_it_is_known_of_each_line_by_itself() {
+        let (mut chat, mut told) = (Chat::numbered_from(100), 0);
+        let numbers = ["one", "two"].map(|text| chat.write(&line(text)));
+        chat.settle(numbers[1], true);
+        chat.settle(numbers[0], false);
+        // Once it is known it stays so, and of what was never said nothing is.
+        chat.settle(numbers[1], false);
+        chat.settle(7, true);
+        chat.hear("Alto".into(), &line("I have it: all"));
+        let [one, two, heard] = &chat.news(&mut told)[..] else {
+            panic!("they are three lines");
+        };
+        assert_eq!((one.fate, two.fate), (Fate::Lost, Fate::Arrived));
+        assert_eq!(heard.from.as_deref(), Some("Alto"));
+        assert_eq!(heard.text, "I have it: all");
     }
 }

@@ -17,7 +17,7 @@ use crate::control::health::Health;
 use crate::control::trouble::Caller;
 use crate::control::wishes::{self, Refused};
 use crate::engine::{Desk, RunError};
-use crate::hub::{DoorError, HubHost, HubPlayer, HubSight};
+use crate::hub::{DoorError, HubHost, HubPlayer, HubSight, HubTalk};
 use crate::net::udp::BindError;
 use crate::takes::TakeDesk;
 
@@ -196,6 +196,12 @@ impl PluginSession {
         if let Some(hub) = &self.hub {
             if let Some(sight) = hub.news(&mut self.tracks.known) {
                 self.tracks.look(sight);
+            }
+            while let Some(talk) = hub.next_talk() {
+                match talk {
+                    HubTalk::Theirs { from, line } => self.chat.hear(from, &line),
+                    HubTalk::Ours { number, arrived } => self.chat.settle(number, arrived),
+                }
             }
             let players = clipped(self.tracks.here.len() as u128);
             self.state = if hub.is_running() {

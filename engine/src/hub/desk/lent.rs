@@ -10,7 +10,7 @@ use crate::engine::RunError;
 use crate::hub::HubSettings;
 use crate::hub::auth::Auth;
 use crate::hub::door::Door;
-use crate::hub::instances::{HubPlayer, HubSight, Lend};
+use crate::hub::instances::{HubPlayer, HubSight, Lend, Post};
 use crate::hub::pace::Voice;
 use crate::hub::report::HubReporter;
 use crate::hub::sight;
@@ -42,6 +42,7 @@ impl<'a> Desk<'a> {
         mut self,
         reporter: &mut HubReporter,
         quit: &AtomicBool,
+        post: &Post,
         tell: &mut dyn FnMut(HubSight),
     ) {
         let begun = Instant::now();
@@ -49,6 +50,13 @@ impl<'a> Desk<'a> {
         let mut known = Vec::new();
         while !quit.load(Relaxed) {
             self.attend(reporter);
+            for (number, line) in post.said.try_iter() {
+                self.say_numbered(number, &line, reporter);
+            }
+            while let Some(talk) = self.letters.next_news() {
+                // Who does not want to hear it any more is about to end this.
+                _ = post.talk.send(talk);
+            }
             let players = self.roster.iter();
             let here: Vec<_> = players
                 .map(|(place, entry)| (place, entry.address))

@@ -174,6 +174,13 @@ impl Desk<'_> {
             Request::Group { player, group } => self.group(player.as_deref(), group.as_deref()),
             Request::Between { db } => Ok(self.between(db)),
             Request::Record { on, folder, bits } => self.record(on, folder, bits, reporter),
+            Request::Say { text, player } => {
+                // It says so itself.
+                return match self.write(&text, player.as_deref(), reporter) {
+                    Ok(text) => Answer::Done { text },
+                    Err(refused) => refused,
+                };
+            }
         };
         match done {
             Ok(text) => {
@@ -196,6 +203,7 @@ impl Desk<'_> {
             return Err(nobody(&self.roster, player));
         };
         self.recordings.leave(place);
+        self.letters.leave(place);
         // Never less than they are kept out for.
         let seconds = (minutes * 60.0).ceil().max(0.0) as u32;
         self.pending.push_back(Order::SendAway(place, seconds));
@@ -392,6 +400,30 @@ impl Desk<'_> {
         })
     }
 
+    /// Writes to a player, or to all.
+    fn write(
+        &mut self,
+        text: &str,
+        player: Option<&str>,
+        reporter: &mut HubReporter,
+    ) -> Result<String, Answer> {
+        let to = player.map(|player| find(&self.roster, player)).transpose()?;
+        let (shown, all) = self.say(to, text, reporter);
+        match (shown, all, player) {
+            (_, 0, _) => Err(refused(Why::Nobody, "nobody is here".to_owned())),
+            (0, _, Some(player)) => {
+                let text = format!("{player} plays with a JackTrip, which shows nothing of it");
+                Err(refused(Why::Unable, text))
+            }
+            (0, _, None) => Err(refused(Why::Unable, NO_READER.to_owned())),
+            (_, _, Some(player)) => Ok(format!("on its way to {player}")),
+            (shown, all, None) if shown == all => Ok(format!("on its way to all {all} players")),
+            (shown, all, None) => Ok(format!(
+                "on its way to {shown} of {all} players: the others' JackTrips show nothing of it"
+            )),
+        }
+    }
+
     fn patch(&mut self, mode: &str) -> Result<String, Answer> {
         let mode: PatchMode = mode
             .parse()
@@ -483,6 +515,8 @@ fn side(pan: f64) -> String {
 const FIRST: &str = " (1)";
 
 const NO_LOCAL: &str = "nothing is captured at this hub: start it with -i or -p server";
+
+const NO_READER: &str = "all who are here play with JackTrips, which show nothing of it";
 
 const TOO_MANY: &str = "32 groups have somebody in them already";
 

@@ -14,6 +14,6 @@ mod status;
 
 pub use lines::{Lines, MOST_LINE, TooLong};
 pub use request::{
-    Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, MOST_NAME, Request, RequestError, Why,
+    Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, MOST_NAME, MOST_TEXT, Request, RequestError, Why,
 };
 pub use status::{AlignStatus, Aligned, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};

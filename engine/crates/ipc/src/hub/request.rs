@@ -100,7 +100,18 @@ pub enum Request {
         #[serde(default)]
         bits: Option<u8>,
     },
+    /// Writes something to those who play with a Farsend.
+    Say {
+        /// What: text of at most [`MOST_TEXT`] bytes, of which letters that move the cursor are left out.
+        text: String,
+        /// To whom; `None`: to all.
+        #[serde(default)]
+        player: Option<String>,
+    },
 }
+
+/// Bytes of what can be written at once.
+pub const MOST_TEXT: usize = 1024;
 
 /// The most that somebody can be turned up or down by.
 pub const MOST_DB: f64 = 40.0;
@@ -126,6 +137,9 @@ pub enum RequestError {
     /// No group can be called so.
     #[error("a group's name has 1 to {MOST_NAME} characters, none of which moves the cursor")]
     Name,
+    /// Nothing is written, or too much.
+    #[error("what is written has 1 to {MOST_TEXT} bytes")]
+    Text,
     /// There are no such samples.
     #[error("bits has to be 24 or 32")]
     Bits,
@@ -183,6 +197,9 @@ impl Request {
             Self::Record {
                 bits: Some(bits), ..
             } if ![24, 32].contains(bits) => Err(RequestError::Bits),
+            Self::Say { text, .. } if text.trim().is_empty() || text.len() > MOST_TEXT => {
+                Err(RequestError::Text)
+            }
             _ => Ok(()),
         }
     }
@@ -310,6 +327,10 @@ mod tests {
                 folder: Some("/takes/\u{1f3b5}".into()),
                 bits: Some(32),
             },
+            Request::Say {
+                text: "From bar 17:\n\"piano\"".into(),
+                player: Some(ann()),
+            },
         ] {
             let line = request.to_line();
             assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
@@ -356,6 +377,7 @@ mod tests {
             (br#"{"do":"record","on":true,"folder":"x"}"#, "absolute"),
             (br#"{"do":"record","on":true,"bits":16}"#, "24 or 32"),
             (br#"{"do":"record","on":true,"bits":1000}"#, "u8"),
+            (br#"{"do":"say","text":" \n "}"#, "1 to 1024"),
         ] {
             let error = Request::parse(line).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
