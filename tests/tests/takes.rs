@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use farsend_ipc::message::{Placement, SessionState, Take, TakeState, TakeWishes, WantedSession};
+use farsend_ipc::message::{
+    HubWish, Patch, Placement, Role, SessionState, Take, TakeState, TakeWishes, WantedSession,
+};
 use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::hub::member;
 use farsend_tests::lab::instance::{BLOCK, Host, Instance, call, engine};
-use farsend_tests::lab::{Machine, on_a_private_machine};
+use farsend_tests::lab::{Machine, on_a_private_machine, voices};
 
 const PORT: u16 = 4464;
 /// Where the host's timeline is when it begins to roll.
@@ -133,4 +136,80 @@ fn two_takes(host: &mut Host, before: usize) -> bool {
         );
         near as u64 > take.frames / 10
     })
+}
+
+#[test]
+fn each_player_at_a_hub_of_the_plugin_has_a_file_of_the_same_take() {
+    on_a_private_machine(&[], |machine| {
+        let _engine = engine(machine);
+        let folder = tempfile::tempdir().expect("there is room for temporary files");
+        let hub = WantedSession {
+            role: Role::Hub,
+            port: PORT,
+            hub: HubWish {
+                patch: Patch::Nobody,
+                ..HubWish::default()
+            },
+            ..call(0, Some("Choir"))
+        };
+        let mut instance = Instance::new(&hub, &[0.0; 2]);
+        instance.ramps = true;
+        let mut host = Host::default();
+        host.instances.push(instance);
+        record(&mut host, folder.path());
+        let clock = ["--rate", "22050", "--period", "256", "-b", "24", "-q", "8"];
+        let _ann = member(machine, "ann", &[&clock[..], &["--loopback"]].concat());
+        let _ben = voices::join(machine, "ben", 0.25, 4472);
+        host.play_until("both are there", |all| {
+            let hosting = &all[0].state;
+            matches!(hosting, Some(SessionState::Hosting { players: 2, .. }))
+        });
+        let good = (0..TRIES).any(|before| take_at_a_hub(&mut host, before));
+        assert!(good, "{:#?}", host.instances[0].takes);
+    });
+}
+
+/// Rolls for a second. Whether ann, who sends back what she hears, played it where it belongs; `before` there were so many takes.
+fn take_at_a_hub(host: &mut Host, before: usize) -> bool {
+    host.instances[0].rolls_at = Some(FROM);
+    host.play_until("it rolls for a second", |all| {
+        all[0].rolls_at.is_some_and(|at| at - FROM > SECOND)
+    });
+    host.instances[0].rolls_at = None;
+    let number = before as u32 + 1;
+    let of_this = |all: &[Instance]| -> Vec<Take> {
+        let takes = all[0].takes.iter();
+        takes
+            .filter(|take| take.number == number)
+            .cloned()
+            .collect()
+    };
+    host.play_until("all three files are done", |all| {
+        let takes = of_this(all);
+        takes.len() == 3 && takes.iter().all(is_done)
+    });
+    let takes = of_this(&host.instances);
+    let of = |player: &str| {
+        let mut takes = takes.iter();
+        let take = takes.find(|take| take.player == player);
+        take.unwrap_or_else(|| panic!("{player} has no take"))
+    };
+    let (send, ann, ben) = (of("send"), of("ann"), of("ben"));
+    for take in [send, ann, ben] {
+        assert_eq!(take.begins, FROM as u64, "{take:?}");
+        assert_eq!(take.frames, send.frames, "{take:?}");
+    }
+    let level = |sample: f32| (sample - 0.25).abs() < 0.01;
+    let bens = read(ben)
+        .into_iter()
+        .filter(|sample| level(*sample))
+        .count();
+    let near = off(ann).iter().filter(|off| off.abs() <= 10).count();
+    eprintln!(
+        "ann: {ann}, {near} frames of {} in their place; ben: {ben}, {bens} frames of his level",
+        ann.frames
+    );
+    ann.placement == Placement::Exact
+        && near as u64 > ann.frames / 10
+        && bens as u64 > ben.frames / 2
 }

@@ -33,7 +33,7 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use farsend_ipc::segment::EngineEnd;
-use farsend_rt::{clock, promote_current_thread};
+use farsend_rt::{MailboxReader, clock, promote_current_thread};
 use farsend_stream::DepthPolicy;
 use farsend_units::Channels;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -44,6 +44,7 @@ pub use self::seat::{Place, Seat};
 use self::turns::Link;
 use crate::audio::AudioPath;
 use crate::hub::HostedFloor;
+use crate::takes::Tap;
 
 /// A thread that serves the plugin instances of one session.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl LinkBackend {
         })
     }
 
-    /// Starts the thread for a hub's floor, with a first instance. At the end the floor goes `back`.
+    /// Starts the thread for a hub's floor, with a first instance. At the end the floor goes `back`. What is sent is recorded through `taps`.
     ///
     /// # Errors
     /// When the system gives none.
@@ -108,9 +109,10 @@ impl LinkBackend {
         back: Sender<Box<HostedFloor>>,
         first: Box<Seat>,
         channels: Channels,
+        taps: MailboxReader<Option<Tap>>,
     ) -> io::Result<Self> {
         Self::spawn(move |lines, stop| {
-            let mut house = House::new(floor, first, channels, lines);
+            let mut house = House::new(floor, first, channels, lines, taps);
             promote_current_thread(AUDIO_PRIORITY);
             while !stop.load(Relaxed) {
                 house.wait();

@@ -5,6 +5,7 @@ mod live;
 mod numbers;
 mod tracks;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
@@ -27,7 +28,7 @@ use super::wishes::{self, Refused};
 use super::{words, writing};
 use crate::backend::link::{LinkBackend, MOST_SEATS, Place, Seat, Source};
 use crate::engine::{Desk, RunError, Session};
-use crate::hub::HubHost;
+use crate::hub::{HubHost, TakeOrders};
 use crate::membership::Told as ToldByHub;
 use crate::net::tcp::LogInError;
 use crate::net::udp::BindError;
@@ -58,6 +59,8 @@ pub(super) struct PluginSession {
     since: Instant,
     health: Health,
     takes: TakeDesk,
+    /// Of the players at our hub.
+    take_orders: Option<Arc<TakeOrders>>,
     /// Of those seats that said so.
     take_wishes: Vec<(u64, TakeWishes)>,
     live: Live,
@@ -128,6 +131,7 @@ impl PluginSession {
             since: Instant::now(),
             health,
             takes,
+            take_orders: None,
             take_wishes: Vec::new(),
             live: Live::default(),
             chat: Chat::numbered_from(clock::wall_us()),
@@ -281,10 +285,13 @@ impl PluginSession {
         let player = match self.wanted.role {
             WantedRole::Server => "far end".to_owned(),
             WantedRole::Client | WantedRole::Member => self.wanted.host.trim().to_owned(),
-            // Its players are recorded on the hub's own line: `farsend hub record`.
-            WantedRole::Hub => return,
+            // What each of them plays is recorded at the hub.
+            WantedRole::Hub => "players".to_owned(),
         };
         let wishes = wishes.unwrap_or_default();
+        if let Some(orders) = &self.take_orders {
+            orders.wish(&wishes);
+        }
         self.takes.wish(&wishes, &self.wanted, &player);
     }
 
@@ -340,10 +347,11 @@ impl PluginSession {
     pub(super) fn close(mut self) {
         let path = self.backend.stop();
         self.desk.leave(path);
-        self.takes.finish();
+        // Its players hear a goodbye before a disk is waited for.
         if let Some(hub) = self.hub.take() {
             hub.stop();
         }
+        self.takes.finish();
     }
 
     fn note(&mut self, event: &LinkEvent) {

@@ -47,6 +47,11 @@ impl Delay {
         self.wanted = frames(wait, self.rate).min(most);
     }
 
+    /// How old what comes out is, in frames.
+    pub(super) fn frames(&self) -> u64 {
+        self.now as u64
+    }
+
     /// Takes a period, and gives one.
     pub(super) fn pass(&mut self, input: &Lanes, output: &mut Lanes) {
         if self.next.is_none() && self.wanted != self.now {

@@ -34,6 +34,7 @@ use super::report::HubReporter;
 use super::roster::{Entry, Expected, LogIn, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
+use super::track_takes::TrackTakes;
 use super::{HubSettings, PatchMode, Through};
 use crate::backend::jack::OpenClient;
 use crate::cli::exit::Exit;
@@ -138,6 +139,8 @@ pub(super) struct Desk<'a> {
     aligner: Aligner,
     sight: Sight,
     letters: Letters,
+    /// Of a hub of the plugin's.
+    track_takes: Option<TrackTakes>,
     /// As it is now.
     patch: PatchMode,
 }
@@ -194,6 +197,7 @@ impl<'a> Desk<'a> {
             aligner: Aligner::new(settings.align, settings.align_bound),
             sight: Sight::new(),
             letters: Letters::default(),
+            track_takes: None,
             patch: settings.patch,
         })
     }
@@ -242,6 +246,9 @@ impl<'a> Desk<'a> {
             drop(player);
         }
         self.recordings.attend(reporter, &mut self.pending);
+        if let Some(takes) = &mut self.track_takes {
+            takes.attend();
+        }
         if let Some(files) = &mut self.files {
             files.attend(reporter);
         }
@@ -258,6 +265,7 @@ impl<'a> Desk<'a> {
             pending,
             book,
             letters,
+            track_takes,
             ..
         } = self;
         let mut welcome = |host: IpAddr, hello: &Hello| {
@@ -278,6 +286,7 @@ impl<'a> Desk<'a> {
                         if let Some(entry) = roster.leave(place) {
                             recordings.leave(place);
                             letters.leave(place);
+                            track_takes.iter_mut().for_each(|takes| takes.leave(place));
                             reporter.left(&entry, "began again", roster.count());
                         }
                     }
@@ -377,6 +386,10 @@ impl<'a> Desk<'a> {
                     watch,
                 };
                 let group = self.book.groups.recall(&entry, &self.roster);
+                if let Some(takes) = &mut self.track_takes {
+                    let taps = takes.admit(place, &entry.called, format.channels);
+                    player.record_through(taps);
+                }
                 self.order(Order::Admit(place, player, group));
                 reporter.joined(&entry, &format, self.roster.count() + 1);
                 self.recordings
@@ -422,10 +435,18 @@ impl<'a> Desk<'a> {
 
     fn let_go(&mut self, place: u16, why: &str, reporter: &mut HubReporter) {
         if let Some(entry) = self.roster.leave(place) {
-            self.recordings.leave(place);
-            self.letters.leave(place);
+            self.forget(place);
             self.order(Order::Dismiss(place));
             reporter.left(&entry, why, self.roster.count());
+        }
+    }
+
+    /// Nothing that goes on is of the player any more who was in this place.
+    fn forget(&mut self, place: u16) {
+        self.recordings.leave(place);
+        self.letters.leave(place);
+        if let Some(takes) = &mut self.track_takes {
+            takes.leave(place);
         }
     }
 
@@ -443,7 +464,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Says goodbye to all, and completes what was recorded.
-    fn close(self, reporter: &mut HubReporter) {
+    fn close(mut self, reporter: &mut HubReporter) {
         // Where a sound server hangs it has the tape; the files are true but for their last moments.
         let Some(mut floor) = self.pacer.stop() else {
             return;
@@ -451,9 +472,15 @@ impl<'a> Desk<'a> {
         floor.close();
         // And with it what was on its way there.
         drop((floor, self.orders, self.pending));
+        while let Ok(player) = self.returns.pop() {
+            drop(player);
+        }
         self.recordings.close(reporter);
         if let Some(files) = self.files {
             files.finish(reporter);
+        }
+        if let Some(takes) = self.track_takes {
+            takes.finish();
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestWriter, clock};
 use farsend_stream::DepthPolicy;
-use farsend_units::MonoTime;
+use farsend_units::{MonoTime, SampleRate};
 use rtrb::{Consumer, Producer};
 
 use super::lanes::Lanes;
@@ -181,6 +182,27 @@ impl Floor {
             let is_in = self.mixer.group(place) == group;
             player.as_deref().filter(|_| is_in).map(Player::heard)
         })
+    }
+
+    /// The last period of so many frames was at `position` of the time line on which takes are recorded. `block`: a channel of what was
+    /// captured for it.
+    pub(super) fn note_sent(&mut self, position: u64, frames: usize, block: &[f32]) {
+        let position = position.wrapping_sub(self.mixer.local_wait());
+        for player in self.players[..self.end].iter_mut().flatten() {
+            player.note_sent(position, frames, block);
+        }
+    }
+
+    /// What the transport does there, and where it is, if what has come is to be noted.
+    pub(super) fn tell_taking(
+        &mut self,
+        stretch: Stretch,
+        position: Option<u64>,
+        rate: SampleRate,
+    ) {
+        for player in self.players[..self.end].iter_mut().flatten() {
+            player.tell_taking(stretch, position, rate);
+        }
     }
 
     /// Whether one look into the socket a period is too few.

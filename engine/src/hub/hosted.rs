@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use farsend_ipc::segment::Stretch;
 #[cfg(test)]
 use farsend_rt::latest;
 use farsend_rt::{LatestWriter, clock};
@@ -123,6 +124,22 @@ impl HostedFloor {
             self.publish_at = ended + PUBLISH_EVERY;
             self.publish();
         }
+    }
+
+    /// The last period was at `position` of the host's own time line: told where takes of players are recorded.
+    pub fn note_sent(&mut self, position: u64) {
+        let block = self.captured.get(0).unwrap_or_default();
+        self.floor.note_sent(position, self.period, block);
+    }
+
+    /// Likewise what the host's transport does, and where it is now, if what has come is to be noted.
+    pub fn tell_taking(&mut self, stretch: Stretch, position: Option<u64>) {
+        self.floor.tell_taking(stretch, position, self.rate);
+    }
+
+    /// What the last period heard of us.
+    pub fn captured(&self) -> Sound<'_> {
+        lanes(&self.captured)
     }
 
     /// Takes what has come, between two periods: a socket holds only so much.

@@ -16,6 +16,7 @@ use super::desk::Desk;
 use super::desk::chat::SIGN;
 use super::hosted::HostedFloor;
 use super::report::HubReporter;
+use super::track_takes::TakeOrders;
 use crate::engine::RunError;
 use crate::statistics::Statistics;
 
@@ -103,11 +104,11 @@ impl HubHost {
     /// Bytes of a line that the hub's name takes before what is written.
     pub const SIGN: usize = SIGN.len();
 
-    /// Begins. The floor is to be given back through [`back`](Self::back) before this is stopped.
+    /// Begins. The floor is to be given back through [`back`](Self::back) before this is stopped. `takes`: what is to be recorded of players.
     ///
     /// # Errors
     /// [`RunError`]: a port is taken, a file cannot be read.
-    pub fn start(settings: HubSettings) -> Result<Begun, RunError> {
+    pub fn start(settings: HubSettings, takes: Arc<TakeOrders>) -> Result<Begun, RunError> {
         let system = |source| RunError::System {
             what: "a thread for the hub",
             source,
@@ -129,7 +130,7 @@ impl HubHost {
         let (ends, seen) = (quit.clone(), sight.clone());
         let run = move || {
             let mut reporter = HubReporter::to_the_log();
-            match Desk::lend(&settings, lend, &mut reporter) {
+            match Desk::lend(&settings, lend, takes, &mut reporter) {
                 Ok((desk, port)) => {
                     // With nobody there to hear it the quit is on its way.
                     _ = tell.send(Ok(port));

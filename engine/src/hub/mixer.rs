@@ -184,6 +184,11 @@ impl Mixer {
         self.local_delay.set(wait, self.period());
     }
 
+    /// Frames that what is captured at the hub waits before it is mixed.
+    pub(super) fn local_wait(&self) -> u64 {
+        self.local_delay.frames()
+    }
+
     /// When all were added: there is a total, and what is heard in each group.
     pub(super) fn complete(&mut self) {
         let Self {

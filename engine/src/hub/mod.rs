@@ -49,6 +49,7 @@ pub(crate) mod table;
 mod takes;
 mod taping;
 mod tidings;
+mod track_takes;
 
 pub use auth::{AuthError, AuthSettings, BookError, CertificateError, make_certificate};
 pub use desk::run;
@@ -59,3 +60,4 @@ pub use osc::OscPort;
 pub use patch::PatchMode;
 pub use report::HubReporter;
 pub use settings::{ALIGN_BOUND, HubSettings, LocalSettings, RecordSettings, Through};
+pub use track_takes::TakeOrders;

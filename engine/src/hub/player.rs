@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::{PacketizerError, Remark};
-use farsend_rt::{LatestReader, LatestWriter, latest};
+use farsend_rt::{LatestReader, LatestWriter, MailboxReader, latest};
 use farsend_stream::{Conceal, DepthPolicy, Gain, Kernels, Meter};
-use farsend_units::MonoTime;
+use farsend_units::{MonoTime, SampleRate};
 use farsend_wire::jacktrip::Format;
 use rtrb::{Consumer, RingBuffer};
 
@@ -23,6 +24,7 @@ use crate::net::Outlet;
 use crate::peers::{Beat, LinkEvent, Machines};
 use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
 use crate::statistics::Statistics;
+use crate::takes::Tap;
 
 /// Built by the control thread, then owned by the audio thread.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Player {
     publish_at: MonoTime,
     /// Datagrams of theirs that could not be understood.
     malformed: u64,
+    /// Frames that they had been sent before the last period.
+    sent_before: i64,
 }
 
 /// What the control thread keeps of a player.
@@ -110,6 +114,7 @@ impl Player {
             statistics: writer,
             publish_at: MonoTime::default(),
             malformed: 0,
+            sent_before: 0,
         });
         let watch = Watch {
             events: told,
@@ -244,12 +249,47 @@ impl Player {
         {
             let mut lanes: ArrayVec<&[f32], MAX_CHANNELS> = ArrayVec::new();
             lanes.extend(self.mix.iter());
+            self.sent_before = self.machines.sent_frames();
             self.machines.send(now, wall_us, &lanes);
         }
         self.empty(socket);
         if now >= self.publish_at {
             self.publish_at = now + PUBLISH_EVERY;
             self.publish();
+        }
+    }
+
+    /// Takes of theirs are recorded through what is in there. Control thread, before they are on the floor.
+    pub(super) fn record_through(&mut self, taps: MailboxReader<Option<Tap>>) {
+        self.machines.record_through(taps);
+    }
+
+    /// What they were sent last, so many frames, was at `position` of the time line on which takes are recorded.
+    pub(super) fn note_sent(&mut self, position: u64, frames: usize, block: &[f32]) {
+        let before = self.sent_before;
+        let sent = self.machines.sent_frames() == before.wrapping_add(frames as i64);
+        if let Some(tap) = self.machines.tap() {
+            tap.sent(position, sent.then_some(before), &[block]);
+        }
+    }
+
+    /// What the transport does there, and where it is, if what has come is to be noted.
+    pub(super) fn tell_taking(
+        &mut self,
+        stretch: Stretch,
+        position: Option<u64>,
+        rate: SampleRate,
+    ) {
+        if self.machines.tap().is_none() {
+            return;
+        }
+        let beyond = self.machines.beyond(rate);
+        let drift = self.machines.buffer().drift();
+        if let Some(tap) = self.machines.tap() {
+            tap.stretch(stretch);
+            if let Some(position) = position {
+                tap.came(position, beyond, drift);
+            }
         }
     }
 

@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use farsend_ipc::message::Take;
 use parking_lot::Mutex;
 
+use super::numbers::Numbers;
+
 /// All takes of a session, in the order in which they began.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     /// Each with the edition in which it was new or another.
     takes: Mutex<Vec<(u64, Take)>>,
     edition: AtomicU64,
+    /// Of those that are recorded now.
+    pub(super) numbers: Numbers,
 }
 
 impl Book {

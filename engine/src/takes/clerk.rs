@@ -36,6 +36,8 @@ pub(super) struct Setup {
     pub(super) session: String,
     /// Who is at the far end.
     pub(super) player: String,
+    /// Whether what is sent has a file, too.
+    pub(super) keeps_send: bool,
 }
 
 /// Owns the files.
@@ -56,7 +58,6 @@ pub(super) struct Clerk {
     block_frames: usize,
     /// Up to where things were sent.
     now: i64,
-    next_number: u32,
     next_checkpoint: Instant,
 }
 
@@ -127,7 +128,6 @@ impl Clerk {
             blocks: VecDeque::new(),
             block_frames: 0,
             now: 0,
-            next_number: 1,
             next_checkpoint: Instant::now() + CHECKPOINT_EVERY,
         }
     }

@@ -13,6 +13,10 @@ use super::book::Book;
 use super::clerk::{Clerk, Setup};
 use super::tap::{Tap, tap};
 
+/// What the takes of several players at one session have in common: where they are listed, and their numbers.
+#[derive(Debug, Clone, Default)]
+pub struct TakeList(Arc<Book>);
+
 /// Begins and ends the taking, and knows what there is.
 #[derive(Debug)]
 pub struct TakeDesk {
@@ -20,6 +24,8 @@ pub struct TakeDesk {
     rate: SampleRate,
     width: [Channels; 2],
     book: Arc<Book>,
+    /// Whether what is sent has files, too.
+    keeps_send: bool,
     /// What is recorded now, and by whom.
     running: Option<(Setup, JoinHandle<()>)>,
     /// Those that complete what they have.
@@ -30,16 +36,40 @@ impl TakeDesk {
     /// For a session that sends and receives so many channels at this rate, and what its audio thread
     /// [records through](crate::peers::PeerLink::record_through).
     pub fn new(rate: SampleRate, width: [Channels; 2]) -> (Self, MailboxReader<Option<Tap>>) {
+        Self::build(TakeList::default(), rate, width, true)
+    }
+
+    /// For one of several players, who sends so many channels: what they are sent is recorded by somebody else, in takes of the same list.
+    pub fn of_player(
+        list: &TakeList,
+        rate: SampleRate,
+        receive: Channels,
+    ) -> (Self, MailboxReader<Option<Tap>>) {
+        Self::build(list.clone(), rate, [Channels(0), receive], false)
+    }
+
+    fn build(
+        TakeList(book): TakeList,
+        rate: SampleRate,
+        width: [Channels; 2],
+        keeps_send: bool,
+    ) -> (Self, MailboxReader<Option<Tap>>) {
         let (taps, reader) = mailbox();
         let desk = Self {
             taps,
             rate,
             width,
-            book: Arc::default(),
+            book,
+            keeps_send,
             running: None,
             ending: Vec::new(),
         };
         (desk, reader)
+    }
+
+    /// Where its takes are listed, for the players' own desks.
+    pub fn list(&self) -> TakeList {
+        TakeList(Arc::clone(&self.book))
     }
 
     /// Takes are to be recorded as wished, of this session with `player` at the far end, or not at all. Allocates some megabytes
@@ -53,18 +83,20 @@ impl TakeDesk {
                 folder: take_folder(&wishes.folder, &session),
                 session,
                 player: player.to_owned(),
+                keeps_send: self.keeps_send,
             }
         });
         if self.running.as_ref().map(|(setup, _)| setup) == setup.as_ref() {
             return;
         }
-        if let Some((_, thread)) = self.running.take() {
-            self.ending.push(thread);
-            drop(self.taps.install(Box::new(None)));
-        }
+        self.end();
         let Some(setup) = setup else {
             return;
         };
+        if self.keeps_send {
+            // In the midst of a roll it is another take: the one before ended.
+            self.book.numbers.forget();
+        }
         let [send, receive] = self.width;
         let (tap, drain) = tap(self.rate, send, receive);
         let clerk = Clerk::new(drain, setup.clone(), Arc::clone(&self.book));
@@ -96,16 +128,30 @@ impl TakeDesk {
         self.book.since(edition)
     }
 
+    /// Nothing more is recorded. What was is written behind our backs; see [`is_over`](Self::is_over).
+    pub fn end(&mut self) {
+        if let Some((_, thread)) = self.running.take() {
+            self.ending.push(thread);
+            drop(self.taps.install(Box::new(None)));
+        }
+    }
+
+    /// Whether nothing is recorded, and all that was is written.
+    pub fn is_over(&self) -> bool {
+        self.running.is_none() && self.ending.iter().all(JoinHandle::is_finished)
+    }
+
     /// Waits a little until all is written, once the audio thread's end is gone.
-    pub fn finish(mut self) {
-        drop(self.taps.install(Box::new(None)));
-        self.ending
-            .extend(self.running.take().map(|(_, thread)| thread));
+    pub fn finish(self) {
+        Self::finish_all(std::iter::once(self));
+    }
+
+    /// The same for several, with the patience of one.
+    pub fn finish_all(desks: impl IntoIterator<Item = Self>) {
+        let mut desks: Vec<Self> = desks.into_iter().collect();
+        desks.iter_mut().for_each(Self::end);
         let begun = Instant::now();
-        while self.ending.iter().any(|thread| !thread.is_finished()) {
-            if begun.elapsed() > FINISH_PATIENCE {
-                return;
-            }
+        while desks.iter().any(|desk| !desk.is_over()) && begun.elapsed() < FINISH_PATIENCE {
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -17,13 +17,14 @@ mod clerk;
 mod desk;
 mod ledger;
 mod names;
+mod numbers;
 mod place;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod track;
 
-pub use desk::TakeDesk;
+pub use desk::{TakeDesk, TakeList};
 pub use ledger::{KEPT, Ledger};
 pub use place::{Fit, Pair, Place, TOLERANCE};
 pub use tap::{Tap, Way};

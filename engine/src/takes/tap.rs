@@ -93,7 +93,10 @@ pub(super) struct Drain {
 pub(super) fn tap(rate: SampleRate, send: Channels, receive: Channels) -> (Tap, Drain) {
     let second = |channels: Channels| rate.0 as usize * channels.get().max(1);
     let bytes = (second(receive) * 4 * STALL_S).clamp(LEAST_ROOM, MOST_ROOM);
-    let floats = (second(send) * STALL_S).clamp(LEAST_ROOM / 4, MOST_ROOM / 4);
+    let floats = match send {
+        Channels(0) => 1,
+        send => (second(send) * STALL_S).clamp(LEAST_ROOM / 4, MOST_ROOM / 4),
+    };
     let (notes, noted) = touched(
         NOTES,
         Note::Came {

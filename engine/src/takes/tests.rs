@@ -51,6 +51,7 @@ impl Rig {
             folder: folder.path().join("band"),
             session: "band".into(),
             player: "Ann".into(),
+            keeps_send: true,
         };
         Self {
             clerk: Some(Clerk::new(drain, setup, Arc::clone(&book))),
@@ -71,6 +72,26 @@ impl Rig {
             lost: |_| false,
             way: |_| Way::Direct,
             far: 4000,
+        }
+    }
+
+    /// Another player of the same session, as at a hub: what is sent is recorded by this one only.
+    fn beside(&self, player: &str) -> Self {
+        let (tap, drain) = tap(RATE, Channels(0), Channels(1));
+        let setup = Setup {
+            rate: RATE,
+            folder: self.folder.path().join("band"),
+            session: "band".into(),
+            player: player.into(),
+            keeps_send: false,
+        };
+        Self {
+            clerk: Some(Clerk::new(drain, setup, Arc::clone(&self.book))),
+            tap: Some(tap),
+            book: Arc::clone(&self.book),
+            block: self.block,
+            stretch: self.stretch,
+            ..Self::new()
         }
     }
 
@@ -437,4 +458,34 @@ fn a_far_end_of_another_rate_is_recorded_at_the_hosts() {
             .sample_rate,
         RATE.0
     );
+}
+
+#[test]
+fn players_of_one_roll_are_one_take_also_one_who_comes_in_its_midst() {
+    let mut ann = Rig::new();
+    ann.play(100);
+    ann.roll(Some(48_000));
+    ann.play(50);
+    let mut bob = ann.beside("Bob");
+    for _ in 0..350 {
+        ann.play(1);
+        bob.play(1);
+    }
+    for rig in [&mut ann, &mut bob] {
+        rig.roll(None);
+        rig.play(400);
+    }
+    let numbers: Vec<_> = ann.book.since(0).iter().map(|take| take.number).collect();
+    assert_eq!(numbers, [1; 3], "{:?}", ann.book.since(0));
+    let [his] = &bob.takes("Bob")[..] else {
+        panic!("{:?}", ann.book.since(0));
+    };
+    assert_eq!(his.placement, Placement::Exact);
+    assert_eq!((his.begins, his.frames), (48_000, 32_000));
+    // What he played first: before that there is silence.
+    let first = (143 * BLOCK - LOOP - 100 * BLOCK) as usize;
+    let samples = read(&his.path);
+    assert!(samples[..first].iter().all(|sample| *sample == 0.0));
+    assert_eq!(samples[first..], sent(100 * BLOCK, 32_000)[first..]);
+    assert_eq!(read(&ann.takes("Ann")[0].path), sent(100 * BLOCK, 32_000));
 }

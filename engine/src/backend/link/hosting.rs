@@ -11,12 +11,14 @@
 //!
 //! While the host stands still the machine's clock paces the hub: players hear each other as before.
 
+mod taking;
+
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_ipc::segment::HostCall;
-use farsend_rt::clock;
+use farsend_rt::{MailboxReader, clock};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -28,6 +30,7 @@ use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
 use super::seats::Seats;
 use crate::hub::HostedFloor;
+use crate::takes::Tap;
 
 /// The thread's state: owned whole by it, and run in plain tests. Nothing but [`House::new`] allocates, and nothing but
 /// [`House::wait`] waits.
@@ -52,6 +55,10 @@ pub(super) struct House {
     blocks: Blocks,
     /// While the host stands still: when the next period is due.
     standing: Option<Standing>,
+    /// Where what is sent is recorded, while somebody wants that.
+    taps: MailboxReader<Option<Tap>>,
+    /// When the next look at what has come is due.
+    next_look: MonoTime,
 }
 
 impl House {
@@ -61,6 +68,7 @@ impl House {
         lead: Box<Seat>,
         channels: Channels,
         lines: Lines,
+        taps: MailboxReader<Option<Tap>>,
     ) -> Self {
         let now = clock::now();
         let seats = Seats::new(lead, lines);
@@ -79,6 +87,8 @@ impl House {
             pace: Pace::new(rate, now),
             blocks: Blocks::new(floor.period()),
             standing: None,
+            taps,
+            next_look: now,
             floor,
         }
     }
@@ -125,6 +135,7 @@ impl House {
         if !self.take_down(now) {
             self.floor.listen();
         }
+        self.tell_taking(now);
     }
 
     /// Another instance's calls are the clock from now on, of which this was the last.
@@ -187,7 +198,9 @@ impl House {
             if self.filled >= self.floor.period() {
                 self.filled = 0;
                 self.floor.run();
-                self.release(position.wrapping_add(taken.0.into()));
+                let end = position.wrapping_add(taken.0.into());
+                self.release(end);
+                self.note_sent(end);
                 played = true;
             }
         }

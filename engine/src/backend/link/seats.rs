@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farsend_ipc::segment::HostCall;
+use farsend_ipc::segment::{HostCall, Stretch};
 use farsend_stream::DepthPolicy;
 use farsend_units::{Frames, MonoTime, SampleRate};
 
@@ -163,6 +163,12 @@ impl Seats {
                 .guests
                 .iter()
                 .any(|guest| guest.is_awaited(position, due))
+    }
+
+    /// What the host does, with the session's positions: as the clock's instance says, or another whose place is known.
+    pub(super) fn transport(&self) -> Option<Stretch> {
+        let seats = std::iter::once(&self.lead).chain(&self.guests);
+        seats.filter_map(|seat| seat.stretch()).next()
     }
 
     /// Takes the next `frames` of what all send together. Gives how many there were, and where on the session's line they begin.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use farsend_units::MonoTime;
+use farsend_ipc::segment::HostCall;
+use farsend_units::{MonoTime, SampleRate};
 
 use super::turns::Link;
 
@@ -45,7 +46,7 @@ impl Link {
 
     /// Tells of the host's transport and of what has come.
     pub(super) fn tell_taking(&mut self, now: MonoTime) {
-        let stretch = self.transport();
+        let stretch = self.seats.transport();
         let position = self.seats.lead.session_call();
         let rate = self.seats.rate();
         let link = self.path.link();
@@ -61,9 +62,7 @@ impl Link {
             && let Some(call) = position
         {
             self.taking.next = now + LOOK_EVERY;
-            let since = now.since(call.at).min(LONGEST_LOOK).as_secs_f64();
-            let gone = (since * f64::from(rate.0)) as u64;
-            tap.came(call.position.wrapping_add(gone), beyond, drift);
+            tap.came(reached(&call, now, rate), beyond, drift);
         }
         if !std::mem::replace(&mut self.taking.told, true) {
             self.tell_loop();
@@ -85,15 +84,16 @@ impl Link {
             tap.looped(lag, position, played);
         }
     }
+}
 
-    /// What the host does, with the session's positions: as the clock's instance says, or another whose place is known.
-    fn transport(&self) -> Option<farsend_ipc::segment::Stretch> {
-        let seats = std::iter::once(&self.seats.lead).chain(&self.seats.guests);
-        seats.filter_map(|seat| seat.stretch()).next()
-    }
+/// Where the host is now, after this call of its.
+pub(super) fn reached(call: &HostCall, now: MonoTime, rate: SampleRate) -> u64 {
+    let since = now.since(call.at).min(LONGEST_LOOK).as_secs_f64();
+    call.position
+        .wrapping_add((since * f64::from(rate.0)) as u64)
 }
 
 /// How often it is told what has come.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A host that has not called for longer stands still.
 const LONGEST_LOOK: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! Players as tracks: whom each instance of a session hears, and the session in which we are the hub.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use farsend_ipc::message::{
@@ -17,7 +18,7 @@ use crate::control::health::Health;
 use crate::control::trouble::Caller;
 use crate::control::wishes::{self, Refused};
 use crate::engine::{Desk, RunError};
-use crate::hub::{DoorError, HubHost, HubPlayer, HubSight, HubTalk};
+use crate::hub::{DoorError, HubHost, HubPlayer, HubSight, HubTalk, TakeOrders};
 use crate::net::udp::BindError;
 use crate::takes::TakeDesk;
 
@@ -150,8 +151,12 @@ impl PluginSession {
         let mut tracks = Tracks::default();
         let sources = tracks.seat(0, wanted);
         let ((first, watch), entrance) = seat(0, wanted, &sources)?;
-        let (hub, floor, statistics) = HubHost::start(settings).map_err(|error| refused(&error))?;
-        let backend = LinkBackend::start_hosting(floor, hub.back(), first, channels)
+        // What is sent has a desk here, each player one at the hub.
+        let (takes, taps) = TakeDesk::new(wanted.rate, [channels, Channels(0)]);
+        let take_orders = TakeOrders::new(takes.list(), wanted.clone());
+        let begun = HubHost::start(settings, Arc::clone(&take_orders));
+        let (hub, floor, statistics) = begun.map_err(|error| refused(&error))?;
+        let backend = LinkBackend::start_hosting(floor, hub.back(), first, channels, taps)
             .map_err(|error| Refused::because(&error, TRY_AGAIN))?;
         let now = Instant::now();
         let mut opened = Self {
@@ -169,8 +174,8 @@ impl PluginSession {
             alone_since: now,
             since: now,
             health,
-            // A hub records by itself: see `farsend hub record`.
-            takes: TakeDesk::new(wanted.rate, [channels; 2]).0,
+            takes,
+            take_orders: Some(take_orders),
             take_wishes: Vec::new(),
             live: super::live::Live::default(),
             chat: Chat::numbered_from(clock::wall_us()),

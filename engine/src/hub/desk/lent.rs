@@ -1,5 +1,6 @@
 //! A hub whose audio thread is somebody else's: the session of the plugin's instances.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::hub::instances::{HubPlayer, HubSight, Lend, Post};
 use crate::hub::pace::Voice;
 use crate::hub::report::HubReporter;
 use crate::hub::sight;
+use crate::hub::track_takes::{TakeOrders, TrackTakes};
 
 impl<'a> Desk<'a> {
     /// Opens a hub and lends its floor out. With the port where players log in.
@@ -23,6 +25,7 @@ impl<'a> Desk<'a> {
     pub(in crate::hub) fn lend(
         settings: &'a HubSettings,
         lend: Lend,
+        takes: Arc<TakeOrders>,
         reporter: &mut HubReporter,
     ) -> Result<(Self, u16), RunError> {
         let auth = settings.auth.as_ref().map(Auth::load).transpose()?;
@@ -31,6 +34,7 @@ impl<'a> Desk<'a> {
         }
         let door = Door::open(settings.port, auth)?;
         let mut desk = Self::open(settings, door, Voice::Instances(lend))?;
+        desk.track_takes = Some(TrackTakes::new(takes, settings.rate));
         desk.begin(reporter);
         let port = desk.door.port();
         Ok((desk, port))

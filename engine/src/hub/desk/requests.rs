@@ -202,8 +202,7 @@ impl Desk<'_> {
         let Some(entry) = self.roster.leave(place) else {
             return Err(nobody(&self.roster, player));
         };
-        self.recordings.leave(place);
-        self.letters.leave(place);
+        self.forget(place);
         // Never less than they are kept out for.
         let seconds = (minutes * 60.0).ceil().max(0.0) as u32;
         self.pending.push_back(Order::SendAway(place, seconds));
@@ -407,7 +406,9 @@ impl Desk<'_> {
         player: Option<&str>,
         reporter: &mut HubReporter,
     ) -> Result<String, Answer> {
-        let to = player.map(|player| find(&self.roster, player)).transpose()?;
+        let to = player
+            .map(|player| find(&self.roster, player))
+            .transpose()?;
         let (shown, all) = self.say(to, text, reporter);
         match (shown, all, player) {
             (_, 0, _) => Err(refused(Why::Nobody, "nobody is here".to_owned())),

@@ -19,7 +19,12 @@ impl Clerk {
             if take.failed || take.done || length < i64::from(self.setup.rate.0 / SHORTEST) {
                 continue;
             }
-            if take.send.is_none() {
+            if take.number == 0 {
+                let take = &mut self.takes[index];
+                let numbers = &self.book.numbers;
+                take.number = numbers.of(&self.setup.folder, take.since, take.timeline);
+            }
+            if self.setup.keeps_send && self.takes[index].send.is_none() {
                 self.open_send(index);
             }
             self.open_peer(index);
@@ -27,11 +32,8 @@ impl Clerk {
     }
 
     fn open_send(&mut self, index: usize) {
-        self.next_number = names::next_number(&self.setup.folder).max(self.next_number);
         let channels = Channels(u8::try_from(self.drain.channels).unwrap_or(u8::MAX));
         let take = &mut self.takes[index];
-        take.number = self.next_number;
-        self.next_number += 1;
         let made = create(
             &self.setup,
             take,

@@ -2,6 +2,7 @@
 
 use assert_no_alloc::assert_no_alloc;
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
+use farsend_rt::mailbox;
 use rtrb::{Producer, RingBuffer};
 
 use super::*;
@@ -63,7 +64,7 @@ impl Stage {
         let floor = HostedFloor::echo(RATE, Frames(period), Channels(1));
         let (lead, seat) = Instance::new(0, Source::Mix);
         Self {
-            house: House::new(floor, seat, Channels(1), lines),
+            house: House::new(floor, seat, Channels(1), lines, mailbox().1),
             instances: vec![lead],
             now: clock::now(),
             orders,
