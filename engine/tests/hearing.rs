@@ -14,8 +14,9 @@ use farsend::net::Outlet;
 use farsend::peers::{Beat, LinkEvent, Machines, kernels};
 use farsend::settings::{Role, SessionSettings};
 use farsend::statistics::Statistics;
-use farsend_netsim::{Change, Clock, ClockConfig, Jitter, Path, PathConfig, Stalls, Tick};
-use farsend_protocol::hearing::Heard;
+use farsend::takes::{Pair, Place};
+use farsend_netsim::{Change, Clock, ClockConfig, Jitter, Loss, Path, PathConfig, Stalls, Tick};
+use farsend_protocol::hearing::{Heard, Relation, Streams};
 use farsend_stream::DepthPolicy;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
@@ -214,6 +215,9 @@ struct Two {
     ends: [End; 2],
     /// What the near end was told, as it was.
     told: Vec<Heard>,
+    /// The same with words that were overtaken, as they came.
+    words: Vec<Heard>,
+    relation: Relation,
 }
 
 impl Two {
@@ -221,6 +225,8 @@ impl Two {
         let mut two = Self {
             ends: [End::new(far, None), End::new(near, Some(address(0)))],
             told: Vec::new(),
+            words: Vec::new(),
+            relation: Relation::default(),
         };
         let end = MonoTime::from_nanos((seconds + 1) * 1_000_000_000);
         loop {
@@ -232,11 +238,58 @@ impl Two {
             }
             let came = two.ends[1 - turn].arrivals(now);
             two.ends[turn].period(&came, address(1 - turn));
+            if turn == 1 {
+                two.listen(&came);
+            }
             let heard = two.ends[1].heard();
             if let Some(heard) = heard.filter(|heard| two.told.last() != Some(heard)) {
                 two.told.push(heard);
             }
         }
+    }
+
+    /// What a recorder of takes hears of what came to the near end.
+    fn listen(&mut self, came: &[(MonoTime, Vec<u8>)]) {
+        let newest = |end: &End| end.firsts.keys().next_back().copied();
+        let [far, near] = &self.ends;
+        for (_, payload) in came {
+            let word = Control::parse(payload).filter(|_| is_control(payload));
+            let numbers = newest(far).zip(newest(near));
+            if let (Some(Control::Hearing(word)), Some((newest, last))) = (word, numbers) {
+                let streams = Streams {
+                    newest,
+                    next: last.unsigned_abs() + 1,
+                    period: Frames(near.plan.period),
+                };
+                self.words.extend(self.relation.handle(word, streams));
+            }
+        }
+    }
+
+    /// How far each of the far end's packets is from its place in a take, in frames, after so many seconds.
+    fn off_in_a_take(&self, after: u64) -> Vec<f64> {
+        let period = f64::from(self.ends[0].plan.period);
+        let mut place = Place::new(1.0);
+        for heard in &self.words {
+            place.note_exact(Pair {
+                captured: heard.packet as f64 * period,
+                position: self.said(heard),
+            });
+        }
+        let fit = place.fit(0.0, 1e12).unwrap();
+        let begin = after as f64 * 48_000.0;
+        let last = self.words.last().unwrap().packet;
+        let packets = self.ends[0].firsts.keys().copied();
+        let packets = packets
+            .filter(|packet| (begin..last as f64 * period).contains(&(*packet as f64 * period)));
+        let off = packets.filter_map(|packet| {
+            let played = self.played(packet);
+            // Where the ramp begins again nothing can be told.
+            (300.0..TURN as f64 - 300.0)
+                .contains(&played)
+                .then(|| apart(fit.position(packet as f64 * period), played))
+        });
+        off.collect()
     }
 
     /// Our frame that the far end says it heard.
@@ -422,6 +475,8 @@ fn what_converters_take_is_taken_off() {
             End::new(&Plan::new(14), Some(address(0))),
         ],
         told: Vec::new(),
+        words: Vec::new(),
+        relation: Relation::default(),
     };
     two.ends[0].machines.hearing().set_converters(Frames(1000));
     for _ in 0..8000 {
@@ -434,4 +489,54 @@ fn what_converters_take_is_taken_off() {
     let heard = two.ends[1].heard().unwrap();
     let (played, said) = (two.played(heard.packet), two.said(&heard));
     assert_eq!((played - said).rem_euclid(TURN as f64), 1000.0);
+}
+
+#[test]
+fn a_take_lies_where_it_belongs_though_queues_change_words_are_lost_and_overtake_each_other() {
+    let bad = |seed, stalls| PathConfig {
+        jitter: Jitter::Exponential(Duration::from_millis(1)),
+        loss: Loss::Independent(0.01),
+        stalls,
+        ..Plan::new(seed).path
+    };
+    let stalls = Some(Stalls {
+        every: Duration::from_secs(3),
+        length: Duration::from_millis(60),
+    });
+    let pauses = |length| {
+        let times = (4..12).step_by(3).map(Duration::from_secs);
+        times
+            .map(|at| (at, Change::Pause(Duration::from_millis(length))))
+            .collect::<Vec<_>>()
+    };
+    let auto = |seed, path| Plan {
+        depth: DepthPolicy::AUTO,
+        path,
+        ..Plan::new(seed)
+    };
+    let (far, near) = (auto(20, bad(20, None)), auto(21, bad(21, None)));
+    let stalled = auto(21, bad(21, stalls));
+    let (mut late_far, mut late_near) = (far.clone(), near.clone());
+    late_far.clock.changes = pauses(20);
+    late_near.clock.changes = pauses(20);
+    let cases = [
+        ("stalls on the way there", far.clone(), stalled),
+        ("a far end that skips 20 ms", late_far, near),
+        ("a near end that skips 20 ms", far, late_near),
+    ];
+    for (name, mut far, near) in cases {
+        far.loops = true;
+        let two = Two::run(&far, &near, 12);
+        let off = two.off_in_a_take(3);
+        let near = off.iter().filter(|off| **off <= 10.0).count();
+        let share = near as f64 / off.len() as f64;
+        println!(
+            "{name}: {:.2} % of {}, {} words",
+            share * 100.0,
+            off.len(),
+            two.words.len()
+        );
+        // While nothing comes through, what is played is not what was sent.
+        assert!(share > 0.97, "{name}: {share}");
+    }
 }

@@ -141,6 +141,17 @@ impl BroadcastFile {
         Ok(true)
     }
 
+    /// Opens it again, if it was closed: for a head that is to be another one.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn reopen(&mut self, disk: &mut dyn Disk) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = Some(disk.reopen(&self.name)?);
+        }
+        Ok(())
+    }
+
     /// Completes the file and closes it; it can be written to again.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use farsend_units::SampleRate;
 
 use super::place::Fit;
 use super::track::Track;
-use crate::record::{BroadcastFile, Depth, Folder, Head};
+use crate::record::{BroadcastFile, Depth, Head};
 
 /// Where a take is on our time line and on the host's.
 #[derive(Debug, Clone, Copy)]
@@ -42,27 +42,34 @@ pub(super) fn bend(track: &mut Track, first: i64, fit: &Fit, range: Range, rate:
         Err(error) => {
             // What it was made from is still there.
             _ = fs::remove_file(&part);
-            let folder = path.parent().unwrap_or(&path);
-            track.take.state = TakeState::Failed(super::track::why(folder, &error));
+            let why = super::track::why(path.parent().unwrap_or(&path), &error);
+            track.take.state = TakeState::Failed(format!(
+                "It could not be laid along the timeline ({why}); what was recorded is in the file as it came"
+            ));
         }
     }
 }
 
-fn rewrite(track: &Track, first: i64, fit: &Fit, range: Range, rate: SampleRate) -> io::Result<()> {
-    let head = track.head();
+fn rewrite(
+    track: &mut Track,
+    first: i64,
+    fit: &Fit,
+    range: Range,
+    rate: SampleRate,
+) -> io::Result<()> {
+    let head = track.head().clone();
     let channels = head.channels.get().max(1);
     let mut source = Source::open(track)?;
-    let folder = track.path().parent().unwrap_or(track.path());
-    let mut disk = Folder(folder.to_owned());
     let part = track.path().with_extension("part");
+    let disk = track.disk();
     _ = fs::remove_file(&part);
     let name = part.file_name().unwrap_or_default().to_string_lossy();
     let settled = Head {
         rate,
         time_reference: range.timeline,
-        ..head.clone()
+        ..head
     };
-    let mut file = BroadcastFile::create(&mut disk, name.into_owned(), settled)?;
+    let mut file = BroadcastFile::create(disk, name.into_owned(), settled)?;
     let mut resampler = Resampler::new(channels, head.rate, rate, BLOCK);
     let length = range.end - range.since;
     // Where in the source the next frame is.
@@ -80,24 +87,39 @@ fn rewrite(track: &Track, first: i64, fit: &Fit, range: Range, rate: SampleRate)
     while done < length {
         let frames = (length - done).min(BLOCK as i64) as usize;
         let mut out: Vec<&mut [f32]> = lanes.iter_mut().map(|lane| &mut lane[..frames]).collect();
-        if shift.is_some() {
+        let straight = at + frames as f64;
+        let end = match shift {
+            Some(_) => straight,
+            None if head.rate == rate => on_a_frame(place(done + frames as i64), straight),
+            None => place(done + frames as i64),
+        };
+        if end == straight && head.rate == rate {
             let wanted = resampler.wants_straight(frames);
             source.feed(&mut resampler, wanted)?;
             resampler.straight(&mut out);
         } else {
-            let advance = place(done + frames as i64) - at;
-            let step = advance / frames as f64;
+            let step = (end - at) / frames as f64;
             let wanted = resampler.wants(frames, step, step);
             source.feed(&mut resampler, wanted)?;
-            resampler.bend_to(advance, &mut out);
-            at += advance;
+            resampler.bend_to(end - at, &mut out);
         }
+        at = end;
         drop(out);
         let lanes = lanes.iter().map(|lane| &lane[..frames]);
-        file.write(&mut disk, done.unsigned_abs(), lanes)?;
+        file.write(disk, done.unsigned_abs(), lanes)?;
         done += frames as i64;
     }
     file.close()
+}
+
+/// Where a block ends in its source that should end at `wanted`, if that is not where it ends when it is `straight`: on a frame in either case, so that
+/// what follows can go straight on. Between the places where it is bent a take stays what was played, to the bit.
+fn on_a_frame(wanted: f64, straight: f64) -> f64 {
+    if (wanted - straight).abs() <= NEAR {
+        straight
+    } else {
+        wanted.round()
+    }
 }
 
 /// A file that was written by us, frame by frame; before its beginning and after its end it is silent.
@@ -176,5 +198,7 @@ fn decode(sample: &[u8]) -> f32 {
     }
 }
 
-/// Frames that are written at a time.
-const BLOCK: usize = 1024;
+/// Frames that are written at a time; one is straight or bent.
+const BLOCK: usize = 512;
+/// How far from its place, in frames, a take goes straight on.
+const NEAR: f64 = 2.0;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farsend_ipc::message::TakeState;
+use farsend_ipc::message::{Take, TakeState};
 use farsend_ipc::segment::Stretch;
 use farsend_units::SampleRate;
 use farsend_wire::jacktrip::Format;
@@ -24,7 +24,7 @@ use super::bend;
 use super::book::Book;
 use super::place::{Pair, Place};
 use super::tap::{Drain, Note, Way};
-use super::track::{PeerTrack, Track};
+use super::track::{self, Disks, PeerTrack, Track};
 use crate::record::Moment;
 
 /// What takes are called, and where they go.
@@ -59,6 +59,9 @@ pub(super) struct Clerk {
     /// Up to where things were sent.
     now: i64,
     next_checkpoint: Instant,
+    disks: Disks,
+    /// The last that could not be made, and none was since.
+    refused: Option<Take>,
 }
 
 /// A stream of the far end's.
@@ -107,8 +110,10 @@ struct OpenTake {
     ends: Option<(i64, Instant)>,
     send: Option<Track>,
     peers: Vec<PeerTrack>,
-    /// Its files could not be made: nothing more is tried.
+    /// A file of it could not be made: no other is tried.
     failed: bool,
+    /// How many of its files could not be written to the end, as it was told.
+    troubles: usize,
     done: bool,
 }
 
@@ -129,7 +134,15 @@ impl Clerk {
             block_frames: 0,
             now: 0,
             next_checkpoint: Instant::now() + CHECKPOINT_EVERY,
+            disks: track::real,
+            refused: None,
         }
+    }
+
+    /// On other disks than real ones.
+    #[cfg(test)]
+    pub(super) fn on(self, disks: Disks) -> Self {
+        Self { disks, ..self }
     }
 
     /// Works until the tap has gone; then completes what there is.
@@ -349,6 +362,7 @@ impl Clerk {
                 send: None,
                 peers: Vec::new(),
                 failed: false,
+                troubles: 0,
                 done: false,
             });
         }
@@ -361,6 +375,10 @@ impl Clerk {
             take.peers
                 .iter_mut()
                 .for_each(|track| track.track.checkpoint());
+        }
+        let troubles = take.troubles();
+        if std::mem::replace(&mut take.troubles, troubles) < troubles {
+            take.tell(&self.book);
         }
         let Some((end, ended)) = take.ends else {
             if checkpoint {
@@ -486,6 +504,12 @@ impl OpenTake {
         track.write(block.position - self.since, &lanes);
     }
 
+    fn troubles(&self) -> usize {
+        let peers = self.peers.iter().map(|track| &track.track);
+        let tracks = self.send.iter().chain(peers);
+        tracks.filter(|track| track.has_failed()).count()
+    }
+
     fn tell(&self, book: &Book) {
         let peers = self.peers.iter().map(|track| &track.track);
         for track in self.send.iter().chain(peers) {
@@ -500,9 +524,8 @@ impl OpenTake {
             .map(|(_, ended)| at.saturating_duration_since(ended));
         let nothing = self.send.is_none() && self.peers.is_empty();
         let whole = self.peers.iter().all(|track| track.track.take.missing == 0);
-        ended.is_some_and(|gone| {
-            gone > KEPT_FOR || (self.done && whole) || (nothing && gone > TAIL) || self.failed
-        })
+        ended
+            .is_some_and(|gone| gone > KEPT_FOR || (self.done && whole) || (nothing && gone > TAIL))
     }
 }
 

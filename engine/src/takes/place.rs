@@ -37,6 +37,12 @@ pub struct Pair {
     pub position: f64,
 }
 
+impl Pair {
+    fn is_sound(&self) -> bool {
+        self.captured.is_finite() && self.position.is_finite()
+    }
+}
+
 impl Place {
     /// Nothing is known yet. `ratio`: our rate over the peer's, as both are announced.
     pub fn new(ratio: f64) -> Self {
@@ -46,9 +52,19 @@ impl Place {
         }
     }
 
-    /// The far end says so.
+    /// The far end says so. Words may have overtaken each other.
     pub fn note_exact(&mut self, pair: Pair) {
-        push(&mut self.exact, pair);
+        let at = self
+            .exact
+            .partition_point(|known| known.captured < pair.captured);
+        let is_known = self
+            .exact
+            .get(at)
+            .is_some_and(|known| known.captured <= pair.captured);
+        if pair.is_sound() && !is_known {
+            self.exact.insert(at, pair);
+            thin(&mut self.exact);
+        }
     }
 
     /// What was sent at a position is heard again `lag` frames later; at `position` the peer's frame `played` is played.
@@ -85,7 +101,7 @@ impl Place {
         };
         let exact = nearby(&self.exact, from, to);
         if !exact.is_empty() {
-            return Some(fit(Placement::Exact, settled(exact)));
+            return Some(fit(Placement::Exact, settled(exact, step)));
         }
         if let Some(pair) = self.measured {
             return Some(fit(Placement::Measured, vec![pair]));
@@ -184,38 +200,52 @@ fn nearby(pairs: &[Pair], from: f64, to: f64) -> &[Pair] {
     }
 }
 
-/// In the order of both coordinates, and without what is said again and again.
-fn settled(pairs: &[Pair]) -> Vec<Pair> {
-    let mut knots: Vec<Pair> = Vec::new();
+/// Pairs that are in the order of what was captured, so that they are in the order of positions, too. Where the player heard something once more, since
+/// their queue grew, what they played the first time is kept: up to the place where they were before, and from there on as it is after that.
+fn settled(pairs: &[Pair], step: f64) -> Vec<Pair> {
+    let mut knots: Vec<Pair> = Vec::with_capacity(pairs.len());
+    let mut again: Option<Pair> = None;
     for pair in pairs {
-        let goes_on = knots
-            .last()
-            .is_none_or(|last| pair.captured > last.captured && pair.position > last.position);
-        if goes_on {
+        let Some(last) = knots.last().copied() else {
             knots.push(*pair);
+            continue;
+        };
+        let position = last.position + AFTER;
+        if pair.position < position {
+            let captured = pair.captured + (position - pair.position) / step;
+            again = Some(Pair { captured, position });
+            continue;
         }
+        if let Some(again) = again.take() {
+            let fits = again.captured < pair.captured && again.position < pair.position;
+            knots.extend(fits.then_some(again));
+        }
+        knots.push(*pair);
     }
+    knots.extend(again);
     knots
 }
 
-/// In the order of positions. What is out of order, or no number, is left out; of very many each second one is kept.
+/// In the order of positions. What is out of order, or no number, is left out.
 fn push(pairs: &mut Vec<Pair>, pair: Pair) {
-    let sound = pair.captured.is_finite() && pair.position.is_finite();
-    if !sound
-        || pairs
-            .last()
-            .is_some_and(|last| pair.position <= last.position)
-    {
-        return;
+    let goes_on = pairs
+        .last()
+        .is_none_or(|last| pair.position > last.position);
+    if pair.is_sound() && goes_on {
+        pairs.push(pair);
+        thin(pairs);
     }
-    if pairs.len() >= MOST_PAIRS {
+}
+
+/// Of very many each second one is kept.
+fn thin(pairs: &mut Vec<Pair>) {
+    if pairs.len() > MOST_PAIRS {
         let mut kept = false;
         pairs.retain(|_| {
             kept = !kept;
             kept
         });
     }
-    pairs.push(pair);
 }
 
 /// How far a take may be off its place at any time before it is bent. The issue asks for 10.
@@ -224,6 +254,8 @@ pub const TOLERANCE: f64 = 4.0;
 const MOST_DRIFT: f64 = 50_000.0;
 /// How far before and after a stretch what is said is still of it, in frames.
 const AROUND: f64 = 48_000.0;
+/// Between two knots at least, in frames.
+const AFTER: f64 = 1.0;
 /// Four a second for two hours.
 const MOST_PAIRS: usize = 1 << 15;
 
@@ -296,6 +328,48 @@ mod tests {
     }
 
     #[test]
+    fn a_step_of_the_far_ends_queue_is_where_it_is_in_whichever_order_it_was_told() {
+        for later in [-300.0, 300.0] {
+            let mut place = Place::new(1.0);
+            // Both ends of the step, between words a quarter of a second away; the first end came last.
+            let said = [
+                (0.0, 700.0),
+                (12_000.0, 12_700.0),
+                (20_064.0, 20_764.0 - later),
+                (20_000.0, 20_700.0),
+                (24_000.0, 24_700.0 - later),
+                (36_000.0, 36_700.0 - later),
+            ];
+            for (captured, position) in said {
+                place.note_exact(pair(captured, position));
+            }
+            let fit = place.fit(0.0, 40_000.0).expect("it is known");
+            for position in (1000..40_000).step_by(10).map(f64::from) {
+                let captured = fit.captured(position);
+                let shift = position - captured;
+                let expected = if captured <= 20_000.0 {
+                    700.0
+                } else {
+                    700.0 - later
+                };
+                let on_the_way = (19_990.0..20_400.0).contains(&captured);
+                assert!(
+                    on_the_way || (shift - expected).abs() < 0.01,
+                    "{later}: {shift} at {captured}"
+                );
+            }
+            // What was heard twice is there once; what nobody heard is made of one packet.
+            let (end, frames) = if later > 0.0 {
+                (20_701.0, 301.0)
+            } else {
+                (21_064.0, 64.0)
+            };
+            let gone = fit.captured(end) - fit.captured(20_700.0);
+            assert!((gone - frames).abs() < 0.01, "{later}: {gone}");
+        }
+    }
+
+    #[test]
     fn a_clock_that_drifts_is_followed_where_only_one_moment_was_measured() {
         let mut place = Place::new(1.0);
         place.note_loop(1000, 1000.0, 0.0);
@@ -324,8 +398,8 @@ mod tests {
         place.note_exact(pair(0.0, f64::INFINITY));
         assert_eq!(place.fit(0.0, 1.0), None);
         place.note_exact(pair(100.0, 600.0));
-        place.note_exact(pair(50.0, 700.0));
-        place.note_exact(pair(200.0, 650.0));
+        // The same frame cannot be captured twice.
+        place.note_exact(pair(100.0, 900.0));
         let fit = place.fit(0.0, 1000.0).expect("it is known");
         assert_eq!(fit.shift(0.0, 1000.0), Some(500));
         place.note_drift(f64::NAN);

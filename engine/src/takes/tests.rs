@@ -1,5 +1,7 @@
 //! Takes of a host and a far end that exist in numbers only: what comes, when, and what becomes of it on the disk.
 
+mod faults;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

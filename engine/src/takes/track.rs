@@ -9,24 +9,36 @@ use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::Format;
 
 use super::tap::Way;
-use crate::record::{BroadcastFile, Depth, Folder, Head};
+use crate::record::{BroadcastFile, Depth, Disk, Folder, Head};
+
+/// What a folder's disk is: a real one, but in tests.
+pub(super) type Disks = fn(&Path) -> Box<dyn Disk>;
+
+/// A folder of a real disk.
+pub(super) fn real(folder: &Path) -> Box<dyn Disk> {
+    Box::new(Folder(folder.to_owned()))
+}
 
 /// A file that frames are put into, wherever they belong. The disk thread's.
 #[derive(Debug)]
 pub(super) struct Track {
-    folder: Folder,
+    disk: Box<dyn Disk>,
+    folder: PathBuf,
     path: PathBuf,
     file: BroadcastFile,
+    /// It was complete, and somebody has taken it away since.
+    gone: bool,
     /// What is told of it.
     pub(super) take: Take,
 }
 
 impl Track {
-    /// Creates the file in a folder, which is made if it is not there.
+    /// Creates the file in a folder, which is made if it is not there. Where that fails nothing is left.
     ///
     /// # Errors
-    /// A sentence for the user.
+    /// What is to be told of it.
     pub(super) fn create(
+        mut disk: Box<dyn Disk>,
         folder: &Path,
         name: String,
         head: Head,
@@ -37,26 +49,33 @@ impl Track {
             path: path.to_string_lossy().into_owned(),
             ..take
         };
-        let mut disk = Folder(folder.to_owned());
         let made = std::fs::create_dir_all(folder)
-            .and_then(|()| BroadcastFile::create(&mut disk, name, head));
+            .and_then(|()| BroadcastFile::create(&mut *disk, name, head));
         match made {
             Ok(file) => Ok(Self {
-                folder: disk,
+                disk,
+                folder: folder.to_owned(),
                 path,
                 file,
+                gone: false,
                 take,
             }),
-            Err(error) => Err(Take {
-                state: TakeState::Failed(why(folder, &error)),
-                ..take
-            }),
+            Err(error) => {
+                // A file without a head is none; but one that was there before is somebody's.
+                if error.kind() != io::ErrorKind::AlreadyExists {
+                    _ = std::fs::remove_file(&path);
+                }
+                Err(Take {
+                    state: TakeState::Failed(why(folder, &error)),
+                    ..take
+                })
+            }
         }
     }
 
     /// Puts frames (planar, one length) where they belong; those before the beginning are left out.
     pub(super) fn write(&mut self, at: i64, lanes: &[&[f32]]) {
-        if self.has_failed() {
+        if self.has_failed() || self.gone {
             return;
         }
         let skip = usize::try_from(-at).unwrap_or(0);
@@ -68,18 +87,29 @@ impl Track {
         }
         let written = self
             .file
-            .write(&mut self.folder, at.max(0).unsigned_abs(), kept);
-        if let Err(error) = written {
-            self.fail(&error);
+            .write(&mut *self.disk, at.max(0).unsigned_abs(), kept);
+        match written {
+            Err(error) if self.is_done() && error.kind() == io::ErrorKind::NotFound => {
+                self.gone = true;
+            }
+            Err(error) => self.fail(&error),
+            Ok(_) => {}
         }
         self.take.frames = self.file.frames();
     }
 
-    /// The file is so long, and begins there on the timeline.
+    /// The file is so long, and begins there on the timeline. One that could not be written is as long as it is.
     pub(super) fn settle(&mut self, frames: u64, begins: u64) {
-        self.file.set_frames(frames);
+        let failed = self.has_failed();
+        let there = if failed { self.file.frames() } else { u64::MAX };
+        self.file.set_frames(frames.min(there));
         self.file.set_time_reference(begins);
-        (self.take.frames, self.take.begins) = (frames, begins);
+        (self.take.frames, self.take.begins) = (self.file.frames(), begins);
+        if failed {
+            // That takes no more room.
+            let opened = self.file.reopen(&mut *self.disk);
+            _ = opened.and_then(|()| self.file.close());
+        }
     }
 
     /// Makes the head true, and looks whether the file is still there.
@@ -89,11 +119,13 @@ impl Track {
         }
         if let Err(error) = self.file.checkpoint() {
             self.fail(&error);
-        } else if !self.path.exists() {
-            self.take.state = TakeState::Failed(format!(
-                "Its folder has gone while it was recorded: {}",
-                self.folder.0.display()
-            ));
+        } else if !self.is_done() && !self.path.exists() {
+            let (path, folder) = (self.path.display(), self.folder.display());
+            self.take.state = TakeState::Failed(if self.folder.is_dir() {
+                format!("It was removed while it was recorded: {path}")
+            } else {
+                format!("Its folder has gone while it was recorded: {folder}")
+            });
         }
     }
 
@@ -112,6 +144,21 @@ impl Track {
         matches!(self.take.state, TakeState::Failed(_))
     }
 
+    /// Whether it is complete, but for what is fetched.
+    fn is_done(&self) -> bool {
+        self.take.state == TakeState::Done
+    }
+
+    /// Whether somebody has taken it away since it was complete: nothing more goes into it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// The disk that it is on.
+    pub(super) fn disk(&mut self) -> &mut dyn Disk {
+        &mut *self.disk
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -123,7 +170,7 @@ impl Track {
     }
 
     fn fail(&mut self, error: &io::Error) {
-        self.take.state = TakeState::Failed(why(&self.folder.0, error));
+        self.take.state = TakeState::Failed(why(&self.folder, error));
         // What can be saved.
         _ = self.file.close();
     }
@@ -200,6 +247,9 @@ impl PeerTrack {
         }
         let lanes: Vec<&[f32]> = self.lanes.iter().map(|lane| &lane[..kept]).collect();
         self.track.write(at, &lanes);
+        if self.track.is_gone() {
+            return;
+        }
         self.got.mark(place);
         if way != Way::Direct {
             self.mended.mark(place);

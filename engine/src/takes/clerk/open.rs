@@ -7,7 +7,7 @@ use super::{Clerk, OpenTake, Setup};
 use crate::record::{Depth, Head};
 use crate::takes::names::{self, Label};
 use crate::takes::place::Fit;
-use crate::takes::track::{PeerTrack, Track, at_least_one, depth, draft};
+use crate::takes::track::{Disks, PeerTrack, Track, at_least_one, depth, draft};
 
 impl Clerk {
     /// Creates the files that are due.
@@ -35,7 +35,7 @@ impl Clerk {
         let channels = Channels(u8::try_from(self.drain.channels).unwrap_or(u8::MAX));
         let take = &mut self.takes[index];
         let made = create(
-            &self.setup,
+            (self.disks, &self.setup),
             take,
             Draft {
                 player: SEND,
@@ -49,12 +49,9 @@ impl Clerk {
         );
         match made {
             Ok(track) => take.send = Some(track),
-            Err(failed) => {
-                take.failed = true;
-                self.book.tell(failed);
-                return;
-            }
+            Err(failed) => return self.refuse(index, failed),
         }
+        self.refused = None;
         for block in &self.blocks {
             take.sent(block);
         }
@@ -85,7 +82,7 @@ impl Clerk {
         let (id, format, begins) = (stream.id, stream.format, take.timeline);
         let take = &mut self.takes[index];
         let made = create(
-            &self.setup,
+            (self.disks, &self.setup),
             take,
             Draft {
                 player: &self.setup.player,
@@ -105,11 +102,20 @@ impl Clerk {
                 }
                 take.peers.push(track);
             }
-            Err(failed) => {
-                take.failed = true;
-                self.book.tell(failed);
-            }
+            Err(failed) => self.refuse(index, failed),
         }
+    }
+
+    /// A file could not be made: nothing more is tried for this take. Told in one place of the list for as long as it goes on for the same reason.
+    fn refuse(&mut self, index: usize, failed: Take) {
+        self.takes[index].failed = true;
+        let path = match self.refused.take() {
+            Some(last) if last.state == failed.state => last.path,
+            _ => failed.path.clone(),
+        };
+        let told = Take { path, ..failed };
+        self.refused = Some(told.clone());
+        self.book.tell(told);
     }
 }
 
@@ -124,7 +130,11 @@ struct Draft<'a> {
     placement: Placement,
 }
 
-fn create(setup: &Setup, take: &OpenTake, file: Draft<'_>) -> Result<Track, Take> {
+fn create(
+    (disks, setup): (Disks, &Setup),
+    take: &OpenTake,
+    file: Draft<'_>,
+) -> Result<Track, Take> {
     let name = names::name(&setup.session, file.player, take.number, &take.moment);
     let name = names::free(&setup.folder, &name);
     let head = Head {
@@ -141,7 +151,7 @@ fn create(setup: &Setup, take: &OpenTake, file: Draft<'_>) -> Result<Track, Take
         placement: file.placement,
         ..draft(take.number, file.player, file.rate, file.begins)
     };
-    Track::create(&setup.folder, name, head, take)
+    Track::create(disks(&setup.folder), &setup.folder, name, head, take)
 }
 
 /// The frame of a stream that a file begins with whose take begins at `since`.

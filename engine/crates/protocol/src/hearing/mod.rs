@@ -12,7 +12,7 @@
 //! where it is not, the relation is of the program's own edge, and the converters' delay is in it.
 //!
 //! A word of it is small, and no JackTrip takes notice of it ([`Hearing`](farsend_wire::jacktrip::Hearing)). It is said some times a second, and at once where the
-//! line that was told bends or breaks: both ends of a break are told. Nothing is smoothed.
+//! line that was told bends or breaks: both ends of a break are told, twice. Nothing is smoothed.
 
 mod relation;
 mod teller;

@@ -7,6 +7,8 @@ use farsend_wire::jacktrip::Hearing;
 #[derive(Debug, Default)]
 pub struct Relation {
     newest: Option<Heard>,
+    /// The packets of the words that were taken last, in no order.
+    taken: [Option<i64>; REMEMBERED],
     counts: RelationCounts,
 }
 
@@ -28,7 +30,7 @@ pub struct Heard {
 pub struct RelationCounts {
     /// Words that were taken.
     pub taken: u64,
-    /// Words that came late, or again, or cannot be true.
+    /// Words that came again, or far too late, or cannot be true.
     pub refused: u64,
 }
 
@@ -47,17 +49,21 @@ impl Relation {
     /// Another stream begins, here or there. The counts go on.
     pub const fn reset(&mut self) {
         self.newest = None;
+        self.taken = [None; REMEMBERED];
     }
 
-    /// The far end says so. Gives what it means, if it can be true and is newer than what was said before.
+    /// The far end says so. Gives what it means, if it can be true and was not said before. It may be of an earlier packet than the word before: words
+    /// overtake each other, and both ends of a break are said at once.
     pub fn handle(&mut self, hearing: Hearing, streams: Streams) -> Option<Heard> {
-        let heard = Self::understand(hearing, streams).filter(|heard| {
-            self.newest
-                .is_none_or(|newest| heard.packet > newest.packet)
-        });
+        let heard = Self::understand(hearing, streams)
+            .filter(|heard| !self.taken.contains(&Some(heard.packet)));
         match heard {
             Some(heard) => {
-                self.newest = Some(heard);
+                self.taken[self.counts.taken as usize % REMEMBERED] = Some(heard.packet);
+                self.newest = self
+                    .newest
+                    .filter(|newest| newest.packet > heard.packet)
+                    .or(Some(heard));
                 self.counts.taken += 1;
             }
             None => self.counts.refused += 1,
@@ -65,7 +71,7 @@ impl Relation {
         heard
     }
 
-    /// The last that was taken, of these streams.
+    /// What was taken of the newest packet of these streams.
     pub const fn newest(&self) -> Option<Heard> {
         self.newest
     }
@@ -98,6 +104,9 @@ impl Relation {
 /// A word may overtake packets, and be overtaken by them.
 const NEWEST_PACKET: i64 = 1000;
 const OLDEST_PACKET: i64 = 4000;
+
+/// Words that come again are known by: as many as may be on their way at once.
+const REMEMBERED: usize = 16;
 
 /// Packets of ours that may lie between what is heard there and what we send now.
 const OLDEST_HEARD: i16 = 30_000;
@@ -144,12 +153,28 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_true_or_comes_late_is_refused() {
+    fn words_that_overtook_each_other_are_taken_once_each() {
+        let mut relation = Relation::default();
+        let words = [(99_900, 198_900), (100_000, 199_030), (99_999, 198_999)];
+        for (packet, heard) in words {
+            let taken = relation.handle(word(packet, heard), STREAMS);
+            assert_eq!(taken.map(|taken| taken.packet), Some(packet));
+        }
+        assert_eq!(relation.newest().map(|newest| newest.packet), Some(100_000));
+        for (packet, heard) in words {
+            assert_eq!(relation.handle(word(packet, heard), STREAMS), None);
+        }
+        relation.reset();
+        assert!(relation.handle(word(100_000, 199_030), STREAMS).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_true_or_comes_far_too_late_is_refused() {
         let mut relation = Relation::default();
         assert!(relation.handle(word(100_000, 199_000), STREAMS).is_some());
         for (packet, heard) in [
             (100_000, 199_100),
-            (99_999, 199_100),
+            (95_000, 199_100),
             (101_500, 199_100),
             (100_010, 200_000),
             (100_010, 201_000),

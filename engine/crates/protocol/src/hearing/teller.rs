@@ -22,6 +22,8 @@ pub struct Teller {
     /// What was found last, and what the peer knows.
     found: Option<Line>,
     told: Option<Line>,
+    /// Both ends of the last break, to be said once more then: a word may be lost.
+    again: Option<(MonoTime, [Line; 2])>,
     due: MonoTime,
     /// To be said.
     words: VecDeque<Hearing>,
@@ -75,6 +77,7 @@ impl Teller {
             period: 0,
             found: None,
             told: None,
+            again: None,
             due: MonoTime::default(),
             words: VecDeque::with_capacity(MOST_WORDS),
         }
@@ -86,7 +89,7 @@ impl Teller {
         self.played.clear();
         self.sent.clear();
         self.words.clear();
-        (self.found, self.told) = (None, None);
+        (self.found, self.told, self.again) = (None, None, None);
         self.due = MonoTime::default();
     }
 
@@ -179,15 +182,20 @@ impl Teller {
     /// Says it, if it is new or was long ago.
     fn consider(&mut self, now: MonoTime, line: Line) {
         let before = self.found.replace(line);
+        if let Some((_, ends)) = self.again.take_if(|(due, _)| now >= *due) {
+            ends.into_iter().for_each(|end| self.say(end));
+        }
         let off = self.told.map(|told| told.at(line.at).abs_diff(line.heard));
         if off.is_some_and(|off| off <= TOLERANCE) && now < self.due {
             return;
         }
         if let Some(before) = before
             && off.is_some_and(|off| off > BREAK)
-            && self.told.is_none_or(|told| told.at < before.at)
         {
-            self.say(before);
+            if self.told.is_none_or(|told| told.at < before.at) {
+                self.say(before);
+            }
+            self.again = Some((now + SOON, [before, line]));
         }
         self.say(line);
         self.told = Some(line);
