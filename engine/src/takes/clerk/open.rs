@@ -101,6 +101,7 @@ impl Clerk {
                     track.packet(packet.number, &packet.samples, packet.way);
                 }
                 take.peers.push(track);
+                self.refused = None;
             }
             Err(failed) => self.refuse(index, failed),
         }
