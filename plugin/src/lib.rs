@@ -30,9 +30,7 @@ pub mod state;
 pub mod supervisor;
 pub mod takes;
 pub mod user;
+mod vst3;
 
-use plugin::FarsendVst3;
-
+pub use self::vst3::GetPluginFactory;
 pub use clap::clap_entry;
-
-nice_plug::nice_export_vst3!(FarsendVst3);
