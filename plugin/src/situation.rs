@@ -83,7 +83,10 @@ impl Situation {
             Self::Starting => "Starting the engine",
             Self::Restarting { .. } => "Restarting the engine",
             Self::DoesNotStart { .. } => "The engine does not start",
-            Self::OtherVersion { .. } => "Another version",
+            Self::OtherVersion { theirs, ours } if theirs.protocol > ours.protocol => {
+                "A newer engine"
+            }
+            Self::OtherVersion { .. } => "An older engine",
             Self::Unusable { .. } => "No connection to the engine",
             Self::Refused { .. } => "Not possible",
             Self::PasswordNeeded { .. } => "Password needed",
@@ -143,9 +146,14 @@ impl Situation {
                 "Run \"farsend engine\" in a terminal to see what it says; this plugin finds it there."
                     .into()
             }
+            Self::OtherVersion { theirs, ours } if theirs.protocol > ours.protocol => {
+                "Farsend was updated while this host was open: save, and start the host again, which loads \
+                 the new plugin."
+                    .into()
+            }
             Self::OtherVersion { .. } => {
-                "Install plugin and engine from one version, then close all Farsends so that the old \
-                 engine ends."
+                "Another host still has an older Farsend: close that, and this plugin goes on by itself some \
+                 seconds later. If no host has, install plugin and engine from one version."
                     .into()
             }
             Self::Unusable { .. } => {

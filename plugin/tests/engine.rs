@@ -6,10 +6,13 @@ mod common;
 #[path = "common/instance.rs"]
 mod instance;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use common::{Answer, FakeEngine, wait_until};
-use farsend_ipc::message::{self, Listening, SessionState, ToEngine};
+use farsend_ipc::message::{self, Hello, Listening, PROTOCOL, SessionState, ToEngine, Version};
 use farsend_plugin::players::Listen;
 use farsend_plugin::shared::Setup;
 use farsend_plugin::situation::Situation;
@@ -336,25 +339,80 @@ fn an_instance_goes_away_quickly_however_it_stands() {
     }
 }
 
-#[test]
-fn an_engine_of_another_protocol_is_named() {
+/// An engine that says that it speaks this protocol; how often somebody has called it.
+fn of_protocol(place: &Place, protocol: u32) -> Arc<AtomicU32> {
     use std::io::Write;
-    let place = Place::new();
+    let version = Version {
+        protocol,
+        program: "9.9.9".into(),
+    };
+    let hello = Hello { version }.to_bytes();
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
     let listener = std::os::unix::net::UnixListener::bind(place.directory.socket()).unwrap();
-    let hello = b"FARSEND\0\x63\0\0\0\x059.9.9";
     std::thread::spawn(move || {
         for stream in listener.incoming() {
+            counted.fetch_add(1, Relaxed);
             let mut stream = stream.unwrap();
             let _ = stream.write_all(&(hello.len() as u32).to_le_bytes());
-            let _ = stream.write_all(hello);
+            let _ = stream.write_all(&hello);
         }
     });
-    let instance = Instance::new(&place);
+    calls
+}
+
+#[test]
+fn an_engine_of_another_protocol_is_named_and_what_to_do_about_it() {
+    for (protocol, headline, advice) in [
+        (PROTOCOL + 1, "A newer engine", "start the host again"),
+        (PROTOCOL - 1, "An older engine", "Another host still has"),
+    ] {
+        let place = Place::new();
+        let _calls = of_protocol(&place, protocol);
+        let instance = Instance::new(&place);
+        instance.want(to_far_example());
+        instance.shared.ask();
+        wait_until("it is named", || {
+            let now = instance.situation();
+            now.reason().contains("9.9.9") && now.headline() == headline
+        });
+        let said = instance.situation().advice();
+        assert!(said.contains(advice), "{said}");
+    }
+}
+
+#[test]
+fn an_engine_that_was_replaced_by_a_newer_one_is_silence_and_not_called_all_the_time() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
     instance.want(to_far_example());
-    instance.shared.ask();
-    wait_until("it is named", || {
-        instance.situation().reason().contains("9.9.9")
+    let _ = instance.play_until_heard();
+    drop(engine);
+    let _ = std::fs::remove_file(place.directory.socket());
+    let calls = of_protocol(&place, PROTOCOL + 1);
+    wait_until("it is said", || {
+        let _ = instance.block(0.5);
+        matches!(instance.situation(), Situation::OtherVersion { .. })
     });
+    // What was on its way has faded out.
+    instance.play(Duration::from_millis(300));
+    let before = calls.load(Relaxed);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(instance.block(0.5), 0.0);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let called = calls.load(Relaxed) - before;
+    assert!(called <= 3, "called {called} times");
+    assert!(matches!(
+        instance.situation(),
+        Situation::OtherVersion { .. }
+    ));
+    // One that fits is taken up by itself.
+    std::fs::remove_file(place.directory.socket()).unwrap();
+    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let _ = instance.play_until_heard();
 }
 
 #[test]

@@ -65,6 +65,32 @@ fn an_engine_that_ends_is_started_again_and_again_but_not_in_a_rush() {
 }
 
 #[test]
+fn a_program_that_was_replaced_is_started_once_the_one_before_has_ended() {
+    let place = Place::new("sleep 20");
+    let (_shared, _supervision) = place.instance(true);
+    place.wait_until("the old one is started", || place.starts().len() == 1);
+    let old = place.starts()[0].clone();
+    // As an installer does it: another file of that name.
+    let new = place.folder.path().join("new");
+    let log = place.folder.path().join("starts");
+    let script = format!(
+        "#!/bin/sh\necho \"$$: new\" >> {}\nsleep 20\n",
+        log.display()
+    );
+    std::fs::write(&new, script).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, &place.engine).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(place.starts().len(), 1, "the old one still runs");
+    place.end(old.split(':').next().unwrap());
+    place.wait_until("the new one is started", || {
+        place.starts().iter().any(|start| start.ends_with(": new"))
+    });
+    let new = place.starts()[1].clone();
+    place.end(new.split(':').next().unwrap());
+}
+
+#[test]
 fn nothing_is_started_while_a_host_only_looks() {
     let place = Place::new("exit 0");
     let instance = place.instance(false);

@@ -1,11 +1,15 @@
 //! Hosts look at plugins in processes of their own and end those as it pleases them, and hosts crash: nothing of ours is left
 //! behind then.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use farsend_tests::lab::farsend::Farsend;
+use farsend_ipc::message::{Hello, PROTOCOL, Version};
+use farsend_ipc::runtime::RuntimeDir;
+use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::leftovers::{hasty_engine, leftovers, wait_for_none};
 use farsend_tests::lab::vst3::{Pedalboard, Wish, ardours_scanner};
 use farsend_tests::lab::{Machine, Need, Running, need, on_a_private_machine};
@@ -61,6 +65,33 @@ fn a_scanner_that_is_let_finish_knows_the_plugin_and_leaves_nothing_either() {
         let said = scanner.output();
         assert!(said.contains("Found Plugin: Farsend"), "{said}");
         assert_eq!(leftovers(&runtime, &temporary), [""; 0]);
+    });
+}
+
+#[test]
+fn an_engine_that_only_plugins_of_another_version_call_ends_all_the_same() {
+    on_a_private_machine(&[], |machine| {
+        let runtime = RuntimeDir::find().expect("the private machine has one");
+        let mut command = command(&["engine", "--grace", "1"]);
+        let mut engine = Running::start(machine, "engine", &mut command);
+        let version = Version {
+            protocol: PROTOCOL + 1,
+            program: "9.9.9".into(),
+        };
+        let hello = Hello { version }.to_bytes();
+        let (started, mut called) = (Instant::now(), 0);
+        while engine.is_running() {
+            if let Ok(mut stream) = UnixStream::connect(runtime.socket()) {
+                // It may end at any moment.
+                _ = stream.write_all(&(hello.len() as u32).to_le_bytes());
+                _ = stream.write_all(&hello);
+                _ = stream.read_to_end(&mut Vec::new());
+                called += 1;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "it still runs");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(called > 3, "it was called {called} times");
     });
 }
 

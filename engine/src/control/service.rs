@@ -87,7 +87,6 @@ impl Service {
                 Ok(Some(pending)) => {
                     number += 1;
                     threads.retain(|thread| !thread.is_finished());
-                    self.connections.fetch_add(1, Relaxed);
                     let service = Arc::clone(self);
                     let serve = move || service.serve(number, pending);
                     match std::thread::Builder::new()
@@ -95,10 +94,7 @@ impl Service {
                         .spawn(serve)
                     {
                         Ok(thread) => threads.push(thread),
-                        Err(error) => {
-                            self.connections.fetch_sub(1, Relaxed);
-                            warn!("no thread for a plugin: {error}");
-                        }
+                        Err(error) => warn!("no thread for a plugin: {error}"),
                     }
                 }
                 Ok(None) => {}
@@ -134,19 +130,21 @@ impl Service {
     fn serve(&self, number: u64, pending: Pending) {
         match pending.greet(env!("CARGO_PKG_VERSION"), GREETING_PATIENCE) {
             Ok(mut connection) => {
+                // Not before: one of another version, which comes back again and again, keeps no engine from ending.
+                self.connections.fetch_add(1, Relaxed);
                 let mut part = None;
                 let ended = self.converse(number, &mut connection, &mut part);
                 if let Err(error) = ended {
                     info!("plugin {number} is gone: {error}");
                 }
                 self.close(number, part);
+                self.connections.fetch_sub(1, Relaxed);
             }
             Err(error) => warn!(
                 "somebody connected who is no plugin of ours: {}",
                 describe(&error)
             ),
         }
-        self.connections.fetch_sub(1, Relaxed);
     }
 
     fn converse(

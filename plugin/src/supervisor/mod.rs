@@ -90,6 +90,8 @@ struct Supervisor {
     linked: bool,
     /// Why the last engine is no longer there.
     lost: Option<String>,
+    /// How long to wait before an engine is looked for again.
+    pause: Duration,
     /// What a client binds that may bind any port.
     port: u16,
     host: HostWatch,
@@ -203,6 +205,7 @@ impl Supervisor {
             attached: None,
             linked: false,
             lost: None,
+            pause: TURN,
             port: ports::any_port(),
             host: HostWatch::default(),
             latency: LatencyKeeper::new(),
@@ -348,7 +351,7 @@ impl Supervisor {
     /// One step towards this session, or a look at how it does.
     fn pursue(&mut self, wanted: &WantedSession) {
         let Some(mut attached) = self.attached.take().or_else(|| self.attach()) else {
-            self.shared.signal().wait(Some(TURN));
+            self.shared.signal().wait(Some(self.pause));
             return;
         };
         match self.converse(&mut attached, wanted) {
@@ -364,6 +367,7 @@ impl Supervisor {
 
     /// Connects to the engine, or sees to it that one starts.
     fn attach(&mut self) -> Option<Attached> {
+        self.pause = TURN;
         let directory = match self.environment.runtime_dir() {
             Ok(directory) => directory,
             Err(error) => {
@@ -385,6 +389,8 @@ impl Supervisor {
                 None
             }
             Err(ConnectError::OtherVersion { ours, theirs }) => {
+                // It may serve others for hours.
+                self.pause = OTHER_VERSION_TURN;
                 self.show(Situation::OtherVersion { theirs, ours });
                 None
             }
@@ -572,6 +578,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long a turn waits: so long does a wish take to be noticed.
 const TURN: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether an engine of another version has ended.
+const OTHER_VERSION_TURN: Duration = Duration::from_secs(1);
 
 /// How long a wish of the host's automation may take to be seen while nothing else goes on.
 const AUTOMATION_TURN: Duration = Duration::from_millis(250);
