@@ -11,6 +11,7 @@
 //! Each turn of the loop compares what is wanted with what is, takes one step and waits a little; so
 //! whatever is killed, changed or installed in the meantime is met by the next turn.
 
+mod attached;
 mod environment;
 mod finder;
 mod host;
@@ -18,28 +19,25 @@ mod latency;
 mod live;
 mod ports;
 mod starter;
+mod wanted;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use farsend_ipc::connection::{ClientConnection, ConnectError, ConnectionError, connect};
-use farsend_ipc::message::{
-    self, FromEngine, HubUser, HubWish, SessionState, Share, TakeWishes, ToEngine, WantedSession,
-};
+use farsend_ipc::connection::{ConnectError, ConnectionError, connect};
+use farsend_ipc::message::{FromEngine, SessionState, TakeWishes, ToEngine, WantedSession};
 use farsend_ipc::runtime::RuntimeDir;
-use farsend_ipc::segment::{PluginEnd, Watch};
-use farsend_rt::clock;
-use farsend_units::{Channels, Frames};
+use farsend_ipc::segment::PluginEnd;
 
 pub use environment::Environment;
 
 use crate::link::LinkSender;
 use crate::password;
-use crate::shared::{Setup, Shared};
+use crate::shared::Shared;
 use crate::situation::Situation;
-use crate::state::{Role, Session};
 use crate::takes;
+use attached::Attached;
 use host::HostWatch;
 use latency::LatencyKeeper;
 use live::Live;
@@ -96,96 +94,6 @@ struct Supervisor {
     port: u16,
     host: HostWatch,
     latency: LatencyKeeper,
-}
-
-/// A connection to an engine.
-struct Attached {
-    connection: ClientConnection,
-    opened: Option<WantedSession>,
-    /// Wanted instead of that, since when.
-    changed: Option<(WantedSession, Instant)>,
-    watch: Option<Watch>,
-    /// What the engine said last of the session.
-    situation: Option<Situation>,
-    /// When to ask for the session again: it cannot go on as it is.
-    retry: Option<Instant>,
-    /// Whether the peer was there since the session was opened.
-    reached: bool,
-    /// What was said of takes since the session was opened.
-    takes: Option<TakeWishes>,
-    /// What is changed while it goes on.
-    live: Live,
-}
-
-impl Attached {
-    fn new(connection: ClientConnection) -> Self {
-        Self {
-            connection,
-            opened: None,
-            changed: None,
-            watch: None,
-            situation: None,
-            retry: None,
-            reached: false,
-            takes: None,
-            live: Live::default(),
-        }
-    }
-
-    /// Whether to ask for this session. A wish that replaces another has to last: numbers are dragged.
-    fn is_time_for(&mut self, wanted: &WantedSession) -> bool {
-        match &self.opened {
-            None => return true,
-            Some(opened) if live::is_one_session(opened, wanted) => {
-                self.changed = None;
-                return false;
-            }
-            Some(_) => {}
-        }
-        match &self.changed {
-            Some((changed, since)) if changed == wanted => {
-                since.elapsed() >= live::patience(self.opened.as_ref(), wanted)
-            }
-            _ => {
-                self.changed = Some((wanted.clone(), Instant::now()));
-                false
-            }
-        }
-    }
-
-    /// Whom to hear from now on, where nothing but that is wanted otherwise than it was opened: that needs no other session.
-    fn other_listening(&mut self, wanted: &WantedSession) -> Option<[ToEngine; 2]> {
-        let opened = self.opened.as_mut()?;
-        let hears = |one: &WantedSession| (one.listening.clone(), one.outputs.clone());
-        let (before, now) = (hears(opened), hears(wanted));
-        if before == now {
-            return None;
-        }
-        (opened.listening, opened.outputs) = now.clone();
-        if live::is_one_session(opened, wanted) {
-            return Some([ToEngine::Listen(now.0), ToEngine::Outputs(now.1)]);
-        }
-        // All is opened anew.
-        (opened.listening, opened.outputs) = before;
-        None
-    }
-
-    /// The session cannot be had now.
-    fn refuse(&mut self, why: String, advice: String) {
-        self.retry = Some(Instant::now() + RETRY);
-        self.situation = Some(Situation::Refused { why, advice });
-    }
-
-    /// For how long the engine's audio thread has given no sign of life, though the host calls.
-    fn silence(&self) -> Option<Duration> {
-        let (watch, now) = (self.watch.as_ref()?, clock::now());
-        let called = watch
-            .host_call()
-            .is_some_and(|call| now.since(call.at) < TURN * 4);
-        watch
-            .engine_silence(now)
-            .filter(|silence| called && *silence > SILENCE_LIMIT)
-    }
 }
 
 /// What there is to do.
@@ -260,70 +168,6 @@ impl Supervisor {
             // The audio thread gives no signal: look for it.
             None => Goal::Nothing(Situation::HostSilent, Some(TURN)),
         }
-    }
-
-    /// What to ask of the engine.
-    fn wanted(&self, session: &Session, setup: Setup, name: String) -> WantedSession {
-        let share = session.share.trim();
-        let client_port = match (session.local_port, share) {
-            (0, "") => self.port,
-            (0, share) => ports::shared_port(share),
-            (port, _) => port,
-        };
-        let (role, port, peer_port) = match session.role {
-            Role::Client => (message::Role::Client, client_port, session.port),
-            Role::Server => (message::Role::Server, session.port, 0),
-            Role::Hub => (message::Role::Hub, session.port, 0),
-            Role::Member => (message::Role::Member, client_port, session.port),
-        };
-        let share = (!share.is_empty()).then(|| Share {
-            session: share.to_owned(),
-            channels: Channels(session.channels),
-            first: Channels(session.channel),
-        });
-        WantedSession {
-            role,
-            host: session.host.clone(),
-            port,
-            peer_port,
-            send: setup.channels,
-            receive: Channels(setup.channels.0 + 2 * self.shared.outputs() as u8),
-            bits: session.bits,
-            queue: session.queue,
-            redundancy: session.redundancy,
-            period: Frames(session.period.into()),
-            rate: setup.rate,
-            block: setup.block,
-            name,
-            user: match session.role {
-                Role::Member => self.user(session),
-                Role::Client | Role::Server | Role::Hub => HubUser::default(),
-            },
-            share,
-            listening: session.listening(),
-            outputs: session.outputs(self.shared.outputs()),
-            hub: match session.role {
-                Role::Hub => session.hub(),
-                Role::Client | Role::Server | Role::Member => HubWish::default(),
-            },
-        }
-    }
-
-    /// Who we are at a hub.
-    fn user(&self, session: &Session) -> HubUser {
-        let mut user = HubUser {
-            name: session.name.clone(),
-            user: session.user.clone(),
-            fingerprint: session.fingerprint.clone(),
-            ..HubUser::default()
-        };
-        if password::is_needed(session) {
-            user.password = self.shared.password(session);
-            let own = || password::file(session).filter(|path| path.is_file());
-            let file = self.environment.password_file.clone().or_else(own);
-            user.password_file = file.map(|path| path.to_string_lossy().into_owned());
-        }
-        user
     }
 
     /// Has no session, and waits for something to change.
@@ -608,9 +452,6 @@ const LOOK_FOR_FILE: Duration = Duration::from_secs(1);
 
 /// How long a segment lasts that nobody fills.
 const FADE: Duration = Duration::from_millis(200);
-
-/// How old the last sign of life of the engine's audio thread may be.
-const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What to do when plugin and engine do not fit together.
 const ONE_VERSION: &str = "Install plugin and engine from one version.";
