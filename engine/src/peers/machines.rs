@@ -4,6 +4,7 @@
 //! [`Outlet`], what the control thread should know goes out through a ring of events.
 
 mod incoming;
+mod outgoing;
 mod taking;
 
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use rtrb::{Consumer, Producer};
 use super::{Beat, Invitation, LinkEvent};
 use crate::hearing::LinkHearing;
 use crate::net::Outlet;
-use crate::repair::{Late, LinkRepair, MOST_ANSWERS, Outgoing};
+use crate::repair::{Late, LinkRepair, MOST_ANSWERS};
 use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
@@ -179,85 +180,6 @@ impl<O: Outlet> Machines<O> {
             adopted: None,
             redundancy: 1,
         })
-    }
-
-    /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,
-    /// the block is gone. Where nobody has answered yet, a packet now and then is the call.
-    pub fn send(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
-        self.send_block(now, wall_us, block, false);
-    }
-
-    /// The same for a block that nobody captured: a Farsend at the other end hides it, as it does what is lost.
-    pub fn send_filler(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]]) {
-        self.send_block(now, wall_us, block, true);
-    }
-
-    fn send_block(&mut self, now: MonoTime, wall_us: u64, block: &[&[f32]], filler: bool) {
-        self.call_anew(now);
-        let frames = block.iter().map(|channel| channel.len()).max();
-        self.hearing.handle_input(frames.unwrap_or(0));
-        let Machines {
-            state,
-            peer,
-            packetizer,
-            repair,
-            late,
-            hearing,
-            sending,
-            header,
-            out,
-            sent,
-            unsent,
-            ..
-        } = self;
-        let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
-            return;
-        };
-        let mut late = repair.is_some().then_some(late);
-        let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
-        let packets = packetizer.number();
-        // Headers that announce nothing have nobody to wait for.
-        let call = peer.format().is_none() && *header == HeaderKind::Default;
-        let stamp = Stamp {
-            micros: wall_us,
-            farsend: true,
-            call,
-            filler: filler && sending.is_whole(packetizer, block),
-        };
-        let due = sending.calls_due(now);
-        let mut allowed = if call { due } else { usize::MAX };
-        let mut emit = |datagram: &[u8]| {
-            if allowed == 0 {
-                return;
-            }
-            allowed -= 1;
-            let counter = if out.send(remote, datagram) {
-                &mut *sent
-            } else {
-                &mut *unsent
-            };
-            *counter += 1;
-            if let Some(late) = &mut late {
-                late.handle_sent(datagram);
-            }
-            let parity = repair
-                .as_mut()
-                .and_then(|repair| repair.handle_sent(datagram));
-            if let Some(parity) = parity {
-                out.send(remote, parity);
-            }
-        };
-        sending.pass(block, &mut |block| {
-            packetizer.push(stamp.to_u64(), block, &mut emit);
-        });
-        if call && allowed < due {
-            sending.note_called(now);
-        }
-        if *header == HeaderKind::Default && sending.is_even() {
-            hearing.handle_sent(packets, packetizer);
-        }
-        let frames = block.iter().map(|channel| channel.len()).max();
-        self.pushed += frames.unwrap_or(0) as i64;
     }
 
     /// Calls nobody but the addresses that come through here, each from its coming on.
@@ -497,16 +419,6 @@ impl<O: Outlet> Machines<O> {
                 }
                 Output::Wait(_) => return,
             }
-        }
-    }
-
-    /// What is sent to the peer.
-    fn outgoing(&self) -> Outgoing {
-        let config = self.packetizer.config();
-        Outgoing {
-            len: self.packetizer.datagram_len() / usize::from(config.redundancy.max(1)),
-            period: config.period,
-            rate: config.rate,
         }
     }
 
