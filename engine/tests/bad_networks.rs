@@ -1,7 +1,7 @@
 //! Complete ends on all the networks of `farsend bench network`, in virtual time: a change of behaviour is a changed
 //! cell.
 
-use farsend::bench::network::{EndPlan, Plan, Way, plain_end};
+use farsend::bench::network::{EndPlan, PathPlan, Plan, plain_end};
 use farsend::bench::scenarios::{self, Scenario};
 use farsend::bench::take::{Music, Outcome, perform};
 use farsend::bench::{piece, table};
@@ -71,7 +71,7 @@ fn the_delay_that_is_scored_is_the_one_in_time() {
     ends[1].clock.start = ends[0].clock.start + Frames(777).duration(RATE);
     let mut plan = plan(ends);
     let way = |ms| {
-        Way::Made(PathConfig {
+        PathPlan::Made(PathConfig {
             delay: std::time::Duration::from_millis(ms),
             ..PathConfig::default()
         })
@@ -98,7 +98,7 @@ fn the_shipped_traces_can_be_read() {
                 .plan
                 .ways
                 .iter()
-                .all(|way| matches!(way, Way::Recorded(..)))
+                .all(|way| matches!(way, PathPlan::Recorded(..)))
         );
     }
     let own = scenarios::replay("own", Trace::parse("7\nlost\n8\n").unwrap(), Channels(1));
@@ -117,7 +117,7 @@ fn end() -> EndPlan {
 }
 
 fn plan(ends: [EndPlan; 2]) -> Plan {
-    let way = Way::Made(PathConfig::default());
+    let way = PathPlan::Made(PathConfig::default());
     Plan {
         ends,
         ways: [way.clone(), way],

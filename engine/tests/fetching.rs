@@ -5,8 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,7 +21,7 @@ use farsend_ipc::message::{
     WantedSession,
 };
 use farsend_ipc::segment::Stretch;
-use farsend_netsim::{Loss, Path, PathConfig};
+use farsend_netsim::{Loss, Path, PathConfig, Way};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{Control, is_control};
@@ -58,8 +56,7 @@ struct End {
     outbox: Outbox,
     address: SocketAddr,
     _events: Consumer<LinkEvent>,
-    path: Path,
-    way: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>>,
+    way: Way<Vec<u8>>,
     channels: usize,
     sent: u64,
     audio_bytes: u64,
@@ -94,8 +91,7 @@ impl End {
             outbox,
             address: address(port),
             _events: consumer,
-            path: Path::new(path),
-            way: BinaryHeap::new(),
+            way: Way::new(Path::new(path)),
             channels: settings.send.get(),
             sent: 0,
             audio_bytes: 0,
@@ -154,20 +150,9 @@ impl End {
             } else if Repair::is_plain(payload) {
                 self.plain_bytes += len as u64;
             }
-            for at in self.path.send(now) {
-                self.way.push(Reverse((at, self.sent, payload.to_vec())));
-            }
+            self.way.send(now, payload.to_vec());
         }
         bytes.clear();
-    }
-
-    fn arrivals(&mut self, now: MonoTime) -> Vec<(MonoTime, Vec<u8>)> {
-        let mut came = Vec::new();
-        while self.way.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            let next = self.way.pop();
-            came.extend(next.map(|Reverse((at, _, payload))| (at, payload)));
-        }
-        came
     }
 
     fn statistics(&self) -> Statistics {
@@ -214,7 +199,7 @@ impl Two {
                 let now = MonoTime::from_nanos(1_000_000_000)
                     + TICK * self.n as u32
                     + TICK.mul_f64(0.4 * end as f64);
-                let came = self.ends[1 - end].arrivals(now);
+                let came: Vec<_> = self.ends[1 - end].way.arrivals(now).collect();
                 let from = self.ends[1 - end].address;
                 self.ends[end].period(now, self.n, &came, from);
             }
@@ -345,9 +330,9 @@ fn a_path_that_breaks_for_seconds_leaves_no_hole() {
         );
         two.run(5000);
         let before = two.ends[1].statistics().late;
-        two.ends[0].path = Path::new(lossy(1.0, 1e9));
+        two.ends[0].way.set_path(Path::new(lossy(1.0, 1e9)));
         two.run(1200 * seconds);
-        two.ends[0].path = Path::new(lossy(0.0, 1.0));
+        two.ends[0].way.set_path(Path::new(lossy(0.0, 1.0)));
         // An eighth of what comes is fetched.
         two.run(12_000 * seconds);
         let late = two.ends[1].statistics().late;

@@ -4,8 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +14,9 @@ use farsend::peers::{Beat, LinkEvent, Machines, kernels};
 use farsend::settings::{Role, SessionSettings};
 use farsend::statistics::Statistics;
 use farsend::takes::{Pair, Place};
-use farsend_netsim::{Change, Clock, ClockConfig, Jitter, Loss, Path, PathConfig, Stalls, Tick};
+use farsend_netsim::{
+    Change, Clock, ClockConfig, Jitter, Loss, Path, PathConfig, Stalls, Tick, Way,
+};
 use farsend_protocol::hearing::{Heard, Relation, Streams};
 use farsend_stream::DepthPolicy;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
@@ -74,10 +75,8 @@ struct End {
     clock: Clock,
     tick: Tick,
     plan: Plan,
-    path: Path,
-    /// On their way from here.
-    way: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>>,
-    sent: u64,
+    /// Datagrams on their way from here.
+    way: Way<Vec<u8>>,
     words: u64,
     _events: Consumer<LinkEvent>,
     /// What was played so far, and what the first frame of each packet was that was sent, by number.
@@ -119,10 +118,8 @@ impl End {
             outbox,
             tick: clock.tick(Frames(plan.block)),
             clock,
-            path: Path::new(plan.path),
+            way: Way::new(Path::new(plan.path)),
             plan: plan.clone(),
-            way: BinaryHeap::new(),
-            sent: 0,
             words: 0,
             _events: consumer,
             played: Vec::new(),
@@ -150,7 +147,6 @@ impl End {
         }
         self.played.extend(block);
         for payload in self.outbox.0.borrow_mut().drain(..) {
-            self.sent += 1;
             if is_control(&payload) {
                 let word = Control::parse(&payload);
                 self.words += u64::from(matches!(word, Some(Control::Hearing(_))));
@@ -164,20 +160,9 @@ impl End {
                 first.decode(&payload[Header::LEN..Header::LEN + 3], &mut sample);
                 self.firsts.insert(before + i64::from(ahead), sample[0]);
             }
-            for at in self.path.send(now) {
-                self.way.push(Reverse((at, self.sent, payload.clone())));
-            }
+            self.way.send(now, payload);
         }
         self.tick = self.clock.tick(Frames(self.plan.block));
-    }
-
-    fn arrivals(&mut self, now: MonoTime) -> Vec<(MonoTime, Vec<u8>)> {
-        let mut came = Vec::new();
-        while self.way.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            let next = self.way.pop();
-            came.extend(next.map(|Reverse((at, _, payload))| (at, payload)));
-        }
-        came
     }
 
     fn heard(&self) -> Option<Heard> {
@@ -236,7 +221,7 @@ impl Two {
             if now > end {
                 return two;
             }
-            let came = two.ends[1 - turn].arrivals(now);
+            let came: Vec<_> = two.ends[1 - turn].way.arrivals(now).collect();
             two.ends[turn].period(&came, address(1 - turn));
             if turn == 1 {
                 two.listen(&came);
@@ -483,7 +468,7 @@ fn what_converters_take_is_taken_off() {
         let [called, caller] = &two.ends;
         let turn = usize::from(caller.tick.called < called.tick.called);
         let now = two.ends[turn].tick.called;
-        let came = two.ends[1 - turn].arrivals(now);
+        let came: Vec<_> = two.ends[1 - turn].way.arrivals(now).collect();
         two.ends[turn].period(&came, address(1 - turn));
     }
     let heard = two.ends[1].heard().unwrap();

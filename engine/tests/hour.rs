@@ -6,7 +6,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use farsend::bench::network::{Heard, Musicians, Network, Plan, Way, plain_end};
+use farsend::bench::network::{Heard, Musicians, Network, PathPlan, Plan, plain_end};
 use farsend_netsim::{Jitter, PathConfig};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
@@ -24,7 +24,7 @@ fn two_clocks_three_hundred_ppm_apart_for_an_hour() {
     ends[1].clock.ppm = PPM;
     ends[1].clock.start = MonoTime::from_nanos(1_234_567);
     let way = |seed| {
-        Way::Made(PathConfig {
+        PathPlan::Made(PathConfig {
             seed,
             delay: Duration::from_millis(10),
             jitter: Jitter::Exponential(Duration::from_micros(100)),

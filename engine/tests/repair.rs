@@ -5,8 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +14,7 @@ use farsend::net::Outlet;
 use farsend::peers::{Beat, LinkEvent, Machines, kernels};
 use farsend::settings::{Role, SessionSettings};
 use farsend::statistics::Statistics;
-use farsend_netsim::{Loss, Path, PathConfig};
+use farsend_netsim::{Loss, Path, PathConfig, Way};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::is_control;
@@ -54,9 +52,8 @@ struct End {
     outbox: Outbox,
     address: SocketAddr,
     _events: Consumer<LinkEvent>,
-    path: Path,
     /// Datagrams on their way from here.
-    way: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>>,
+    way: Way<Vec<u8>>,
     sent: u64,
     swallowed: u64,
     repairs_sent: u64,
@@ -81,8 +78,7 @@ impl End {
             outbox,
             address: address(port),
             _events: consumer,
-            path: Path::new(path),
-            way: BinaryHeap::new(),
+            way: Way::new(Path::new(path)),
             sent: 0,
             swallowed: 0,
             repairs_sent: 0,
@@ -109,24 +105,9 @@ impl End {
             self.sent += 1;
             self.repairs_sent += u64::from(Repair::is_meant(payload));
             self.controls_sent += u64::from(is_control(payload));
-            let deliveries = self.path.send(now);
+            let deliveries = self.way.send(now, payload.to_vec());
             self.swallowed += u64::from(deliveries.is_lost());
-            for at in deliveries {
-                self.way.push(Reverse((at, self.sent, payload.to_vec())));
-            }
         }
-    }
-
-    fn arrivals(&mut self, now: MonoTime) -> Vec<(MonoTime, Vec<u8>)> {
-        let mut came = Vec::new();
-        while self.way.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            came.extend(
-                self.way
-                    .pop()
-                    .map(|Reverse((at, _, payload))| (at, payload)),
-            );
-        }
-        came
     }
 
     fn statistics(&self) -> Statistics {
@@ -166,7 +147,7 @@ fn run(settings: [SessionSettings; 2], network: PathConfig, seconds: u64) -> [En
             let now = MonoTime::from_nanos(1_000_000_000)
                 + TICK * n as u32
                 + TICK.mul_f64(0.4 * end as f64);
-            let came = ends[1 - end].arrivals(now);
+            let came: Vec<_> = ends[1 - end].way.arrivals(now).collect();
             let from = ends[1 - end].address;
             ends[end].period(now, n, &came, from);
         }

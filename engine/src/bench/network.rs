@@ -8,12 +8,10 @@
 //! [`Paced::period`](crate::backend::Paced::period) does.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use farsend_netsim::{Clock, ClockConfig, Path, PathConfig, Tick, Trace};
+use farsend_netsim::{Clock, ClockConfig, Path, PathConfig, Tick, Trace, Way};
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_stream::Pulled;
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
@@ -31,7 +29,7 @@ pub struct Plan {
     /// The ends.
     pub ends: [EndPlan; 2],
     /// The directions.
-    pub ways: [Way; 2],
+    pub ways: [PathPlan; 2],
     /// Channels each way.
     pub channels: Channels,
 }
@@ -49,14 +47,14 @@ pub struct EndPlan {
 
 /// One direction.
 #[derive(Debug, Clone)]
-pub enum Way {
+pub enum PathPlan {
     /// By a configuration.
     Made(PathConfig),
     /// As recorded.
     Recorded(PathConfig, Trace),
 }
 
-impl Way {
+impl PathPlan {
     fn path(&self) -> Path {
         match self {
             Self::Made(config) => Path::new(*config),
@@ -102,7 +100,8 @@ pub struct Traffic {
 #[derive(Debug)]
 pub struct Network {
     ends: [End; 2],
-    paths: [Path; 2],
+    /// From each end to the other.
+    ways: [Way<Vec<u8>>; 2],
     traffic: [Traffic; 2],
 }
 
@@ -122,7 +121,7 @@ impl Network {
                 End::new(called, plan.channels, Role::Server, None)?,
                 End::new(caller, plan.channels, role, Some(address(0)))?,
             ],
-            paths: [plan.ways[0].path(), plan.ways[1].path()],
+            ways: plan.ways.each_ref().map(|way| Way::new(way.path())),
             traffic: [Traffic::default(); 2],
         })
     }
@@ -138,7 +137,8 @@ impl Network {
         let now = self.ends[turn].tick.called;
         self.ends[turn].send(turn, now, musicians);
         self.carry(turn, now);
-        self.ends[turn].receive(1 - turn, now);
+        let arrivals = self.ways[1 - turn].arrivals(now);
+        self.ends[turn].receive(1 - turn, now, arrivals);
         self.carry(turn, now);
         self.ends[turn].hear(turn, musicians);
     }
@@ -167,15 +167,8 @@ impl Network {
             let traffic = &mut self.traffic[from];
             traffic.datagrams += 1;
             traffic.bytes += payload.len() as u64;
-            let deliveries = self.paths[from].send(now);
+            let deliveries = self.ways[from].send(now, payload);
             traffic.lost += u64::from(deliveries.is_lost());
-            let number = traffic.datagrams;
-            let there = &mut self.ends[1 - from].under_way;
-            there.extend(
-                deliveries
-                    .into_iter()
-                    .map(|at| Reverse((at, number, payload.clone()))),
-            );
         }
     }
 }
@@ -197,8 +190,6 @@ struct End {
     period: Frames,
     machines: Machines<Wire>,
     wire: Wire,
-    /// What will arrive here: when, its number, its bytes.
-    under_way: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>>,
     /// The block that is due.
     tick: Tick,
     frame: u64,
@@ -237,7 +228,6 @@ impl End {
             period: plan.period,
             machines,
             wire,
-            under_way: BinaryHeap::new(),
             frame: 0,
             input: silence.clone(),
             output: silence,
@@ -251,15 +241,13 @@ impl End {
         self.machines.send(now, now.as_nanos() / 1000, &block);
     }
 
-    fn receive(&mut self, other: usize, now: MonoTime) {
-        while self
-            .under_way
-            .peek()
-            .is_some_and(|Reverse((at, ..))| *at <= now)
-        {
-            let Some(Reverse((at, _, payload))) = self.under_way.pop() else {
-                break;
-            };
+    fn receive(
+        &mut self,
+        other: usize,
+        now: MonoTime,
+        arrivals: impl Iterator<Item = (MonoTime, Vec<u8>)>,
+    ) {
+        for (at, payload) in arrivals {
             // What cannot be understood shows in what is heard.
             _ = self.machines.take(at, address(other), &payload);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use farsend_netsim::{Change, Jitter, Loss, PathConfig, Stalls, Trace};
 use farsend_units::{Channels, Frames, SampleRate};
 
-use super::network::{EndPlan, Plan, Way, plain_end};
+use super::network::{EndPlan, PathPlan, Plan, plain_end};
 
 /// A network and two ends.
 #[derive(Debug, Clone)]
@@ -20,15 +20,16 @@ pub struct Scenario {
 
 /// All of them, for takes of so many channels.
 pub fn all(channels: Channels) -> Vec<Scenario> {
-    let make = |name: &str, about: &str, [called, caller]: [EndPlan; 2], ways: [Way; 2]| Scenario {
-        name: name.into(),
-        about: about.into(),
-        plan: Plan {
-            ends: [called, caller],
-            ways,
-            channels,
-        },
-    };
+    let make =
+        |name: &str, about: &str, [called, caller]: [EndPlan; 2], ways: [PathPlan; 2]| Scenario {
+            name: name.into(),
+            about: about.into(),
+            plan: Plan {
+                ends: [called, caller],
+                ways,
+                channels,
+            },
+        };
     let both = |name, about, path: PathConfig| make(name, about, ends(), two_ways(path));
     let clocks = |name, about, change: &dyn Fn(&mut EndPlan)| {
         let [called, mut caller] = ends();
@@ -104,13 +105,13 @@ pub fn all(channels: Channels) -> Vec<Scenario> {
             "there clean over 8 ms, back 25 ms with 3 ms of jitter and 2 % loss",
             ends(),
             [
-                Way::Made(PathConfig {
+                PathPlan::Made(PathConfig {
                     delay: ms(25),
                     jitter: Jitter::Exponential(ms(3)),
                     loss: Loss::Independent(0.02),
                     ..line()
                 }),
-                Way::Made(PathConfig {
+                PathPlan::Made(PathConfig {
                     delay: ms(8),
                     ..line()
                 }),
@@ -191,17 +192,17 @@ pub fn replay(name: &str, trace: Trace, channels: Channels) -> Scenario {
         about: format!("{} recorded delays", trace.entries().len()),
         plan: Plan {
             ends: ends(),
-            ways: [(); 2].map(|()| Way::Recorded(PathConfig::default(), trace.clone())),
+            ways: [(); 2].map(|()| PathPlan::Recorded(PathConfig::default(), trace.clone())),
             channels,
         },
     }
 }
 
-fn recorded(text: &str) -> [Way; 2] {
+fn recorded(text: &str) -> [PathPlan; 2] {
     // A test holds that they can be read; without, a path that loses everything would show it.
     let way = || match Trace::parse(text) {
-        Ok(trace) => Way::Recorded(PathConfig::default(), trace),
-        Err(_) => Way::Made(PathConfig {
+        Ok(trace) => PathPlan::Recorded(PathConfig::default(), trace),
+        Err(_) => PathPlan::Made(PathConfig {
             loss: Loss::Independent(1.0),
             ..PathConfig::default()
         }),
@@ -243,8 +244,8 @@ fn line() -> PathConfig {
 }
 
 /// Equally bad, each with a fate of its own.
-fn two_ways(path: PathConfig) -> [Way; 2] {
-    [1, 2].map(|seed| Way::Made(PathConfig { seed, ..path }))
+fn two_ways(path: PathConfig) -> [PathPlan; 2] {
+    [1, 2].map(|seed| PathPlan::Made(PathConfig { seed, ..path }))
 }
 
 fn stalls(every: u64, length: u64) -> Option<Stalls> {

@@ -3,15 +3,13 @@
 //! The caller calls the relay's port; the called one hears the relay. Which datagrams are lost is decided by
 //! [`farsend_netsim`], from a seed.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use farsend_netsim::{Path, PathConfig};
+use farsend_netsim::{Path, PathConfig, Way};
 use farsend_units::MonoTime;
 
 /// How long the relay waits for a datagram before it looks at its queue again.
@@ -80,8 +78,8 @@ impl Relay {
             let (counts, stop, client) =
                 (Arc::clone(&counts), Arc::clone(&stop), Arc::clone(&client));
             let seed = network.seed.wrapping_mul(2) + u64::from(up);
-            let path = Path::new(PathConfig { seed, ..network });
-            std::thread::spawn(move || carry(up, &sockets, path, &counts, &stop, &client))
+            let way = Way::new(Path::new(PathConfig { seed, ..network }));
+            std::thread::spawn(move || carry(up, &sockets, way, &counts, &stop, &client))
         });
         Relay {
             counts,
@@ -126,7 +124,7 @@ impl Direction {
 fn carry(
     up: bool,
     [front, back]: &[UdpSocket; 2],
-    mut path: Path,
+    mut way: Way<Vec<u8>>,
     counts: &Counts,
     stop: &AtomicBool,
     client: &caller::Address,
@@ -140,9 +138,7 @@ fn carry(
     };
     let started = Instant::now();
     let now = || MonoTime::from_nanos(started.elapsed().as_nanos() as u64);
-    let mut waiting: BinaryHeap<Reverse<(MonoTime, u64, Vec<u8>)>> = BinaryHeap::new();
     let mut buffer = vec![0; 65_536];
-    let mut number = 0;
     while !stop.load(Relaxed) {
         let got = if up {
             front
@@ -157,17 +153,12 @@ fn carry(
             let [repair, word] = kind_of(payload);
             count.repairs.fetch_add(u64::from(repair), Relaxed);
             count.words.fetch_add(u64::from(word), Relaxed);
-            let arrivals = path.send(now());
-            count.lost.fetch_add(u64::from(arrivals.is_lost()), Relaxed);
-            for at in arrivals {
-                number += 1;
-                waiting.push(Reverse((at, number, buffer[..length].to_vec())));
-            }
+            let deliveries = way.send(now(), payload.to_vec());
+            count
+                .lost
+                .fetch_add(u64::from(deliveries.is_lost()), Relaxed);
         }
-        while waiting.peek().is_some_and(|Reverse((at, ..))| *at <= now()) {
-            let Some(Reverse((_, _, payload))) = waiting.pop() else {
-                break;
-            };
+        for (_, payload) in way.arrivals(now()) {
             // Nobody listens yet: as on a real network, it is gone.
             let _ = if up {
                 back.send(&payload)

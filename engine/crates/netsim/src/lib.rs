@@ -2,7 +2,7 @@
 //! every machine.
 //!
 //! A [`Path`] is one direction between two ends. It carries no bytes: it says when what was sent
-//! arrives, if it does, and the test or relay that asks holds the bytes until then.
+//! arrives, if it does. A [`Way`] is a path that holds what it carries until then.
 //!
 //! A [`Clock`] says when an audio device with a crystal of its own wants its next block.
 //!
@@ -25,8 +25,10 @@ mod clock;
 mod path;
 mod random;
 mod trace;
+mod way;
 
 pub use clock::{Change, Clock, ClockConfig, Tick};
 pub use path::{Deliveries, Jitter, Loss, Path, PathConfig, Stalls};
 pub use random::Random;
 pub use trace::{Trace, TraceError};
+pub use way::Way;

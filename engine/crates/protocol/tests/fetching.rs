@@ -1,11 +1,10 @@
 //! One end records and asks for what it never got; the other has kept it. In virtual time, with everything lost now and then that goes there and back.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use farsend_netsim::{Jitter, Loss, Path, PathConfig};
+use farsend_netsim::{Jitter, Loss, Path, PathConfig, Way};
 use farsend_protocol::repair::{Fetcher, History, HistorySize, MOST_KEPT};
 use farsend_units::{MonoTime, SeqNum};
 use farsend_wire::jacktrip::{Header, Keep, Kept, Wanted};
@@ -14,7 +13,7 @@ use farsend_wire::repair::{PLAIN, Repair};
 /// Of 64 frames at 48 kHz.
 const TICK: Duration = Duration::from_nanos(1_333_333);
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 enum Word {
     Keep(u16),
     Kept(u16, u16),
@@ -22,18 +21,15 @@ enum Word {
     Datagram(Vec<u8>),
 }
 
-type Way = (Path, BinaryHeap<Reverse<(MonoTime, u64, Word)>>);
-
 /// A sender with its history, and one who records.
 struct Two {
     history: History,
     fetcher: Fetcher,
     /// There and back.
-    ways: [Way; 2],
+    ways: [Way<Word>; 2],
     /// How the sender has numbered so far, and how the receiver does.
     sent: u64,
     newest: Option<i64>,
-    count: u64,
     now: MonoTime,
     length: usize,
     /// What was recorded.
@@ -45,7 +41,7 @@ struct Two {
 
 impl Two {
     fn new(there: PathConfig, back: PathConfig) -> Self {
-        let way = |config| (Path::new(config), BinaryHeap::new());
+        let way = |config| Way::new(Path::new(config));
         let mut fetcher = Fetcher::new();
         fetcher.set_on(true);
         Self {
@@ -54,7 +50,6 @@ impl Two {
             ways: [way(there), way(back)],
             sent: 65_000,
             newest: None,
-            count: 0,
             now: MonoTime::from_nanos(1_000_000_000),
             length: 272,
             take: BTreeMap::new(),
@@ -65,23 +60,12 @@ impl Two {
     }
 
     fn send(&mut self, way: usize, word: Word) {
-        self.count += 1;
-        let (path, under_way) = &mut self.ways[way];
-        for at in path.send(self.now) {
-            under_way.push(Reverse((at, self.count, word.clone())));
-        }
+        self.ways[way].send(self.now, word);
     }
 
     fn arrived(&mut self, way: usize) -> Vec<Word> {
-        let under_way = &mut self.ways[way].1;
-        let mut words = Vec::new();
-        while under_way
-            .peek()
-            .is_some_and(|Reverse((at, ..))| *at <= self.now)
-        {
-            words.extend(under_way.pop().map(|Reverse((.., word))| word));
-        }
-        words
+        let arrivals = self.ways[way].arrivals(self.now);
+        arrivals.map(|(_, word)| word).collect()
     }
 
     /// So many packets. `audio`: they leave; else only what is between them does.
@@ -211,7 +195,7 @@ fn everything_is_there_in_the_end_whatever_is_lost_on_the_way_and_answers_are_a_
         let mut two = Two::new(lossy(1, loss), lossy(2, loss));
         two.run(60 * SECOND);
         // The last of it, over a path that has become better.
-        two.ways[0].0 = Path::new(lossy(3, Loss::Independent(0.001)));
+        two.ways[0].set_path(Path::new(lossy(3, Loss::Independent(0.001))));
         let end = two.newest.unwrap();
         two.run(15 * SECOND);
         let settled = two.fetcher.settled();
@@ -248,9 +232,9 @@ fn on_a_clean_path_nothing_is_asked_for() {
 fn a_pause_of_seconds_is_fetched_as_far_as_it_was_kept() {
     let mut two = Two::new(lossy(6, Loss::None), lossy(7, Loss::None));
     two.run(5 * SECOND);
-    two.ways[0].0 = Path::new(lossy(8, Loss::Independent(1.0)));
+    two.ways[0].set_path(Path::new(lossy(8, Loss::Independent(1.0))));
     two.run(3 * SECOND);
-    two.ways[0].0 = Path::new(lossy(9, Loss::None));
+    two.ways[0].set_path(Path::new(lossy(9, Loss::None)));
     two.run(30 * SECOND);
     let settled = two.fetcher.settled();
     assert!(settled.missing < 10, "{settled:?}");
@@ -264,9 +248,9 @@ fn what_is_not_kept_any_more_is_given_up_and_the_rest_comes() {
     // A second of it.
     two.history = History::new(HistorySize::of(SECOND, 272, 1 << 24));
     two.run(5 * SECOND);
-    two.ways[0].0 = Path::new(lossy(12, Loss::Independent(1.0)));
+    two.ways[0].set_path(Path::new(lossy(12, Loss::Independent(1.0))));
     two.run(3 * SECOND);
-    two.ways[0].0 = Path::new(lossy(13, Loss::None));
+    two.ways[0].set_path(Path::new(lossy(13, Loss::None)));
     two.run(20 * SECOND);
     let (settled, counts) = (two.fetcher.settled(), two.fetcher.counts());
     assert!(settled.missing < 10, "{settled:?} {counts:?}");
@@ -317,7 +301,7 @@ fn a_peer_that_begins_anew_is_followed_and_nothing_of_it_is_taken_for_what_is_mi
     // Another program under old numbers: what it sends is told from its own beginning.
     two.history = History::new(HistorySize::of(22_500, 272, 1 << 24));
     for way in &mut two.ways {
-        way.1.clear();
+        way.clear();
     }
     two.sent = 200_000;
     two.take.clear();

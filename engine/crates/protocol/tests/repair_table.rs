@@ -6,12 +6,10 @@
 //! behaviour: look at it, then accept it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use farsend_netsim::{Loss, Path, PathConfig};
+use farsend_netsim::{Loss, Path, PathConfig, Way};
 use farsend_protocol::repair::{Decoder, Encoder, Policy, Situation};
 use farsend_units::{MonoTime, SeqNum};
 use farsend_wire::jacktrip::{Header, Reception, Wanted};
@@ -46,72 +44,37 @@ struct Outcome {
     answers: u64,
 }
 
+#[derive(Clone)]
 enum Message {
     Audio(u16, Vec<u8>),
     Repair(Vec<u8>),
 }
 
+#[derive(Clone)]
 enum Word {
     Reception(Reception),
     Wanted(Wanted),
 }
 
-/// What is under way, in order of its arrival.
-struct Way<T> {
-    path: Path,
-    heap: BinaryHeap<Reverse<(MonoTime, usize)>>,
-    all: Vec<Option<T>>,
-}
-
-impl<T> Way<T> {
-    fn new(row: Row, seed: u64) -> Self {
-        let loss = Loss::Bursts {
-            rate: row.rate,
-            length: row.burst,
-        };
-        let delay = Duration::from_secs_f64(row.one_way_ms / 1000.0);
-        let config = PathConfig {
-            seed,
-            loss,
-            delay,
-            ..PathConfig::default()
-        };
-        Self {
-            path: Path::new(config),
-            heap: BinaryHeap::new(),
-            all: Vec::new(),
-        }
-    }
-
-    /// Whether it was lost.
-    fn send(&mut self, at: MonoTime, message: T) -> bool {
-        let deliveries = self.path.send(at);
-        for arrival in deliveries.into_iter().take(1) {
-            self.heap.push(Reverse((arrival, self.all.len())));
-        }
-        self.all.push(Some(message));
-        deliveries.is_lost()
-    }
-
-    fn receive(&mut self, now: MonoTime) -> Option<T> {
-        let Reverse((at, _)) = self.heap.peek()?;
-        (*at <= now)
-            .then(|| {
-                self.heap
-                    .pop()
-                    .and_then(|Reverse((_, i))| self.all[i].take())
-            })
-            .flatten()
-    }
+/// One direction of the row's network.
+fn way<T>(row: Row, seed: u64) -> Way<T> {
+    let loss = Loss::Bursts {
+        rate: row.rate,
+        length: row.burst,
+    };
+    let delay = Duration::from_secs_f64(row.one_way_ms / 1000.0);
+    Way::new(Path::new(PathConfig {
+        seed,
+        loss,
+        delay,
+        ..PathConfig::default()
+    }))
 }
 
 fn run(row: Row, seed: u64) -> Outcome {
     let mut outcome = Outcome::default();
     let (mut encoder, mut decoder, mut policy) = (Encoder::new(), Decoder::new(), Policy::new());
-    let (mut forth, mut back) = (
-        Way::<Message>::new(row, seed),
-        Way::<Word>::new(row, seed + 1),
-    );
+    let (mut forth, mut back) = (way::<Message>(row, seed), way::<Word>(row, seed + 1));
     let situation = Situation {
         round_trip: Some(Duration::from_secs_f64(2.0 * row.one_way_ms / 1000.0)),
         packet: PERIOD,
@@ -127,7 +90,7 @@ fn run(row: Row, seed: u64) -> Outcome {
     for n in 0..periods {
         let at = MonoTime::from_nanos(1_000_000_000) + PERIOD * n as u32;
         // One end: what is asked for, then the next packet.
-        while let Some(word) = back.receive(at) {
+        for (_, word) in back.arrivals(at) {
             match word {
                 Word::Reception(reception) => policy.handle_reception(at, reception),
                 Word::Wanted(wanted) => encoder.handle_wanted(wanted),
@@ -138,14 +101,14 @@ fn run(row: Row, seed: u64) -> Outcome {
         }
         encoder.set_every(policy.every(situation));
         let bytes = audio(n);
-        let is_lost = forth.send(at, Message::Audio(n as u16, bytes.clone()));
+        let sent = forth.send(at, Message::Audio(n as u16, bytes.clone()));
         if let Some(parity) = encoder.handle_datagram(SeqNum(n as u16), &bytes) {
             forth.send(at, Message::Repair(parity.to_vec()));
         }
         if at >= MonoTime::from_nanos(1_000_000_000) + SETTLED {
             let before = *begun.get_or_insert(encoder.counts());
             outcome.sent += 1;
-            outcome.lost += u64::from(is_lost);
+            outcome.lost += u64::from(sent.is_lost());
             outcome.audio_bytes = encoder.counts().audio_bytes - before.audio_bytes;
             outcome.repair_bytes = encoder.counts().repair_bytes - before.repair_bytes;
             outcome.parities = encoder.counts().parities - before.parities;
@@ -157,7 +120,7 @@ fn run(row: Row, seed: u64) -> Outcome {
         if let Some(due) = due.get_mut((n.saturating_sub(behind)) as usize) {
             *due = Some(n);
         }
-        while let Some(message) = forth.receive(look) {
+        for (_, message) in forth.arrivals(look) {
             match message {
                 Message::Audio(number, bytes) => {
                     came[unwrap(n, number) as usize] = Some(n);
