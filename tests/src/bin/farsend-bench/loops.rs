@@ -136,17 +136,30 @@ fn listen(machine: &Machine, session: &mut Session, seconds: u64) -> Result<Hear
     let output = iodelay.output();
     let after = counts(session);
     iodelay.signal(nix::sys::signal::Signal::SIGTERM);
-    // "  1152.000 frames     24.000 ms total roundtrip latency", and a line of it less JACK's own.
-    let delays = output
-        .lines()
-        .filter(|line| line.contains("total roundtrip latency"))
-        .filter_map(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     Ok(Heard {
-        delays: delays.collect(),
+        delays: sure_delays(&output),
         counts: before
             .zip(after)
             .map(|(before, after)| [0, 1, 2].map(|i| after[i].saturating_sub(before[i]))),
     })
+}
+
+/// What `jack_iodelay` is sure of, in frames. It says "  1152.000 frames     24.000 ms total roundtrip latency", then, some lines
+/// on, what to tell the backend with "-I and -O", and there "??" where a break in the sound has spoiled it.
+fn sure_delays(output: &str) -> Vec<f64> {
+    let mut delays = Vec::new();
+    let mut told = None;
+    for line in output.lines() {
+        if line.contains("total roundtrip latency") {
+            told = line
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse::<f64>().ok());
+        } else if line.contains("-I and -O") {
+            delays.extend(told.take().filter(|_| !line.contains("??")));
+        }
+    }
+    delays
 }
 
 fn counts(session: &mut Session) -> Option<[u64; 3]> {
