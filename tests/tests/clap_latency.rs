@@ -6,31 +6,12 @@ use std::time::{Duration, Instant};
 
 use farsend_tests::host::{Host, Plan};
 use farsend_tests::lab::farsend::Farsend;
-use farsend_tests::lab::{Machine, need, on_a_private_machine};
+use farsend_tests::lab::{need, on_a_private_machine};
 use serde_json::json;
 
 /// Of long blocks, which a busy machine begins in time.
 const RATE: u32 = 22_050;
 const BLOCK: u32 = 256;
-
-fn far_end(machine: &Machine, more: &[&str]) -> Farsend {
-    let (rate, period) = (RATE.to_string(), BLOCK.to_string());
-    let mut options = vec![
-        "server",
-        "--backend",
-        "timer",
-        "-q",
-        "8",
-        "--rate",
-        &rate,
-        "--period",
-        &period,
-    ];
-    options.extend(more);
-    let mut far = Farsend::start_without_jack(machine, "far", &options);
-    far.wait_for_event("started", 1, Duration::from_secs(10));
-    far
-}
 
 fn host() -> Host {
     need::own_program("farsend", "farsend");
@@ -70,7 +51,9 @@ fn play(host: &mut Host, most: Duration, until: Option<f32>) -> bool {
 #[test]
 fn an_aligned_plugin_tells_the_host_the_loop_that_a_ping_has_measured() {
     on_a_private_machine(&[], |machine| {
-        let _far = far_end(machine, &["--loopback"]);
+        let (rate, period) = (RATE.to_string(), BLOCK.to_string());
+        let options = ["-q", "8", "--rate", &rate, "--period", &period];
+        let _far = Farsend::start_looping(machine, &options);
         let mut host = host();
         assert!(
             play(&mut host, Duration::from_secs(20), Some(0.2)),

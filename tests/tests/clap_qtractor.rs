@@ -30,7 +30,9 @@ fn a_session_plays_to_the_far_end_and_back_is_saved_and_comes_back_as_it_was() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "q", CLOCK);
         let display = Display::start(machine);
-        let mut peer = looping_farsend(machine);
+        let rate = CLOCK.rate.to_string();
+        let options = ["-q", "8", "--rate", &rate, "--period", "256"];
+        let mut peer = Farsend::start_looping(machine, &options);
         let engine = hasty_engine(machine.folder());
         let state = state_to_call("127.0.0.1");
         let (clip, frames) = clip(machine);
@@ -125,23 +127,4 @@ fn parameters_in(state: &[u8]) -> Value {
 fn parse(state: &[u8]) -> Value {
     let json = state.get(8..).expect("a length comes first");
     serde_json::from_slice(json).expect("the plugin writes JSON")
-}
-
-fn looping_farsend(machine: &Machine) -> Farsend {
-    let rate = CLOCK.rate.to_string();
-    let arguments = [
-        "server",
-        "--backend",
-        "timer",
-        "--loopback",
-        "-q",
-        "8",
-        "--rate",
-        &rate,
-        "--period",
-        "256",
-    ];
-    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
-    peer
 }

@@ -99,12 +99,7 @@ fn an_engine_that_only_plugins_of_another_version_call_ends_all_the_same() {
 fn a_host_that_is_killed_while_it_plays_takes_its_session_and_its_engine_with_it() {
     on_a_private_machine(&[Need::Pedalboard], |machine| {
         let (runtime, temporary) = folders(machine);
-        let mut peer = Farsend::start_without_jack(
-            machine,
-            "far",
-            &["server", "--backend", "timer", "--loopback", "-q", "8"],
-        );
-        peer.wait_for_event("started", 1, Duration::from_secs(10));
+        let mut peer = Farsend::start_looping(machine, &["-q", "8"]);
         let engine = hasty_engine(machine.folder());
         let mut host = Pedalboard::start_with(machine, WISH, 60.0, &[], |command| {
             command.env("FARSEND_ENGINE", &engine);

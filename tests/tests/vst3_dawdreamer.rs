@@ -1,17 +1,16 @@
 //! The VST3 in DawDreamer, a host that renders offline and says nothing of it.
 
-use std::time::Duration;
-
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::vst3::{Wish, dawdreamer};
-use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::lab::{Need, on_a_private_machine};
 
 const RATE: f64 = 22_050.0;
 
 #[test]
 fn a_render_in_dawdreamer_ends_leaves_the_session_alone_and_parameters_have_words() {
     on_a_private_machine(&[Need::Dawdreamer], |machine| {
-        let mut peer = looping_farsend(machine);
+        let options = ["-q", "8", "--rate", "22050", "--period", "256"];
+        let mut peer = Farsend::start_looping(machine, &options);
         let wish = Wish {
             connect: "127.0.0.1:4464",
             queue: 8,
@@ -51,22 +50,4 @@ fn a_render_in_dawdreamer_ends_leaves_the_session_alone_and_parameters_have_word
         let most = (2.0 * 3.0 + number("render_s") + 4.0) * RATE;
         assert!(frames < most, "{frames} frames came");
     });
-}
-
-fn looping_farsend(machine: &Machine) -> Farsend {
-    let arguments = [
-        "server",
-        "--backend",
-        "timer",
-        "--loopback",
-        "-q",
-        "8",
-        "--rate",
-        "22050",
-        "--period",
-        "256",
-    ];
-    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
-    peer
 }
