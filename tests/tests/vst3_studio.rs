@@ -2,7 +2,7 @@
 //! export, a killed engine and being saved, and says goodbye when it is closed. It prints how long it is until audio is there:
 //!
 //! ```sh
-//! cargo test -p farsend-tests --test vst3_studio -- --ignored --nocapture
+//! cargo test -p farsend-tests --test vst3_studio -- --nocapture
 //! ```
 
 use std::collections::BTreeMap;
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::studio::Studio;
 use farsend_tests::lab::vst3::{engines, kill_engine};
-use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::lab::{Need, on_a_private_machine};
 use serde_json::json;
 
 const TRACKS: usize = 3;
 /// So much louder than the input is what all hear, in dB: three sends of -20 dB.
 const SUM: f64 = -20.0 + 9.5;
 
-const LIMIT: Duration = Duration::from_secs(15);
+/// Where the machine is too slow for Ardour's engine, guests of a session may starve for seconds.
+const LIMIT: Duration = Duration::from_secs(40);
 
 #[test]
-#[ignore = "a measurement for a quiet machine"]
 fn a_project_connects_when_it_is_opened_and_again_when_its_engine_was_killed() {
     on_a_private_machine(&[Need::Ardour], |machine| {
-        let mut peer = looping_farsend(machine);
+        let mut peer = Farsend::start_looping(machine, &["-q", "16"]);
         let studio = Studio::make(machine, TRACKS);
         let session = json!({
             "version": 1, "connected": true, "role": "client", "host": "127.0.0.1", "queue": 16, "share": "Band",
@@ -78,11 +78,4 @@ fn all_hear(levels: &BTreeMap<String, f64>, tolerance: f64) -> bool {
     let far = |number: usize| levels.get(&format!("Far{number}"));
     (1..=TRACKS)
         .all(|number| far(number).is_some_and(|level| (level - plain - SUM).abs() < tolerance))
-}
-
-fn looping_farsend(machine: &Machine) -> Farsend {
-    let arguments = ["server", "--backend", "timer", "--loopback", "-q", "16"];
-    let mut peer = Farsend::start_without_jack(machine, "far", &arguments);
-    peer.wait_for_event("started", 1, Duration::from_secs(10));
-    peer
 }

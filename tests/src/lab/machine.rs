@@ -92,7 +92,7 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
     let mark = folder.path().join("was-here");
     let mut child = unshare()
         .arg(program)
-        .args(["--exact", name, "--include-ignored", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .arg("--test-threads=1")
         .env(INSIDE, &mark)
         // For plugins: no other engine than this build's, and not where the user's own plugins meet theirs.
