@@ -1,13 +1,14 @@
 //! Both hubs under the same load: `farsend bench hub` plays the players.
 
 use std::fmt::Write as _;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use farsend_tests::lab::Machine;
 use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::machine::is_listening;
 use farsend_tests::lab::program::{self, Running};
 use serde_json::Value;
 
@@ -15,20 +16,28 @@ use serde_json::Value;
 pub(super) fn hubs(machine: &Machine) -> Result<String> {
     let mut text = format!(
         "## hub: what a player costs\n\n\
-         `farsend bench hub` plays stereo players of 16 bit and 128 frames at 48 kHz against either hub, everyone hears the \
-         others, {SECONDS} s\neach, one after the other on the same cores as the load. *Missing* is the share of all \
-         contributions that were not in a\nmix; *late* the share of packets that the load itself sent too late. The aim is a \
-         fifth of JackTrip's time at 16 players and\n2.5 ms at 200.\n\n\
+         `farsend bench hub` plays stereo players of 16 bit and 128 frames at 48 kHz against each hub, everyone hears the \
+         others, {SECONDS} s\neach, one after the other: the hub on one core, the players on the other (JackTrip on both). \
+         *Missing* is the share of all contributions that\nwere not in a mix; *late* the share of packets that the load itself \
+         sent too late. *Bare* is a program that only receives, sums, subtracts\nand sends, without any buffer \
+         (`tests/src/bin/farsend-bare-hub.rs`): what a hub costs at least on this machine. The aim is a fifth of JackTrip's \
+         time\nat 16 players and 2.5 ms at 200, where the bare program had 1.5 ms.\n\n\
          | hub | players | ms per second and player | user | system | missing | delay, median | 99 % | late |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for players in [16, 100, 200] {
         let hub = start_ours(machine);
-        let report = load(&hub.running, players)?;
+        pin(&hub.running)?;
+        let report = load(&hub.running, players, &PINNED)?;
         writeln!(text, "{}", row("Farsend", players, &report))?;
+        drop(hub);
+        let bare = start_bare(machine)?;
+        pin(&bare)?;
+        let report = load(&bare, players, &PINNED)?;
+        writeln!(text, "{}", row("bare", players, &report))?;
     }
     let (_jack, hub) = start_theirs(machine);
-    let report = load(&hub, 16)?;
+    let report = load(&hub, 16, &[])?;
     writeln!(text, "{}", row("JackTrip `-S -p 2`", 16, &report))?;
     Ok(text)
 }
@@ -37,6 +46,28 @@ fn start_ours(machine: &Machine) -> Farsend {
     let mut hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
     hub.wait_for_event("started", 1, Duration::from_secs(10));
     hub
+}
+
+fn start_bare(machine: &Machine) -> Result<Running> {
+    let beside = std::env::current_exe()?.with_file_name("farsend-bare-hub");
+    let bare = Running::start(machine, "bare-hub", &mut Command::new(beside));
+    let started = Instant::now();
+    while !is_listening(DOOR) {
+        ensure!(started.elapsed() < LIMIT, "{}", bare.output());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(bare)
+}
+
+/// All of its threads on the first core.
+fn pin(hub: &Running) -> Result<()> {
+    let mut taskset = program::command("taskset", &["--all-tasks", "--cpu-list", "--pid", "0"]);
+    let status = taskset
+        .arg(hub.pid().to_string())
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(status.success(), "the hub cannot be kept on one core");
+    Ok(())
 }
 
 fn start_theirs(machine: &Machine) -> (JackServer, Running) {
@@ -48,11 +79,12 @@ fn start_theirs(machine: &Machine) -> (JackServer, Running) {
     (jack, hub)
 }
 
-fn load(hub: &Running, players: u32) -> Result<Value> {
+fn load(hub: &Running, players: u32, options: &[&str]) -> Result<Value> {
     let (pid, players) = (hub.pid().to_string(), players.to_string());
     let seconds = SECONDS.to_string();
     let mut load: Command = command(&["bench", "hub", "--clients", &players]);
     load.args(["--seconds", &seconds, "--pid", &pid, "--json"]);
+    load.args(options);
     let output = load.output().context("cannot run farsend bench hub")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let report = text
@@ -84,3 +116,8 @@ fn row(hub: &str, players: u32, report: &Value) -> String {
 }
 
 const SECONDS: u64 = 20;
+/// What keeps the players on the second core.
+const PINNED: [&str; 2] = ["--cpu", "1"];
+/// JackTrip's TCP port.
+const DOOR: u16 = 4464;
+const LIMIT: Duration = Duration::from_secs(10);
