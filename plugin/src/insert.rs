@@ -198,11 +198,7 @@ impl Insert {
         let player = self.player.as_mut().filter(|_| self.rendering);
         let rendering = player.is_some();
         match player {
-            Some(player) => {
-                let (own, others) = returned.split_at_mut(block.len());
-                player.play(place, own);
-                others.iter_mut().for_each(|lane| lane.fill(0.0));
-            }
+            Some(player) => player.play(place, &mut returned),
             None => {
                 // Whether it was dry, the segment counts.
                 let _ = wire.exchange(&sent, &mut returned);
@@ -225,7 +221,7 @@ impl Insert {
             gains.returned.add(returned, channel);
         }
         for (channel, returned) in returned.iter_mut().skip(block.len()).enumerate() {
-            if let Some(lines) = &mut held {
+            if let Some(lines) = held.as_mut().filter(|_| !rendering) {
                 lines.run(block.len() + channel, returned);
             }
             gains.returned.apply(returned);

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use farsend_ipc::message::{self, Take, session_name, take_folder};
-use farsend_units::SampleRate;
+use farsend_ipc::message::{
+    self, Listening, Players, SessionState, Take, session_name, take_folder,
+};
 
+use crate::playback::{Place, Whose};
 use crate::shared::Shared;
+use crate::situation::Situation;
 use crate::state::{Role, Session};
 use crate::supervisor::Environment;
 
@@ -34,10 +37,46 @@ pub fn folder(session: &Session) -> PathBuf {
     take_folder(&session.takes, &name)
 }
 
-/// Where the takes are that are to be heard where the host renders, and its rate; `None`: it has not said so much.
-pub fn place(shared: &Shared) -> Option<(PathBuf, SampleRate)> {
+/// Which takes are to be heard where the host renders; `None`: it has not said at which rate.
+pub fn place(shared: &Shared) -> Option<Place> {
     let (session, _) = Environment::read().apply(shared.params.session.get());
-    Some((folder(&session), shared.setup()?.rate))
+    let view = shared.view();
+    let hosts = matches!(
+        view.situation,
+        Situation::Session(SessionState::Hosting { .. })
+    );
+    let is_hub = hosts || session.role == Role::Hub;
+    let first = whose(&session.listening(), is_hub, view.players.as_deref());
+    let outputs = session.outputs.iter().take(shared.outputs());
+    let outputs = outputs.map(|name| Whose::Of(vec![name.clone()]));
+    let none = std::iter::repeat(Whose::Of(Vec::new()));
+    let more = outputs.chain(none).take(shared.outputs());
+    Some(Place {
+        folder: folder(&session),
+        rate: shared.setup()?.rate,
+        whose: std::iter::once(first).chain(more).collect(),
+    })
+}
+
+/// Whose takes are heard by who hears this.
+fn whose(listening: &Listening, is_hub: bool, players: Option<&Players>) -> Whose {
+    match listening {
+        Listening::Mix => Whose::Everybody,
+        Listening::Player(name) | Listening::Free { had: Some(name) } if is_hub => {
+            Whose::Of(vec![name.clone()])
+        }
+        Listening::Player(name) | Listening::Free { had: Some(name) } => {
+            Whose::Perhaps(name.clone())
+        }
+        Listening::Free { had: None } if is_hub => Whose::Of(Vec::new()),
+        Listening::Free { had: None } => Whose::Everybody,
+        // Who is not here now is in none that is known.
+        Listening::Group(name) => {
+            let players = players.into_iter().flat_map(|known| &known.players);
+            let members = players.filter(|one| one.group.as_ref() == Some(name));
+            Whose::Of(members.map(|one| one.name.clone()).collect())
+        }
+    }
 }
 
 /// Files that are listed.
@@ -76,6 +115,23 @@ mod tests {
             .map(|take| (&*take.path, take.missing))
             .collect();
         assert_eq!(listed, [("a", 0), ("b", 0), ("c", 0)]);
+    }
+
+    #[test]
+    fn a_track_renders_the_player_it_hears() {
+        let of = |name: &str| Whose::Of(vec![name.into()]);
+        let picked = Listening::Player("ann".into());
+        assert_eq!(whose(&Listening::Mix, true, None), Whose::Everybody);
+        assert_eq!(whose(&picked, true, None), of("ann"));
+        assert_eq!(whose(&picked, false, None), Whose::Perhaps("ann".into()));
+        let free = |had: Option<&str>| Listening::Free {
+            had: had.map(str::to_owned),
+        };
+        assert_eq!(whose(&free(Some("ben")), true, None), of("ben"));
+        assert_eq!(whose(&free(None), true, None), Whose::Of(vec![]));
+        assert_eq!(whose(&free(None), false, None), Whose::Everybody);
+        let group = Listening::Group("choir".into());
+        assert_eq!(whose(&group, true, None), Whose::Of(vec![]));
     }
 
     #[test]

@@ -13,17 +13,17 @@ mod reel;
 #[cfg(test)]
 #[path = "../../tests/common/take.rs"]
 mod take_files;
+mod whose;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use farsend_units::SampleRate;
 use parking_lot::{Condvar, Mutex};
 
 pub use pace::Pace;
 pub use reel::Reel;
+pub use whose::{Place, Whose};
 
 /// What both threads look at.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ pub fn playback() -> (Playback, Player) {
 }
 
 impl Player {
-    /// Fills `out` (planar, one length) with what the takes have from `at` of the timeline on, or with silence. Waits for the disk, at most
+    /// Fills `out` (planar, one length, all outputs) with what the takes have from `at` of the timeline on, or with silence. Waits for the disk, at most
     /// [`PATIENCE`] in all until it answers again.
     pub fn play(&mut self, at: Option<i64>, out: &mut [&mut [f32]]) {
         out.iter_mut().for_each(|lane| lane.fill(0.0));
@@ -150,11 +150,11 @@ impl Player {
 }
 
 impl Playback {
-    /// Starts the thread, unless it runs. `folder` says where the takes are, and the host's rate, when the host begins to render.
+    /// Starts the thread, unless it runs. `place` says where the takes are, and whose are heard, when the host begins to render.
     /// `tell` gets a sentence about the render, or that there is nothing to say.
     pub fn start(
         &mut self,
-        folder: impl Fn() -> Option<(PathBuf, SampleRate)> + Send + 'static,
+        place: impl Fn() -> Option<Place> + Send + 'static,
         tell: impl Fn(Option<String>) + Send + 'static,
     ) {
         if self.thread.is_none() {
@@ -162,7 +162,7 @@ impl Playback {
             // Without a thread there is silence.
             self.thread = std::thread::Builder::new()
                 .name("farsend-takes".into())
-                .spawn(move || serve(&tape, &folder, &tell))
+                .spawn(move || serve(&tape, &place, &tell))
                 .ok();
         }
     }
@@ -180,12 +180,9 @@ impl Drop for Playback {
 }
 
 /// Reads what is wanted, and what will be wanted next.
-fn serve(
-    tape: &Tape,
-    folder: &dyn Fn() -> Option<(PathBuf, SampleRate)>,
-    tell: &dyn Fn(Option<String>),
-) {
+fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<String>)) {
     let mut reel = Reel::default();
+    let mut whose = Vec::new();
     let mut heard = false;
     let mut state = tape.state.lock();
     loop {
@@ -197,8 +194,9 @@ fn serve(
             // Whoever waits finds nothing yet, and waits on.
             drop(state);
             heard = false;
-            let place = folder();
-            reel = place.map_or_else(Reel::default, |(path, rate)| Reel::open(&path, rate));
+            (reel, whose) = place().map_or_else(Default::default, |place| {
+                (Reel::open(&place.folder, place.rate), place.whose)
+            });
             tell(note(&reel, heard));
             state = tape.state.lock();
             continue;
@@ -220,7 +218,8 @@ fn serve(
         drop(state);
         let at = index.saturating_mul(CHUNK as i64);
         // What cannot be read is silent.
-        let lanes = reel.read(at, CHUNK, channels).unwrap_or_default();
+        let lanes = reel.read_outputs(at, CHUNK, channels, &whose);
+        let lanes = lanes.unwrap_or_default();
         if lanes.is_some() && !std::mem::replace(&mut heard, true) {
             tell(None);
         }
@@ -261,6 +260,8 @@ const AHEAD: i64 = 2;
 
 #[cfg(test)]
 mod tests {
+    use farsend_units::SampleRate;
+
     use super::*;
 
     const RATE: SampleRate = SampleRate(8000);
@@ -291,7 +292,7 @@ mod tests {
         let said = Arc::<Mutex<Option<String>>>::default();
         let note = Arc::clone(&said);
         playback.start(
-            move || Some((path.clone(), RATE)),
+            move || Some(Place::all(path.clone(), RATE)),
             move |told| *note.lock() = told,
         );
         let mut heard = Vec::new();

@@ -1,5 +1,6 @@
 //! The takes of a folder as one tape: what is to be heard at each place of the host's timeline.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
@@ -8,10 +9,14 @@ use std::path::{Path, PathBuf};
 use farsend_ipc::take_file::TakeHead;
 use farsend_units::SampleRate;
 
+use super::whose::{STEREO, Whose};
+
 /// What the far end played in each take of a folder, oldest first. Blocks on the disk.
 #[derive(Debug, Default)]
 pub struct Reel {
     takes: Vec<(PathBuf, TakeHead)>,
+    /// Who plays in them.
+    players: BTreeSet<String>,
     /// Takes of another rate than the host's.
     others: usize,
 }
@@ -34,7 +39,9 @@ impl Reel {
         takes.sort_by(|(path, head), (other, of_other)| {
             (head.number, path).cmp(&(of_other.number, other))
         });
+        let players = takes.iter().map(|(_, head)| head.player.clone());
         Self {
+            players: players.collect(),
             takes,
             others: others.len(),
         }
@@ -50,7 +57,33 @@ impl Reel {
         self.takes.is_empty()
     }
 
-    /// What is heard from `at` of the timeline on: planar, so many channels and frames. The newest take counts wherever it is; takes of one number are
+    /// What all outputs of a track hear: the first has the channels that the others, which are stereo, leave. `None`: nothing was recorded there.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn read_outputs(
+        &self,
+        at: i64,
+        frames: usize,
+        channels: usize,
+        whose: &[Whose],
+    ) -> io::Result<Option<Vec<Vec<f32>>>> {
+        let more = whose.len().saturating_sub(1) * STEREO;
+        let mut lanes = Vec::with_capacity(channels);
+        let mut any = false;
+        for (output, whose) in whose.iter().enumerate() {
+            let width = match output {
+                0 => channels.saturating_sub(more),
+                _ => STEREO.min(channels - lanes.len()),
+            };
+            let part = self.read(at, frames, width, whose)?;
+            any |= part.is_some();
+            lanes.extend(part.unwrap_or_else(|| vec![vec![0.0; frames]; width]));
+        }
+        Ok(any.then_some(lanes))
+    }
+
+    /// What is heard of these players from `at` of the timeline on: planar, so many channels and frames. The newest take counts wherever it is; takes of one number are
     /// heard together. A file of one channel is in the first two. `None`: nothing was recorded there.
     ///
     /// # Errors
@@ -60,12 +93,14 @@ impl Reel {
         at: i64,
         frames: usize,
         channels: usize,
+        whose: &Whose,
     ) -> io::Result<Option<Vec<Vec<f32>>>> {
         let mut out = vec![vec![0.0; frames]; channels];
         // The number of the take that each frame is of.
         let mut owner: Vec<u32> = vec![0; frames];
         let mut any = false;
-        for (path, head) in &self.takes {
+        let takes = self.takes.iter();
+        for (path, head) in takes.filter(|(_, head)| whose.is(&head.player, &self.players)) {
             let Some((place, from)) = overlap(head, at, frames) else {
                 continue;
             };
@@ -152,21 +187,25 @@ mod tests {
         write(path, "send", 11, 0, 8000, &mono(0.75, 500));
         let reel = Reel::open(path, RATE);
         let heard = reel
-            .read(0, 400, 2)
+            .read(0, 400, 2, &Whose::Everybody)
             .expect("it can be read")
             .expect("there is a take");
         let at = |frame: usize| (heard[0][frame], heard[1][frame]);
         let places = [99, 100, 149, 150, 199, 200, 299, 300].map(at);
         let levels = [0.0, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25, 0.0].map(|level| (level, level));
         assert_eq!(places, levels);
-        assert!(reel.read(300, 1000, 2).expect("it can be read").is_none());
         assert!(
-            reel.read(i64::MIN, 10, 2)
+            reel.read(300, 1000, 2, &Whose::Everybody)
                 .expect("it can be read")
                 .is_none()
         );
         assert!(
-            reel.read(i64::MAX, 10, 2)
+            reel.read(i64::MIN, 10, 2, &Whose::Everybody)
+                .expect("it can be read")
+                .is_none()
+        );
+        assert!(
+            reel.read(i64::MAX, 10, 2, &Whose::Everybody)
                 .expect("it can be read")
                 .is_none()
         );
@@ -180,12 +219,41 @@ mod tests {
         write(folder.path(), "Bob", 3, 50, 8000, &two);
         let reel = Reel::open(folder.path(), RATE);
         let heard = reel
-            .read(0, 100, 2)
+            .read(0, 100, 2, &Whose::Everybody)
             .expect("it can be read")
             .expect("there is a take");
         assert_eq!(
             [heard[0][49], heard[0][50], heard[1][50]],
             [0.25, 0.375, 0.75]
+        );
+    }
+
+    #[test]
+    fn each_output_hears_the_players_that_are_its_own() {
+        let folder = tempfile::tempdir().expect("there is room");
+        write(folder.path(), "Ann", 3, 0, 8000, &mono(0.25, 100));
+        write(folder.path(), "Bob", 3, 0, 8000, &mono(0.5, 100));
+        let reel = Reel::open(folder.path(), RATE);
+        let heard = |whose: &[Whose]| {
+            let channels = 2 * whose.len();
+            let lanes = reel.read_outputs(0, 10, channels, whose);
+            let lanes = lanes.expect("it can be read");
+            lanes.map(|lanes| lanes.iter().map(|lane| lane[9]).collect::<Vec<_>>())
+        };
+        let of = |name: &str| Whose::Of(vec![name.into()]);
+        assert_eq!(
+            heard(&[Whose::Everybody, of("Bob"), of("Ann"), of("Carl")]),
+            Some(vec![0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0.0, 0.0])
+        );
+        assert_eq!(heard(&[of("Carl")]), None);
+        // In a call there is one player, whatever they are called.
+        assert_eq!(heard(&[Whose::Perhaps("Bob".into())]), Some(vec![0.5; 2]));
+        assert_eq!(heard(&[Whose::Perhaps("Dora".into())]), Some(vec![0.75; 2]));
+        // Fewer channels than there are outputs for.
+        let few = reel.read_outputs(0, 10, 1, &[Whose::Everybody, of("Bob")]);
+        assert_eq!(
+            few.expect("it can be read").map(|lanes| lanes.len()),
+            Some(1)
         );
     }
 
