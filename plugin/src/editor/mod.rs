@@ -17,6 +17,7 @@ mod header;
 mod hold;
 mod joining;
 mod latency;
+mod letters;
 mod look;
 mod mixer;
 mod numbers;

@@ -3,7 +3,7 @@
 use egui::{ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
 use farsend_ipc::message::{Listening, PlayerInfo};
 
-use super::look;
+use super::{letters, look};
 use crate::players::Patch;
 use crate::shared::{Shared, View};
 use crate::state::{PLACES, Role};
@@ -152,7 +152,7 @@ pub(super) fn table(ui: &mut Ui, view: &View) {
                     ui.scope(|ui| {
                         ui.set_min_width(name);
                         ui.set_max_width(name);
-                        let text = RichText::new(&player.name);
+                        let text = RichText::new(letters::shown(ui, &player.name));
                         let text = match (is_heard, player.is_present) {
                             (true, _) => text.strong().color(colours.accent),
                             (false, true) => text,

@@ -3,7 +3,7 @@
 use egui::{Align, Button, Key, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use farsend_ipc::message::{ChatLine, Fate};
 
-use super::look;
+use super::{letters, look};
 use crate::shared::{Shared, View};
 use crate::situation::Situation;
 
@@ -69,6 +69,7 @@ fn lines(ui: &mut Ui, view: &View, connected: bool) {
             } else {
                 colours.quiet
             };
+            let name = letters::shown(ui, name);
             ui.label(RichText::new(name).small().strong().color(colour));
         }
         before = Some(&line.from);
@@ -77,7 +78,7 @@ fn lines(ui: &mut Ui, view: &View, connected: bool) {
 }
 
 fn said(ui: &mut Ui, line: &ChatLine) {
-    ui.add(Label::new(line.text.as_str()).wrap());
+    ui.add(Label::new(letters::shown(ui, &line.text)).wrap());
     match line.fate {
         Fate::Arrived => {}
         Fate::Sent => _ = ui.label(look::heading("on its way")),

@@ -351,7 +351,7 @@ fn talk(shared: &Shared) {
         (None, "Better?", Fate::Arrived),
         (
             Some("203.0.113.7:4464"),
-            "Perfect. From bar 17, with the pick-up.",
+            "Perfect 👍 From bar 17, with the pick-up 🥁",
             Fate::Arrived,
         ),
         (None, "Rolling.", Fate::Sent),
