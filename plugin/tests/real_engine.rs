@@ -1,6 +1,7 @@
 //! The plugin's parts with the engine that it ships with, and a peer that plays back what it gets.
 //!
-//! Needs the program: `FARSEND_ENGINE` names it, as for the plugin. Skips where it is not set.
+//! Needs the program in the folder in which this test was built: `cargo build -p farsend`. Skips where it is not there,
+//! but not in CI (the variable `CI` is set).
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,8 +22,7 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
 #[test]
 fn audio_returns_from_a_peer_and_again_after_the_engine_was_killed() {
-    let Some(engine) = std::env::var_os("FARSEND_ENGINE").map(PathBuf::from) else {
-        eprintln!("skipped: FARSEND_ENGINE does not name the engine");
+    let Some(engine) = engine() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -71,6 +71,28 @@ fn audio_returns_from_a_peer_and_again_after_the_engine_was_killed() {
     drop(track);
     let pid = std::fs::read_to_string(runtime.join("engine.lock")).unwrap();
     let _ = Command::new("kill").arg(pid.trim()).status();
+}
+
+/// The program as it was built along with this test; says so where it was not.
+///
+/// # Panics
+///
+/// In CI, if it is not there.
+fn engine() -> Option<PathBuf> {
+    let test = std::env::current_exe().unwrap();
+    // Above `deps`.
+    let folder = test.ancestors().nth(2).unwrap();
+    let engine = folder.join(format!("farsend{}", std::env::consts::EXE_SUFFIX));
+    if engine.is_file() {
+        return Some(engine);
+    }
+    let missing = engine.display();
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "in CI nothing is skipped; missing: {missing}"
+    );
+    eprintln!("skipped: {missing} is missing: run `cargo build -p farsend`");
+    None
 }
 
 /// A server that plays back what it gets.
