@@ -152,19 +152,18 @@ fn the_program_called_jacktrip_is_one() {
 #[test]
 fn what_cannot_be_is_refused_with_a_word() {
     on_a_private_machine(&[], |machine| {
-        for arguments in [
-            &["-s", "-c", "127.0.0.1"][..],
-            &[],
-            &["-s", "-b", "12"],
-            &["-C", "127.0.0.1", "-A"],
+        // Of a wrong command line, and of a password that nobody is there to type.
+        for (arguments, code, word) in [
+            (&["-s", "-c", "127.0.0.1"][..], 2, "only one of -s, -c"),
+            (&[], 2, "choose one of -s"),
+            (&["-s", "-b", "12"], 2, "-b takes 8, 16, 24 or 32"),
+            (&["-C", "127.0.0.1", "-A"], 12, "holds no password"),
         ] {
             let mut running = Running::start(machine, "farsend", &mut jacktrip_command(arguments));
-            let code = running.wait_exit_code(SOON);
-            assert!(
-                code != 0 && running.output().len() > 20,
-                "{arguments:?}: {code} {}",
-                running.output()
-            );
+            let got = running.wait_exit_code(SOON);
+            let said = running.output();
+            assert_eq!(got, code, "{arguments:?}: {said}");
+            assert!(said.contains(word), "{arguments:?}: {said}");
         }
     });
 }
