@@ -101,7 +101,7 @@ fn any_rate_will_do() {
         let mut track = Track::new();
         track.set("Mode", 0.0);
         track.activate(rate, 64);
-        let _ = track.block(64, 0.25);
+        assert_eq!(track.block(64, 0.25), [0.25; 2], "{rate} Hz");
     }
 }
 

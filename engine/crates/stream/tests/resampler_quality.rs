@@ -86,26 +86,45 @@ fn what_the_lower_rate_cannot_say_is_left_out() {
 }
 
 #[test]
-fn rubato_at_its_settings() {
-    for (what, taps, window) in [
+fn rubato_does_to_tones_what_the_page_says() {
+    use WindowFunction::{Blackman2, BlackmanHarris2};
+    // Taps, window; of each frequency the residue and the gain, in dB.
+    for (taps, window, [at_1k, at_10k, at_18k, at_20k]) in [
         (
-            "64 taps, Blackman-Harris squared",
             64,
-            WindowFunction::BlackmanHarris2,
+            BlackmanHarris2,
+            [(-141, 0.0), (-120, 0.0), (-110, -2.03), (-108, -14.9)],
         ),
-        ("64 taps, Blackman squared", 64, WindowFunction::Blackman2),
-        ("128 taps, Blackman squared", 128, WindowFunction::Blackman2),
         (
-            "256 taps, Blackman-Harris squared (default)",
+            64,
+            Blackman2,
+            [(-140, 0.0), (-120, 0.0), (-110, -0.04), (-108, -3.39)],
+        ),
+        (
+            128,
+            Blackman2,
+            [(-139, 0.0), (-120, 0.0), (-110, 0.0), (-108, 0.0)],
+        ),
+        // As it is by default.
+        (
             256,
-            WindowFunction::BlackmanHarris2,
+            BlackmanHarris2,
+            [(-137, 0.0), (-120, 0.0), (-110, 0.0), (-108, 0.0)],
         ),
     ] {
-        for frequency in [1000.0, 10_000.0, 18_000.0, 20_000.0] {
+        for (frequency, (residue, gain)) in [
+            (1000.0, at_1k),
+            (10_000.0, at_10k),
+            (18_000.0, at_18k),
+            (20_000.0, at_20k),
+        ] {
             let heard = rubato(taps, window, frequency, 1.0 + 300e-6);
-            println!(
-                "{what}, {frequency} Hz: {:+.3} dB, {:.1} dB",
-                heard.gain, heard.residue
+            let what = format!("{taps} taps, {window:?}, {frequency} Hz: {heard:.2?}");
+            println!("{what}");
+            assert!((heard.gain - gain).abs() < 0.05, "{what}, not {gain}");
+            assert!(
+                (heard.residue - f64::from(residue)).abs() < 3.0,
+                "{what}, not {residue}"
             );
         }
     }
