@@ -67,7 +67,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
             runner.args(["--profile", "ci"]);
         }
     } else {
-        runner.arg("test").args(packages).args(&args.filter);
+        eprintln!(
+            "cargo-nextest is not installed: with it, tests that keep real time have the machine to themselves, those that take \
+             too long are ended, and in CI one that fails may try again (.config/nextest.toml). `cargo install cargo-nextest`"
+        );
+        runner.args(["test", "--no-fail-fast"]);
+        runner.args(packages).args(&args.filter);
         // One after the other: tests in real time would hear each other's load.
         runner.args(["--", "--test-threads=1"]);
     }
