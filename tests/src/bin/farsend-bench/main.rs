@@ -54,17 +54,6 @@ enum Measurement {
     Quality,
 }
 
-const ALL: [Measurement; 8] = [
-    Measurement::RoundTrip,
-    Measurement::Drift,
-    Measurement::Hop,
-    Measurement::Process,
-    Measurement::Instances,
-    Measurement::Processor,
-    Measurement::Hub,
-    Measurement::Quality,
-];
-
 const RATE: u32 = 48_000;
 const PERIOD: u32 = 128;
 
@@ -88,7 +77,7 @@ fn run_all(args: &Args) -> Result<()> {
     ensure!(machine::can_be_made(), "no permission to make namespaces");
     println!("{}", head());
     let chosen = if args.only.is_empty() {
-        &ALL[..]
+        Measurement::value_variants()
     } else {
         &args.only
     };
@@ -138,7 +127,8 @@ fn head() -> String {
     format!(
         "# Benchmarks\n\n\
          `cargo xtask bench --save` measures all of this anew, Farsend {} and JackTrip {version} side by side in one \
-         run,\nand writes this page; `cargo xtask bench round-trip` (or another of the names below) measures one part.\n\n\
+         run,\nand writes this page but for its last part, the remarks, which are by hand; `cargo xtask bench round-trip` (or \
+         another of the\nnames below) measures one part.\n\n\
          This run: {}, {cores} cores, Linux; JACK 2 dummy servers at 48 kHz with periods of 128 frames; release \
          builds.\nTimes depend on the machine and what else it does; the ratios and the frames are what counts.\n",
         env!("CARGO_PKG_VERSION"),
