@@ -23,7 +23,7 @@ pub enum Need {
     Ardour,
     /// Python with DawDreamer, another VST3 host.
     Dawdreamer,
-    /// Qtractor, a CLAP host.
+    /// Qtractor, a CLAP host, and its scanner.
     Qtractor,
     /// A display without a screen.
     Xvfb,
@@ -44,7 +44,9 @@ impl Need {
             Need::Openssl => find_program("openssl").is_some(),
             Need::Pedalboard => find_pedalboard().is_some(),
             Need::Dawdreamer => find_python_with("dawdreamer").is_some(),
-            Need::Qtractor => find_program("qtractor").is_some(),
+            Need::Qtractor => {
+                find_program("qtractor").is_some() && find_qtractors_scanner().is_some()
+            }
             Need::Xvfb => find_program("Xvfb").is_some(),
             Need::Compiler => find_program("cc").is_some(),
             Need::Ardour => find_ardour().is_some(),
@@ -131,6 +133,20 @@ pub fn find_ardour() -> Option<PathBuf> {
     ["ardour9-lua", "ardour8-lua", "ardour7-lua"]
         .into_iter()
         .find_map(find_program)
+}
+
+/// The program with which Qtractor looks at plugins: in a folder of its own below that of the system's libraries, which carries
+/// the name of the processor at Debian, and `64` elsewhere.
+pub fn find_qtractors_scanner() -> Option<PathBuf> {
+    let libraries = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let folders = libraries.map(|entry| entry.path());
+    folders
+        .chain(["/usr/lib", "/usr/lib64"].map(PathBuf::from))
+        .map(|folder| folder.join("qtractor/qtractor_plugin_scan"))
+        .find(|path| path.is_file())
 }
 
 /// A program of this workspace: from the folder in which the running test was built.
