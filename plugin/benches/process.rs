@@ -7,15 +7,14 @@
 
 #![allow(missing_docs)]
 
+#[path = "../tests/common/rig.rs"]
+mod rig;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
-use farsend_plugin::insert::Insert;
-use farsend_plugin::link::{LinkSender, link};
 use farsend_plugin::mix::Gains;
-use farsend_units::{Channels, Frames, SampleRate};
 
 const FRAMES: usize = 128;
 const AS_IT_IS: Gains = Gains {
@@ -37,8 +36,8 @@ fn process(criterion: &mut Criterion) {
             ("as it is", AS_IT_IS, true),
             ("with gains", WITH_GAINS, true),
         ] {
-            let (mut insert, mut sender) = insert(channels);
-            let mut engine = engine.then(|| connect(&mut sender, channels));
+            let (mut insert, mut sender) = rig::insert(channels, FRAMES);
+            let mut engine = engine.then(|| rig::connect(&mut sender, [channels; 2]));
             let mut block = vec![vec![0.1; FRAMES]; channels.into()];
             let far = vec![vec![0.2; FRAMES]; channels.into()];
             let far: Vec<&[f32]> = far.iter().map(Vec::as_slice).collect();
@@ -64,25 +63,6 @@ fn process(criterion: &mut Criterion) {
         }
     }
     group.finish();
-}
-
-fn insert(channels: u8) -> (Insert, LinkSender) {
-    let (sender, link) = link();
-    let mut insert = Insert::new(link);
-    insert.prepare(channels.into(), FRAMES, 48_000.0);
-    (insert, sender)
-}
-
-fn connect(sender: &mut LinkSender, channels: u8) -> EngineEnd {
-    let config = SegmentConfig {
-        send: Channels(channels),
-        receive: Channels(channels),
-        rate: SampleRate::HZ_48000,
-        capacity: Frames(4096),
-    };
-    let (engine, handle) = EngineEnd::create(config).expect("there is shared memory");
-    sender.install(Some(PluginEnd::open(handle).expect("it was just made")));
-    engine
 }
 
 criterion_group!(benches, process);

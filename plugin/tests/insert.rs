@@ -1,12 +1,14 @@
 //! What comes out of an insert, and what goes to the far end, with a real segment in between.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "common/rig.rs"]
+mod rig;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
+use farsend_ipc::segment::EngineEnd;
 use farsend_plugin::insert::Insert;
 use farsend_plugin::link::{LinkSender, link};
 use farsend_plugin::mix::Gains;
-use farsend_units::{Channels, Frames, SampleRate};
+use farsend_units::Frames;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -181,14 +183,7 @@ fn further_channels_come_beside_the_tracks_own_at_the_returns_gain() {
     let (mut sender, link) = link();
     let mut insert = Insert::with_more(link, 4);
     insert.prepare(2, 64, 48_000.0);
-    let config = SegmentConfig {
-        send: Channels(2),
-        receive: Channels(6),
-        rate: SampleRate::HZ_48000,
-        capacity: Frames(4096),
-    };
-    let (mut engine, handle) = EngineEnd::create(config).unwrap();
-    sender.install(Some(PluginEnd::open(handle).unwrap()));
+    let mut engine = rig::connect(&mut sender, [2, 6]);
     let lanes: Vec<Vec<f32>> = (1..=6).map(|lane| vec![lane as f32; 1000]).collect();
     let lanes: Vec<&[f32]> = lanes.iter().map(Vec::as_slice).collect();
     let gains = Gains {
@@ -225,9 +220,7 @@ struct Rig<E = EngineEnd> {
 
 impl Rig<()> {
     fn new(channels: u8) -> Self {
-        let (sender, link) = link();
-        let mut insert = Insert::new(link);
-        insert.prepare(channels.into(), 64, 48_000.0);
+        let (insert, sender) = rig::insert(channels, 64);
         Self {
             insert,
             sender,
@@ -242,15 +235,7 @@ impl Rig<()> {
 
 impl<E> Rig<E> {
     fn connect(&mut self, channels: u8) -> EngineEnd {
-        let config = SegmentConfig {
-            send: Channels(channels),
-            receive: Channels(channels),
-            rate: SampleRate::HZ_48000,
-            capacity: Frames(4096),
-        };
-        let (engine, handle) = EngineEnd::create(config).unwrap();
-        self.sender.install(Some(PluginEnd::open(handle).unwrap()));
-        engine
+        rig::connect(&mut self.sender, [channels; 2])
     }
 }
 

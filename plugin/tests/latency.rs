@@ -1,13 +1,16 @@
 //! The delay that the host is told of, and what makes it true: pings through an insert, and what comes out of one that is aligned.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/rig.rs"]
+mod rig;
+
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
+use farsend_ipc::segment::EngineEnd;
 use farsend_plugin::insert::Insert;
-use farsend_plugin::link::{LinkSender, link};
+use farsend_plugin::link::LinkSender;
 use farsend_plugin::mix::Gains;
 use farsend_plugin::ping::{Found, Probe, Shot, Unheard, find};
-use farsend_units::{Channels, Frames, SampleRate};
+use farsend_units::SampleRate;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -30,17 +33,8 @@ struct Rig {
 
 impl Rig {
     fn new(delay: usize) -> Self {
-        let (mut sender, link) = link();
-        let mut insert = Insert::new(link);
-        insert.prepare(2, 256, 48_000.0);
-        let config = SegmentConfig {
-            send: Channels(2),
-            receive: Channels(2),
-            rate: SampleRate::HZ_48000,
-            capacity: Frames(8192),
-        };
-        let (engine, handle) = EngineEnd::create(config).unwrap();
-        sender.install(Some(PluginEnd::open(handle).unwrap()));
+        let (insert, mut sender) = rig::insert(2, 256);
+        let engine = rig::connect(&mut sender, [2, 2]);
         Self {
             sender,
             insert,
