@@ -4,36 +4,28 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use farsend_tests::lab::farsend::Farsend;
-use farsend_tests::lab::hub::{member, player};
+use farsend_tests::lab::hub::{self, member, player};
 use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::{self, Machine, Need, on_a_private_machine};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine};
 use nix::sys::signal::Signal;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn hub(machine: &Machine, options: &[&str]) -> Farsend {
-    let mut hub = Farsend::start_without_jack(machine, "hub", &[&["hub"], options].concat());
-    hub.wait_for_event("started", 1, LIMIT);
-    hub
-}
-
 /// Whether one is heard by another, both on this JACK server.
 fn hears(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> bool {
-    lab::hub::hears(machine, (jack, from), (jack, to))
+    hub::hears(machine, (jack, from), (jack, to))
 }
 
 #[test]
 fn jacktrips_log_in_and_hear_each_other_but_not_themselves() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);
-        let mut hub = hub(machine, &[]);
+        let mut hub = hub::start(machine, &[]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let _ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
         let mut carl = player(machine, &jack, "carl", 4473, &["-r", "2", "-b", "24"]);
         hub.wait_for_event("joined", 3, LIMIT);
-        std::thread::sleep(Duration::from_secs(2));
         for (from, to) in [("ann", "ben"), ("ben", "carl"), ("carl", "ann")] {
             assert!(hears(machine, &jack, from, to), "{from} to {to}");
         }
@@ -59,7 +51,7 @@ fn jacktrips_log_in_and_hear_each_other_but_not_themselves() {
 fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_their_own_place() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);
-        let mut hub = hub(machine, &["--players", "2"]);
+        let mut hub = hub::start(machine, &["--players", "2"]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let mut ben = player(machine, &jack, "ben", 4472, &[]);
         hub.wait_for_event("joined", 2, LIMIT);
@@ -68,7 +60,6 @@ fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_th
         // There is no other place than the one that is taken over.
         let mut again = player(machine, &jack, "again", 4472, &["-n", "1"]);
         hub.wait_for_event("joined", 3, LIMIT);
-        std::thread::sleep(Duration::from_secs(2));
         assert!(hears(machine, &jack, "ann", "again"));
         assert!(
             hub.events("left")
@@ -86,7 +77,7 @@ fn one_who_vanishes_is_let_go_and_one_who_comes_back_from_the_same_port_takes_th
 fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);
-        let mut hub = hub(machine, &["--players", "3"]);
+        let mut hub = hub::start(machine, &["--players", "3"]);
         let door = (Ipv4Addr::LOCALHOST, 4464);
         let connect = || TcpStream::connect(door).expect("the hub listens");
         let idle: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
@@ -114,7 +105,6 @@ fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
         let _ben = player(machine, &jack, "ben", 4472, &[]);
         let _carl = player(machine, &jack, "carl", 4473, &[]);
         hub.wait_for_event("joined", 3, LIMIT);
-        std::thread::sleep(Duration::from_secs(2));
         assert!(hears(machine, &jack, "ann", "carl"));
 
         // All places are taken: the connection is closed, as JackTrip's hub does.
@@ -133,7 +123,7 @@ fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
 #[test]
 fn who_sends_copies_is_sent_as_many() {
     on_a_private_machine(&[], |machine| {
-        let _hub = hub(machine, &[]);
+        let _hub = hub::start(machine, &[]);
         for copies in ["1", "3"] {
             let mut player = member(machine, "player", &["-r", copies]);
             player.wait_for_peer();

@@ -355,12 +355,10 @@ fn password_file(machine: &Machine, password: &str) -> String {
 
 fn our_hub(machine: &Machine, files: &HubFiles, more: &[&str]) -> Farsend {
     let options = options(files);
-    let mut words = vec!["hub", "-A"];
+    let mut words = vec!["-A"];
     words.extend(options.iter().map(String::as_str));
     words.extend(more);
-    let mut hub = Farsend::start_without_jack(machine, "hub", &words);
-    hub.wait_for_event("started", 1, LIMIT);
-    hub
+    hub::start(machine, &words)
 }
 
 fn options(files: &HubFiles) -> Vec<String> {

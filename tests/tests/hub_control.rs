@@ -5,45 +5,17 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use farsend_tests::lab::farsend::{Farsend, command};
-use farsend_tests::lab::hub::{hears, member, player};
+use farsend_tests::lab::hub::{ask, hears, member, player, start, start_as, status, told};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::probe::{Plan, Probe};
-use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::lab::{Machine, Need, on_a_private_machine, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
 const RATE: u32 = 48_000;
 const LIMIT: Duration = Duration::from_secs(10);
-
-fn hub(machine: &Machine, name: &str, options: &[&str]) -> Farsend {
-    let mut hub = Farsend::start_without_jack(machine, name, &[&["hub"], options].concat());
-    hub.wait_for_event("started", 1, LIMIT);
-    hub
-}
-
-/// What `farsend hub WORDS` says, and its exit code.
-fn ask(words: &[&str]) -> (String, i32) {
-    let output = command(&[&["hub"], words].concat()).output();
-    let output = output.expect("the program can be started");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).expect("it says text");
-    println!("hub {words:?}: {said}");
-    (said, output.status.code().unwrap_or(-1))
-}
-
-/// The same where it has to be done.
-fn told(words: &[&str]) -> String {
-    let (said, code) = ask(words);
-    assert_eq!(code, 0, "{words:?}: {said}");
-    said
-}
-
-fn status() -> Value {
-    serde_json::from_str(&told(&["status", "--json"])).expect("it is JSON")
-}
 
 /// How loud a sine at half of full scale is heard: the level that is kept for most of the time.
 fn level(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> f32 {
@@ -66,21 +38,22 @@ fn level(machine: &Machine, jack: &JackServer, from: &str, to: &str) -> f32 {
 fn players_are_listed_muted_turned_down_and_sent_away() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);
-        let mut hub = hub(machine, "hub", &[]);
+        let mut hub = start(machine, &[]);
         let _ann = player(machine, &jack, "ann", 4471, &[]);
         let ben = player(machine, &jack, "ben", 4472, &["-n", "1"]);
         let _carl = player(machine, &jack, "carl", 4473, &[]);
         hub.wait_for_event("joined", 3, LIMIT);
-        std::thread::sleep(Duration::from_secs(2));
         let heard = |from: &str, to: &str| hears(machine, (&jack, from), (&jack, to));
 
-        let players = status()["players"].clone();
         let column = |name: &str| -> Vec<Value> {
-            let players = players.as_array().expect("a list").iter();
+            let status = status();
+            let players = status["players"].as_array().expect("a list").iter();
             players.map(|player| player[name].clone()).collect()
         };
         assert_eq!(column("name"), ["ann", "ben", "carl"]);
-        assert_eq!(column("sends"), [2, 1, 2]);
+        wait_until("what each sends is known", LIMIT, || {
+            column("sends") == [2, 1, 2]
+        });
         assert_eq!(column("address")[2], "127.0.0.1:4473");
         assert!(told(&["status"]).contains("127.0.0.1:4472"));
 
@@ -124,7 +97,7 @@ fn players_are_listed_muted_turned_down_and_sent_away() {
 fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);
-        let mut hub = hub(machine, "hub", &[]);
+        let mut hub = start(machine, &[]);
         let ann = player(machine, &jack, "ann", 4471, &[]);
         hub.wait_for_event("joined", 1, LIMIT);
         told(&["gain", "ann", "-6"]);
@@ -153,14 +126,12 @@ fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
 #[test]
 fn a_farsend_that_is_sent_away_knows_it_and_comes_back_only_where_it_may() {
     on_a_private_machine(&[], |machine| {
-        let _hub = hub(machine, "hub", &[]);
+        let _hub = start(machine, &[]);
         let mut ann = member(machine, "ann", &[]);
         let wait_until_known = || {
-            let started = Instant::now();
-            while status()["players"][0]["is_farsend"] != true {
-                assert!(started.elapsed() < LIMIT, "it answers pings");
-                std::thread::sleep(Duration::from_millis(100));
-            }
+            wait_until("it answers pings", LIMIT, || {
+                status()["players"][0]["is_farsend"] == true
+            });
         };
         ann.wait_for_peer();
         wait_until_known();
@@ -185,8 +156,8 @@ fn a_farsend_that_is_sent_away_knows_it_and_comes_back_only_where_it_may() {
 fn hubs_are_told_apart_by_port_and_one_that_is_gone_is_said_to_be() {
     on_a_private_machine(&[], |machine| {
         assert_eq!(ask(&["status"]).1, 10);
-        let mut first = hub(machine, "first", &[]);
-        let mut second = hub(machine, "second", &["--port", "4500"]);
+        let mut first = start_as(machine, "first", &[]);
+        let mut second = start_as(machine, "second", &["--port", "4500"]);
         let (said, code) = ask(&["status"]);
         assert!(
             code == 1 && said.contains("--port 4464, --port 4500"),
@@ -203,7 +174,7 @@ fn hubs_are_told_apart_by_port_and_one_that_is_gone_is_said_to_be() {
         first.running.signal(Signal::SIGKILL);
         first.running.wait_exit(LIMIT);
         assert_eq!(ask(&["status"]).1, 10);
-        let _third = hub(machine, "third", &[]);
+        let _third = start_as(machine, "third", &[]);
         told(&["status"]);
     });
 }
@@ -211,7 +182,7 @@ fn hubs_are_told_apart_by_port_and_one_that_is_gone_is_said_to_be() {
 #[test]
 fn nonsense_at_the_control_socket_keeps_nobody_from_asking() {
     on_a_private_machine(&[], |machine| {
-        let mut hub = hub(machine, "hub", &[]);
+        let mut hub = start(machine, &[]);
         let folder = std::env::var_os("FARSEND_RUNTIME_DIR").expect("the private machine has one");
         let path = Path::new(&folder).join("hub-4464.sock");
         let connect = || UnixStream::connect(&path).expect("the hub listens");

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::hub::{ask, start, status, told};
 use farsend_tests::lab::voices::{self, CLOCK};
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
 use nix::sys::signal::Signal;
@@ -15,31 +16,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Players who each send a constant: ann -6 dB, ben -12, carl -18.
 const PLAYERS: [(&str, f32); 3] = [("ann", 0.5), ("ben", 0.25), ("carl", 0.125)];
 
-fn hub(machine: &Machine) -> Farsend {
-    let mut hub = Farsend::start_without_jack(machine, "hub", &[&["hub"], CLOCK].concat());
-    hub.wait_for_event("started", 1, LIMIT);
-    hub
-}
-
 /// From a port of their own.
 fn join(machine: &Machine, name: &str, level: f32) -> Farsend {
     let port = PLAYERS.iter().position(|(player, _)| *player == name);
     let port = 4471 + port.expect("one of them") as u16;
     voices::join(machine, name, level, port)
-}
-
-/// What `farsend hub WORDS` says.
-fn told(words: &[&str]) -> String {
-    let output = command(&[&["hub"], words].concat()).output();
-    let output = output.expect("the program can be started");
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("it says text");
-    println!("hub {words:?}: {said}");
-    assert!(output.status.success(), "{words:?}: {said}");
-    said
-}
-
-fn status() -> Value {
-    serde_json::from_str(&told(&["status", "--json"])).expect("it is JSON")
 }
 
 #[track_caller]
@@ -50,7 +31,7 @@ fn hears(player: &mut Farsend, levels: &[f32]) {
 #[test]
 fn those_of_a_group_hear_one_another_and_one_who_comes_back_is_in_it_again() {
     on_a_private_machine(NEEDS, |machine| {
-        let mut hub = hub(machine);
+        let mut hub = start(machine, CLOCK);
         let [mut ann, mut ben, mut carl] = PLAYERS.map(|(name, level)| join(machine, name, level));
         hub.wait_for_event("joined", 3, LIMIT);
         told(&["group", "ann", "strings"]);
@@ -85,12 +66,11 @@ fn those_of_a_group_hear_one_another_and_one_who_comes_back_is_in_it_again() {
 #[test]
 fn each_start_of_a_recording_is_a_take_of_its_own_of_all_who_are_here() {
     on_a_private_machine(NEEDS, |machine| {
-        let mut hub = hub(machine);
+        let mut hub = start(machine, CLOCK);
         let [mut ann, _ben, _carl] = PLAYERS.map(|(name, level)| join(machine, name, level));
         hub.wait_for_event("joined", 3, LIMIT);
-        let nowhere = command(&["hub", "record", "start"]).output();
-        let nowhere = nowhere.expect("the program can be started");
-        assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+        let (nowhere, code) = ask(&["record", "start"]);
+        assert_eq!(code, 1, "{nowhere}");
         hears(&mut ann, &[0.25, 0.125]);
 
         let folder = machine.path("takes");

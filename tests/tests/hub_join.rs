@@ -3,13 +3,13 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::hub::{jacktrips_hub, join, member};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::probe::{Plan, Probe, Recording};
-use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
+use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine, wait_until};
 use farsend_tests::signal::{Depth, Heard, Tone, listen, listen_to_tone};
 use nix::sys::signal::Signal;
 
@@ -93,7 +93,7 @@ fn the_hub_knows_our_name_and_has_our_place_again_when_we_leave() {
             assert_eq!(joined["remote"], "127.0.0.1:61002", "the first place");
             member.running.signal(Signal::SIGINT);
             assert_eq!(member.running.wait_exit_code(SOON), 0);
-            wait_until("the hub frees the place", || {
+            wait_until("the hub frees the place", SOON, || {
                 !at_hub.ports().iter().any(|port| port.starts_with(name))
             });
         }
@@ -288,12 +288,4 @@ fn play_and_record(
         sine,
     };
     Probe::start(machine, server, &plan).recording()
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < SOON, "not within {SOON:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

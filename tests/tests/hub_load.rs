@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use farsend_tests::lab::hub::jacktrips_hub;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::program::Running;
 use farsend_tests::lab::{Machine, Need, farsend, on_a_private_machine};
@@ -109,10 +110,7 @@ fn a_hub_that_asks_for_a_password_is_told_by_its_name() {
 /// `jacktrip -S` in a patch mode, and the JACK server that works for it.
 fn jacktrip_hub(machine: &Machine, mode: &str) -> (JackServer, Running) {
     let jack = JackServer::start(machine, "hub", JackClock::CALM);
-    let mut command = farsend_tests::lab::program::command("jacktrip", &["-S", "-D", "-p", mode]);
-    command.env("QT_LOGGING_RULES", "*=false");
-    let mut hub = Running::start(machine, "jacktrip-hub", jack.used_by(&mut command));
-    hub.wait_for("Waiting for client connections", SOON);
+    let hub = jacktrips_hub(machine, &jack, 4464, &["-D", "-p", mode]);
     (jack, hub)
 }
 

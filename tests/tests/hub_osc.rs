@@ -1,11 +1,10 @@
 //! A hub takes OSC as JackTrip's hubs do: what is asked is answered, what is set is kept, and noise disturbs nobody.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use farsend_tests::lab::farsend::Farsend;
-use farsend_tests::lab::hub::member;
-use farsend_tests::lab::on_a_private_machine;
+use farsend_tests::lab::hub::{member, start};
+use farsend_tests::lab::{on_a_private_machine, wait_for};
 use rosc::{OscMessage, OscPacket, OscType};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -52,25 +51,22 @@ impl Remote {
 
     /// Waits until all of these players are told, with latencies such as this.
     fn wait_for(&self, names: &[&str], is_so: impl Fn(f32) -> bool) {
-        let started = Instant::now();
-        loop {
+        wait_for("all are told so", LIMIT, || {
             let told = self.latencies();
-            let here: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
-            if here == names && told.iter().all(|(_, ms)| is_so(*ms)) {
-                return;
+            let here = told.iter().map(|(name, _)| name.as_str());
+            if here.eq(names.iter().copied()) && told.iter().all(|(_, ms)| is_so(*ms)) {
+                Ok(())
+            } else {
+                Err(told)
             }
-            assert!(started.elapsed() < LIMIT, "{told:?}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        });
     }
 }
 
 #[test]
 fn latency_is_told_and_the_queue_is_changed_for_those_who_play_and_those_who_come() {
     on_a_private_machine(&[], |machine| {
-        let words = ["hub", "--udp-port", "4500"];
-        let mut hub = Farsend::start_without_jack(machine, "hub", &words);
-        hub.wait_for_event("started", 1, LIMIT);
+        let mut hub = start(machine, &["--udp-port", "4500"]);
         assert_eq!(hub.events("started")[0]["osc_port"], 4464);
         let remote = Remote::new();
         assert_eq!(remote.latencies(), []);

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::{Farsend, command};
-use farsend_tests::lab::hub::{hears, member, player};
+use farsend_tests::lab::hub::{hears, member, player, start};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
 use nix::sys::signal::Signal;
@@ -12,10 +12,8 @@ use nix::sys::signal::Signal;
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn hub(machine: &Machine, players: &str) -> Farsend {
-    let words = ["hub", "--port-each", "-U", "47100", "--players", players];
-    let mut hub = Farsend::start_without_jack(machine, "hub", &words);
-    hub.wait_for_event("started", 1, LIMIT);
-    hub
+    let options = ["--port-each", "-U", "47100", "--players", players];
+    start(machine, &options)
 }
 
 /// Somebody whom the hub has told this port, and who hears it.

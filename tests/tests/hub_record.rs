@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::{self, Farsend};
+use farsend_tests::lab::hub::start;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::probe::{Plan, Probe};
@@ -153,8 +154,7 @@ fn a_folder_that_cannot_be_made_is_said_at_once() {
 
 fn hub(machine: &Machine, takes: &Path, more: &[&str]) -> Farsend {
     let takes = takes.to_str().expect("plain text");
-    let words = [&["hub", "--record", takes], more].concat();
-    let mut hub = Farsend::start_without_jack(machine, "hub", &words);
+    let mut hub = start(machine, &[&["--record", takes], more].concat());
     hub.wait_for_event("recording", 1, LIMIT);
     hub
 }

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{HubUser, Role, Secret, SessionState, WantedSession};
 use farsend_tests::host::{Host as Clap, Plan};
-use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::hub::{jacktrips_hub, start};
 use farsend_tests::lab::hub_files::HubFiles;
 use farsend_tests::lab::instance::{Host, Instance, call, engine};
 use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::machine::is_listening;
-use farsend_tests::lab::{Need, Running, need, on_a_private_machine, program};
+use farsend_tests::lab::{Need, need, on_a_private_machine};
 use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -27,14 +26,7 @@ fn the_plugin_joins_a_real_jacktrip_hub_under_its_name_and_hears_itself_back() {
     on_a_private_machine(&[Need::Jackd, Need::Jacktrip], |machine| {
         let jack = JackServer::start(machine, "hub", CLOCK);
         // Each player hears what they play.
-        let mut command = program::command("jacktrip", &["-S", "-p", "1"]);
-        command.env("QT_LOGGING_RULES", "*=false");
-        let hub = Running::start(machine, "hub", jack.used_by(&mut command));
-        let begun = Instant::now();
-        while !is_listening(HUB_PORT) {
-            assert!(begun.elapsed() < LIMIT, "{}", hub.output());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let hub = jacktrips_hub(machine, &jack, HUB_PORT, &["-p", "1"]);
         need::own_program("farsend", "farsend");
         let mut host = Clap::load(Path::new(&need::own_plugin())).expect("it can be loaded");
         let session = json!({
@@ -74,10 +66,9 @@ fn a_member_says_its_password_and_a_wrong_one_once() {
         let _engine = engine(machine);
         let files = HubFiles::make(machine);
         let options = files.options(["--cert", "--key", "--creds"]);
-        let mut words = vec!["hub", "-A", "--rate", "22050", "--period", "256"];
+        let mut words = vec!["-A", "--rate", "22050", "--period", "256"];
         words.extend(options.iter().map(String::as_str));
-        let mut hub = Farsend::start_without_jack(machine, "hub", &words);
-        hub.wait_for_event("started", 1, LIMIT);
+        let mut hub = start(machine, &words);
         let ann = |password: &str| WantedSession {
             role: Role::Member,
             user: HubUser {

@@ -1,16 +1,75 @@
 //! Players at a hub, and whether they hear each other.
 
 use std::ffi::OsStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::farsend::Farsend;
+use serde_json::Value;
+
+use super::farsend::{Farsend, command};
 use super::jack::JackServer;
 use super::jacktrip::Jacktrip;
 use super::machine::is_listening;
 use super::probe::{Plan, Probe};
 use super::program;
+use super::wait::wait_until;
 use super::{Machine, Running};
 use crate::signal::listen_to_tone;
+
+/// Farsend as the hub of this machine, with these options, once it lets players in.
+///
+/// # Panics
+///
+/// If it does not within ten seconds.
+pub fn start(machine: &Machine, options: &[&str]) -> Farsend {
+    start_as(machine, "hub", options)
+}
+
+/// The same, by a name of its own where there are several.
+///
+/// # Panics
+///
+/// As [`start`].
+pub fn start_as(machine: &Machine, name: &str, options: &[&str]) -> Farsend {
+    let mut hub = Farsend::start_without_jack(machine, name, &[&["hub"], options].concat());
+    hub.wait_for_event("started", 1, LIMIT);
+    hub
+}
+
+/// What `farsend hub WORDS` says to a hub that runs, and its exit code.
+///
+/// # Panics
+///
+/// If it cannot be started, or says what is no text.
+pub fn ask(words: &[&str]) -> (String, i32) {
+    let output = command(&[&["hub"], words].concat()).output();
+    let output = output.expect("the program can be started");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).expect("it says text");
+    println!("hub {words:?}: {said}");
+    (said, output.status.code().unwrap_or(-1))
+}
+
+/// The same where it has to be done.
+///
+/// # Panics
+///
+/// If it is not.
+#[track_caller]
+pub fn told(words: &[&str]) -> String {
+    let (said, code) = ask(words);
+    assert_eq!(code, 0, "{words:?}: {said}");
+    said
+}
+
+/// What the hub of this machine tells of itself.
+///
+/// # Panics
+///
+/// If it does not, or there are several.
+#[track_caller]
+pub fn status() -> Value {
+    serde_json::from_str(&told(&["status", "--json"])).expect("it is JSON")
+}
 
 /// A real JackTrip as a client of the hub on this machine, from a UDP port of its own.
 ///
@@ -56,12 +115,8 @@ pub fn jacktrips_hub(
     let mut command = program::command("jacktrip", &["-S", "-B", &port.to_string()]);
     command.args(options).env("QT_LOGGING_RULES", "*=false");
     let hub = Running::start(machine, "hub", jack.used_by(&mut command));
-    let started = Instant::now();
     // It listens some time after it is ready to say so.
-    while !is_listening(port) {
-        assert!(started.elapsed() < LIMIT, "{}", hub.output());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("JackTrip's hub listens", LIMIT, || is_listening(port));
     hub
 }
 

@@ -16,6 +16,7 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use super::Machine;
 use super::farsend::command;
 use super::program::Running;
+use super::wait::wait_until;
 
 /// The host's rate, and frames in its block.
 pub const RATE: SampleRate = SampleRate(22_050);
@@ -30,7 +31,7 @@ pub const BLOCK: usize = 256;
 pub fn engine(machine: &Machine) -> Running {
     let running = Running::start(machine, "engine", &mut command(&["engine"]));
     let socket = runtime().socket();
-    wait("the engine is there", || socket.exists());
+    wait_until("the engine is there", LIMIT, || socket.exists());
     running
 }
 
@@ -343,14 +344,6 @@ impl Host {
                 self.instances
             );
         }
-    }
-}
-
-fn wait(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

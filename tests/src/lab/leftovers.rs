@@ -1,7 +1,10 @@
 //! What is still there of Farsend when a host has gone: processes, sockets, shared memory, temporary files.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::engines;
+use super::wait::wait_for;
 
 /// A script that runs this build's engine so that it goes soon after its last plugin, rather than after ten seconds.
 ///
@@ -22,7 +25,10 @@ pub fn hasty_engine(folder: &Path) -> std::path::PathBuf {
 /// What is there of Farsend on this machine, one thing a line; nothing but logs in `runtime`, where plugins and engine
 /// meet, and nothing of ours in `temporary`, is empty.
 pub fn leftovers(runtime: &Path, temporary: &Path) -> Vec<String> {
-    let mut left: Vec<String> = engines().map(|pid| format!("engine {pid}")).collect();
+    let mut left: Vec<String> = engines::all()
+        .iter()
+        .map(|pid| format!("engine {pid}"))
+        .collect();
     // A log and the file of a lock are for the next engine.
     let kept = |name: &str| name.ends_with(".log") || name.ends_with(".lock");
     let names = |folder: &Path| {
@@ -60,24 +66,8 @@ pub fn leftovers(runtime: &Path, temporary: &Path) -> Vec<String> {
 ///
 /// If something is, after `limit`.
 pub fn wait_for_none(runtime: &Path, temporary: &Path, limit: Duration) {
-    let started = Instant::now();
-    loop {
+    wait_for("nothing is left", limit, || {
         let left = leftovers(runtime, temporary);
-        if left.is_empty() {
-            return;
-        }
-        assert!(started.elapsed() < limit, "still there: {left:#?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// The engines that plugins have started and that run on this machine, however they are called.
-pub fn engines() -> impl Iterator<Item = i32> {
-    let processes = std::fs::read_dir("/proc").expect("/proc is there");
-    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        words.get(1) == Some(&&b"engine"[..]) && words.get(2) == Some(&&b"--grace"[..])
-    })
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
 }

@@ -1,5 +1,6 @@
 //! A private machine and the programs that run on it.
 
+pub mod engines;
 pub mod farsend;
 pub mod hub;
 pub mod hub_files;
@@ -17,7 +18,9 @@ pub mod session;
 pub mod studio;
 pub mod voices;
 pub mod vst3;
+pub mod wait;
 
 pub use machine::{Machine, on_a_private_machine};
 pub use need::Need;
 pub use program::Running;
+pub use wait::{wait_for, wait_until};

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use super::jack::{JackClock, JackServer};
 use super::program::{self, Running};
-use super::{Machine, need};
+use super::{Machine, engines, need};
 use crate::signal::{Depth, listen};
 
 /// What the instances in a host are to do, given in the environment.
@@ -355,20 +354,11 @@ pub fn longest_gap(recording: &[Vec<f32>]) -> usize {
         .unwrap_or(0)
 }
 
-/// The engines that plugins have started on this machine and that run now.
+/// The engines that plugins have started on this machine and that run now: those of the bundle.
 pub fn engines() -> Vec<Pid> {
-    let processes = std::fs::read_dir("/proc").expect("/proc is there");
-    processes
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let mut words = words.split(|byte| *byte == 0);
-            let program = words.next().unwrap_or_default();
-            program.ends_with(b"/farsend-engine") && words.next() == Some(b"engine")
-        })
-        .map(Pid::from_raw)
-        .collect()
+    let mut engines = engines::all();
+    engines.retain(|engine| engines::program(*engine).ends_with("farsend-engine"));
+    engines
 }
 
 /// Kills the one engine that there is, with SIGKILL; gives its process id.
@@ -377,12 +367,7 @@ pub fn engines() -> Vec<Pid> {
 ///
 /// If there is none, or more than one.
 pub fn kill_engine() -> Pid {
-    let engines = engines();
-    let [engine] = engines[..] else {
-        panic!("one engine was expected: {engines:?}");
-    };
-    signal::kill(engine, Signal::SIGKILL).expect("it was there a moment ago");
-    engine
+    engines::kill_the_one(&engines())
 }
 
 pub(super) fn script(name: &str) -> PathBuf {

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use farsend_tests::lab::Machine;
-use farsend_tests::lab::farsend::{Farsend, command};
+use farsend_tests::lab::farsend::command;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::machine::is_listening;
-use farsend_tests::lab::program::{self, Running};
+use farsend_tests::lab::{Machine, Running, hub, program, wait_until};
 use serde_json::Value;
 
 /// The table.
@@ -26,7 +25,7 @@ pub(super) fn hubs(machine: &Machine) -> Result<String> {
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for players in [16, 100, 200] {
-        let hub = start_ours(machine);
+        let hub = hub::start(machine, &[]);
         pin(&hub.running)?;
         let report = load(&hub.running, players, &PINNED)?;
         writeln!(text, "{}", row("Farsend", players, &report))?;
@@ -36,26 +35,17 @@ pub(super) fn hubs(machine: &Machine) -> Result<String> {
         let report = load(&bare, players, &PINNED)?;
         writeln!(text, "{}", row("bare", players, &report))?;
     }
-    let (_jack, hub) = start_theirs(machine);
+    let jack = JackServer::start(machine, "hub", JackClock::default());
+    let hub = hub::jacktrips_hub(machine, &jack, DOOR, &["-p", "2"]);
     let report = load(&hub, 16, &[])?;
     writeln!(text, "{}", row("JackTrip `-S -p 2`", 16, &report))?;
     Ok(text)
 }
 
-fn start_ours(machine: &Machine) -> Farsend {
-    let mut hub = Farsend::start_without_jack(machine, "hub", &["hub"]);
-    hub.wait_for_event("started", 1, Duration::from_secs(10));
-    hub
-}
-
 fn start_bare(machine: &Machine) -> Result<Running> {
     let beside = std::env::current_exe()?.with_file_name("farsend-bare-hub");
     let bare = Running::start(machine, "bare-hub", &mut Command::new(beside));
-    let started = Instant::now();
-    while !is_listening(DOOR) {
-        ensure!(started.elapsed() < LIMIT, "{}", bare.output());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("the bare hub listens", LIMIT, || is_listening(DOOR));
     Ok(bare)
 }
 
@@ -68,15 +58,6 @@ fn pin(hub: &Running) -> Result<()> {
         .status()?;
     ensure!(status.success(), "the hub cannot be kept on one core");
     Ok(())
-}
-
-fn start_theirs(machine: &Machine) -> (JackServer, Running) {
-    let jack = JackServer::start(machine, "hub", JackClock::default());
-    let mut jacktrip = program::command("jacktrip", &["-S", "-p", "2"]);
-    jacktrip.env("QT_LOGGING_RULES", "*=false");
-    let hub = Running::start(machine, "jacktrip-hub", jack.used_by(&mut jacktrip));
-    std::thread::sleep(Duration::from_secs(2));
-    (jack, hub)
 }
 
 fn load(hub: &Running, players: u32, options: &[&str]) -> Result<Value> {
