@@ -4,7 +4,8 @@
 
 Block after block at its time on the machine's clock, as a sound card would call. With --render, S seconds of silence
 go through as fast as they can when half of the ramp is played, as in an export. RECORDING is a float WAV whose frame
-N was returned by the call that took frame N of the ramp (see signal.rs). At the end one JSON line says how it went.
+N was returned by the call that took frame N of the ramp (see signal.rs). A line says "heard" when the first sound comes
+back, and at the end one in JSON how it went.
 """
 
 import argparse
@@ -32,6 +33,7 @@ class Performance:
     def __init__(self, plugin, block: int):
         self.plugin = plugin
         self.block = block
+        self.heard = False
         self.report = {"took_s": 0.0, "render_s": 0.0, "longest_call_ms": 0.0, "most_behind_ms": 0.0}
 
     def pace(self, sent: numpy.ndarray) -> numpy.ndarray:
@@ -47,6 +49,9 @@ class Performance:
             called = time.monotonic()
             returned[:, at : at + self.block] = self.process(sent[:, at : at + self.block])
             report["longest_call_ms"] = max(report["longest_call_ms"], (time.monotonic() - called) * 1e3)
+            if not self.heard and returned[:, at : at + self.block].any():
+                self.heard = True
+                print("heard", flush=True)
         report["took_s"] += time.monotonic() - start
         return returned
 

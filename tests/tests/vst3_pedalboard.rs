@@ -72,7 +72,7 @@ fn an_engine_that_is_killed_is_back_with_a_jacktrip_within_two_seconds() {
         assert_comes_back(|| {
             let mut host = Pedalboard::start(machine, TO_THE_PEER, PLAYED + 3.0, &[]);
             let _peer = looping_jacktrip(machine, &jack);
-            std::thread::sleep(Duration::from_secs(2));
+            host.running.wait_for("heard", Duration::from_secs(40));
             kill_engine();
             let (returned, calls) = host.returned(Duration::from_secs(40));
             assert!(calls.longest_call_ms < LONGEST_CALL_MS, "{calls:?}");

@@ -24,6 +24,7 @@ use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use support::{Block, FADE, config, loop_back};
 
@@ -159,9 +160,7 @@ fn a_stopped_engine_stops_neither_blocks_nor_the_plugins_control_thread() {
     let mut out = Block::silent(CHANNELS, 64);
     let _ = plugin.end.exchange(&[], &mut out.channels_mut());
     plugin.wait_for_beat(1);
-    engine.signal(Signal::SIGSTOP);
-    // All its threads have stopped soon after.
-    thread::sleep(Duration::from_millis(50));
+    engine.stop();
 
     let start = Instant::now();
     for _ in 0..20_000 {
@@ -329,7 +328,18 @@ impl Other {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Stops it, and waits until all its threads have.
+    fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(status, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().try_into().unwrap())
     }
 
     /// Kills it, and waits until it is gone.
