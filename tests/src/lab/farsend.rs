@@ -34,15 +34,9 @@ pub struct Statistics {
     pub revived: u64,
     pub repaired: u64,
     pub repair_overhead_percent: f64,
-    pub repair_requests: u64,
     pub dry: u64,
-    pub skipped: u64,
-    pub reanchored: u64,
     pub strangers: u64,
     pub malformed: u64,
-    pub queued_frames: u64,
-    pub periods: u64,
-    pub longest_period_us: u64,
     pub xruns: u64,
 }
 
