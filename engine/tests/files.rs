@@ -194,6 +194,102 @@ fn files_that_cannot_be_played_are_named_with_what_is_wrong() {
     );
 }
 
+#[test]
+fn whole_numbers_of_widths_that_nobody_can_read_are_named_and_not_played_as_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.wav");
+    let extensible = |container: u16, valid: u16| {
+        let mut format = Format::pcm(container);
+        format.extension = Some(valid);
+        format
+    };
+    let refused = [
+        Format::pcm(40),
+        Format::pcm(64),
+        Format::pcm(72),
+        Format::pcm(2040),
+        Format { bytes: 3, ..Format::pcm(16) },
+        Format { bytes: 4, ..Format::pcm(16) },
+        Format { bytes: 4, ..Format::pcm(8) },
+        Format { rate: 0, ..Format::pcm(16) },
+        Format { rate: u32::MAX, ..Format::pcm(8) },
+        extensible(32, 20),
+        extensible(16, 12),
+        extensible(16, 72),
+        extensible(32, u16::MAX),
+    ];
+    for format in refused {
+        std::fs::write(&path, format.of_ten_frames()).unwrap();
+        let error = WavInput::open(&path).expect_err("it cannot be played");
+        assert!(
+            matches!(error, WavError::Unreadable { .. }),
+            "{format:?}: {error}"
+        );
+    }
+    let played = [
+        Format::pcm(8),
+        Format::pcm(16),
+        Format::pcm(24),
+        Format { bytes: 4, ..Format::pcm(24) },
+        Format::pcm(32),
+        extensible(24, 24),
+        extensible(32, 24),
+    ];
+    for format in played {
+        std::fs::write(&path, format.of_ten_frames()).unwrap();
+        let read = WavInput::open(&path).unwrap().read(100);
+        let silent = read[0].iter().filter(|sample| sample.abs() < 1e-6).count();
+        assert_eq!((read[0].len(), silent), (10, 0), "{format:?}");
+    }
+}
+
+/// The header of a file of whole numbers, mono.
+#[derive(Debug, Clone, Copy)]
+struct Format {
+    rate: u32,
+    /// Of a sample.
+    bytes: u16,
+    bits: u16,
+    /// Bits that count, in a header that can say so.
+    extension: Option<u16>,
+}
+
+impl Format {
+    fn pcm(bits: u16) -> Self {
+        Self {
+            rate: 48_000,
+            bytes: bits.div_ceil(8),
+            bits,
+            extension: None,
+        }
+    }
+
+    /// A file in which no sample is zero.
+    fn of_ten_frames(self) -> Vec<u8> {
+        const PCM: [u8; 14] = *b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71";
+        let mut format = Vec::new();
+        let tag: u16 = self.extension.map_or(1, |_| 0xfffe);
+        format.extend([tag, 1].iter().flat_map(|word| word.to_le_bytes()));
+        format.extend(self.rate.to_le_bytes());
+        let bytes_a_second = u64::from(self.rate) * u64::from(self.bytes);
+        format.extend((bytes_a_second as u32).to_le_bytes());
+        format.extend([self.bytes, self.bits].iter().flat_map(|word| word.to_le_bytes()));
+        if let Some(valid) = self.extension {
+            format.extend([22, valid].iter().flat_map(|word| word.to_le_bytes()));
+            format.extend([4, 0, 0, 0, 1, 0]);
+            format.extend(PCM);
+        }
+        let samples = vec![0x21; usize::from(self.bytes) * 10];
+        let mut file = b"RIFF\0\x10\0\0WAVEfmt ".to_vec();
+        file.extend((format.len() as u32).to_le_bytes());
+        file.extend(format);
+        file.extend(b"data");
+        file.extend((samples.len() as u32).to_le_bytes());
+        file.extend(samples);
+        file
+    }
+}
+
 /// Ten frames of 64 bit float, mono.
 fn double_precision() -> Vec<u8> {
     let mut bytes = b"RIFF\x74\0\0\0WAVEfmt \x10\0\0\0\x03\0\x01\0".to_vec();

@@ -2,7 +2,7 @@
 //! audio thread only meets rings.
 
 use std::fs;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -113,7 +113,7 @@ impl WavInput {
                 other => other.to_string(),
             },
         };
-        let reader = WavReader::new(BufReader::new(file)).map_err(unreadable)?;
+        let mut reader = WavReader::new(BufReader::new(file)).map_err(unreadable)?;
         let spec = reader.spec();
         if usize::from(spec.channels) > MAX_CHANNELS {
             return Err(WavError::TooManyChannels {
@@ -124,6 +124,16 @@ impl WavInput {
         if reader.len() == 0 || spec.channels == 0 {
             return Err(WavError::Empty { path: owned() });
         }
+        let odd = |why: String| {
+            let path = owned();
+            Err(WavError::Unreadable { path, why })
+        };
+        if !RATES.contains(&spec.sample_rate) {
+            return odd(format!("it claims {} frames a second", spec.sample_rate));
+        }
+        if !WIDTHS.contains(&spec.bits_per_sample) {
+            return odd(format!("its samples have {} bits", spec.bits_per_sample));
+        }
         let promised = u64::from(reader.len()) * u64::from(spec.bits_per_sample.div_ceil(8));
         let there = size.saturating_sub(SMALLEST_HEADER);
         if promised > there {
@@ -133,9 +143,16 @@ impl WavInput {
                 there,
             });
         }
+        // The reader takes samples of any width, and says at the first that it cannot read them.
+        first_sample(&mut reader).map_err(unreadable)?;
+        let mut file = reader.into_inner();
+        file.rewind().map_err(|source| WavError::Open {
+            path: owned(),
+            source,
+        })?;
         Ok(Self {
             path: path.to_owned(),
-            reader,
+            reader: WavReader::new(file).map_err(unreadable)?,
             to: None,
         })
     }
@@ -214,13 +231,22 @@ impl WavInput {
     }
 }
 
+/// Reads one sample: whether there is one, and of a width that can be read.
+fn first_sample(reader: &mut WavReader<BufReader<fs::File>>) -> Result<(), hound::Error> {
+    let read = match reader.spec().sample_format {
+        SampleFormat::Float => reader.samples::<f32>().next().map(|sample| sample.map(drop)),
+        SampleFormat::Int => reader.samples::<i32>().next().map(|sample| sample.map(drop)),
+    };
+    read.unwrap_or(Err(hound::Error::UnfinishedSample))
+}
+
 /// Hands over the samples of a file, interleaved, up to the first that cannot be read.
 fn each_sample(
     mut reader: WavReader<BufReader<fs::File>>,
     take: impl FnOnce(&mut dyn Iterator<Item = f32>),
 ) {
     let spec = reader.spec();
-    let scale = 1.0 / (1u64 << (spec.bits_per_sample - 1)) as f32;
+    let scale = 0.5_f32.powi(i32::from(spec.bits_per_sample) - 1);
     match spec.sample_format {
         SampleFormat::Float => take(&mut reader.samples::<f32>().map_while(Result::ok)),
         SampleFormat::Int => take(
@@ -481,6 +507,12 @@ impl Take {
 
 /// RIFF, format and data chunk heads at their shortest.
 const SMALLEST_HEADER: u64 = 44;
+
+/// Frames a second that a file can be thought to have.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
+
+/// Bits of a sample that some reader understands.
+const WIDTHS: [u16; 4] = [8, 16, 24, 32];
 
 /// Seconds of input held ready.
 const READ_AHEAD_S: usize = 2;
