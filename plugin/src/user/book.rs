@@ -151,9 +151,13 @@ impl Book {
     /// Saves it, or names anew what was saved.
     pub fn save(&mut self, entry: &Entry) {
         let same = |raw: &Value| understood(raw).is_some_and(|saved| saved.is_same(entry));
-        match self.saved.iter().position(same) {
-            Some(at) => self.saved[at]["name"] = entry.name.trim().into(),
-            None => self.saved.push(value(entry)),
+        let Some(saved) = self.saved.iter_mut().find(|raw| same(raw)) else {
+            return self.saved.push(value(entry));
+        };
+        match saved.as_object_mut() {
+            Some(fields) => _ = fields.insert("name".into(), entry.name.trim().into()),
+            // A list of the fields' values is understood, too.
+            None => *saved = value(entry),
         }
     }
 
@@ -254,6 +258,23 @@ mod tests {
                 .is_some_and(|all| all.contains(&7.into()))
         );
         assert!(kept["tags"].is_array());
+    }
+
+    #[test]
+    fn an_entry_that_is_a_list_by_hand_is_named_anew() {
+        let text = r#"{"saved":[["x","client","a",4464,"u"]],"recent":[["","client","b",1,""],[],null,"a"]}"#;
+        let mut book: Book = serde_json::from_str(text).expect("it is JSON");
+        let named = Entry {
+            name: "A".into(),
+            user: "u".into(),
+            ..entry("a")
+        };
+        book.save(&named);
+        assert_eq!(book.entries(List::Saved), std::slice::from_ref(&named));
+        book.note(&named);
+        assert_eq!(hosts(&book, List::Recent), ["a", "b"]);
+        book.forget(List::Saved, &named);
+        assert_eq!(book.entries(List::Saved), []);
     }
 
     #[test]
