@@ -92,7 +92,7 @@ pub(super) struct HubArgs {
     #[arg(long)]
     align: bool,
     /// With --align: hold nobody back for longer than this. Who is later than that is not waited for.
-    #[arg(long, value_name = "MS", default_value_t = ALIGN_BOUND.as_millis() as f64, value_parser = hub_control::align_bound)]
+    #[arg(long, value_name = "MS", default_value_t = ALIGN_BOUND.as_millis() as f64, requires = "align", value_parser = hub_control::align_bound)]
     align_bound: f64,
     /// Do not repair what is lost on the way from and to players that are Farsends.
     #[arg(long)]

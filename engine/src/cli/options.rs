@@ -120,14 +120,14 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
     /// Go on this long after the input's end.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, requires = "input")]
     tail: f64,
     /// Frames a second, without JACK [default: the input's, or 48000].
     #[arg(long, value_name = "HZ")]
     rate: Option<u32>,
-    /// Frames a packet, without JACK.
-    #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=8192))]
-    period: u32,
+    /// Frames a packet, without JACK [default: 128].
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    period: Option<u32>,
     /// The JACK client's name [default: farsend].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -210,12 +210,16 @@ impl JoinArgs {
         let name = Name::new(self.session.name.as_deref().unwrap_or_default());
         let role = Role::Member { host, port, name };
         let mut request = self.session.request(role, self.bind_port, self.once)?;
-        request.session.credentials = self.user.credentials()?;
-        if let (BackendSettings::Jack { name, .. }, Some(own)) =
-            (&mut request.backend, &self.jack_name)
-        {
-            name.clone_from(own);
+        match (&mut request.backend, &self.jack_name) {
+            (BackendSettings::Jack { name, .. }, Some(own)) => name.clone_from(own),
+            (_, Some(_)) => {
+                return Err(RunError::Options(
+                    "--jack-name is the JACK client's, and there is no JACK here: leave it out",
+                ));
+            }
+            (_, None) => {}
         }
+        request.session.credentials = self.user.credentials()?;
         Ok(request)
     }
 }
@@ -231,6 +235,7 @@ impl SessionArgs {
     }
 
     fn request(&self, role: Role, bind_port: u16, once: bool) -> Result<Request, RunError> {
+        self.refuse_idle(&role)?;
         let of_input = match (&self.input, self.channels.or(self.send)) {
             (Some(path), None) => Some(WavInput::open(path)?.channels().0),
             _ => None,
@@ -277,28 +282,63 @@ impl SessionArgs {
         }
     }
 
-    fn backend(&self) -> BackendSettings {
+    /// Options that nothing would come of here are a misunderstanding, and better told than passed over.
+    fn refuse_idle(&self, role: &Role) -> Result<(), RunError> {
+        let (jack, files) = match self.pacer() {
+            Backend::Jack => (true, false),
+            Backend::Timer => (false, false),
+            Backend::File => (false, true),
+        };
+        let is_member = matches!(role, Role::Member { .. });
+        let idle = [
+            (
+                !files && (self.input.is_some() || self.record.is_some()),
+                "--input and --record go with --backend file: leave --backend out",
+            ),
+            (
+                jack && (self.rate.is_some() || self.period.is_some()),
+                "with JACK the rate and the period are JACK's: leave --rate and --period out, or add --backend timer",
+            ),
+            (
+                !jack && self.no_connect,
+                "--no-connect is about JACK's ports, and there is no JACK here: leave it out",
+            ),
+            (
+                !jack && !is_member && self.name.is_some(),
+                "--name is the JACK client's, and there is no JACK here: leave it out",
+            ),
+        ];
+        let found = idle.into_iter().find(|(is_idle, _)| *is_idle);
+        found.map_or(Ok(()), |(_, why)| Err(RunError::Options(why)))
+    }
+
+    /// Who paces the audio.
+    fn pacer(&self) -> Backend {
         let with_files = self.input.is_some() || self.record.is_some();
-        let default = if with_files {
+        self.backend.unwrap_or(if with_files {
             Backend::File
         } else {
             Backend::Jack
-        };
+        })
+    }
+
+    fn backend(&self) -> BackendSettings {
         let rate = self.rate.map(SampleRate);
-        match self.backend.unwrap_or(default) {
+        let period = Frames(self.period.unwrap_or(PERIOD));
+        match self.pacer() {
             Backend::Jack => BackendSettings::Jack {
                 name: self.name.clone().unwrap_or_else(|| "farsend".into()),
                 connect: !self.no_connect,
             },
             Backend::Timer => BackendSettings::Timer {
                 rate: rate.unwrap_or(SampleRate::HZ_48000),
-                period: Frames(self.period),
+                period,
             },
             Backend::File => BackendSettings::File {
                 input: self.input.clone(),
                 record: self.record.clone(),
                 rate,
-                period: Frames(self.period),
+                period,
                 tail: seconds(self.tail),
             },
         }
@@ -368,4 +408,73 @@ pub(super) fn bits(text: &str) -> Result<SampleFormat, String> {
 
 fn seconds(number: f64) -> Duration {
     Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::MAX)
+}
+
+/// Frames a packet, unless told: as JACK has it mostly.
+const PERIOD: u32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Server {
+        #[command(flatten)]
+        args: ServerArgs,
+    }
+
+    #[derive(Debug, Parser)]
+    struct Join {
+        #[command(flatten)]
+        args: JoinArgs,
+    }
+
+    fn server(options: &str) -> Result<Request, String> {
+        let words = std::iter::once("farsend").chain(options.split_whitespace());
+        let parsed = Server::try_parse_from(words).map_err(|error| error.to_string())?;
+        parsed.args.request().map_err(|error| error.to_string())
+    }
+
+    fn join(options: &str) -> Result<Request, String> {
+        let words = ["farsend", "hub.example"].into_iter();
+        let parsed = Join::try_parse_from(words.chain(options.split_whitespace()))
+            .map_err(|error| error.to_string())?;
+        parsed.args.request().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_that_nothing_would_come_of_are_refused_by_name() {
+        for (options, named) in [
+            ("--backend timer --input a.wav", "--input"),
+            ("--backend jack --record b.wav", "--record"),
+            ("--rate 44100", "--rate"),
+            ("--period 64", "--period"),
+            ("--tail 3", "--input"),
+            ("--backend timer --no-connect", "--no-connect"),
+            ("--record b.wav --name ann", "--name"),
+        ] {
+            let refused = server(options).expect_err(options);
+            assert!(refused.contains(named), "{options}: {refused}");
+        }
+        let refused = join("--backend timer --jack-name ann").expect_err("no JACK");
+        assert!(refused.contains("--jack-name"), "{refused}");
+    }
+
+    #[test]
+    fn options_are_taken_where_they_say_something() {
+        for options in [
+            "",
+            "--name ann --no-connect",
+            "--backend timer --rate 44100 --period 64",
+            "--record b.wav --rate 44100",
+            "--backend file --record b.wav",
+        ] {
+            server(options).expect(options);
+        }
+        join("--name ann --backend timer").expect("a member's name is for the hub");
+        let renamed = join("--name ann --jack-name bob").expect("both have a meaning");
+        assert!(matches!(renamed.backend, BackendSettings::Jack { name, .. } if name == "bob"));
+    }
 }
