@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sanitise_file_name::{Options, sanitise_with_options};
+use farsend_ipc::message::file_name;
 
 /// Gives each track a file name that no other has and that every file system takes, whatever it is called.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct Names {
 impl Names {
     /// `NAME.wav`, or `NAME (2).wav` where that is taken, and so on.
     pub fn give(&mut self, name: &str) -> String {
-        let stem = stem(name);
+        let stem = file_name(name, LONGEST, "player");
         let mut n = 1_u64;
         loop {
             let candidate = match n {
@@ -27,28 +27,6 @@ impl Names {
             n += 1;
         }
     }
-}
-
-/// What is left of a name that can be a file's.
-fn stem(name: &str) -> String {
-    let options = Options {
-        length_limit: LONGEST,
-        extension_cleverness: false,
-        six_measures_of_barley: "player",
-        ..Options::DEFAULT
-    };
-    let mut stem = sanitise_with_options(name, &options);
-    // Windows takes "com1.x.wav" for a device, too.
-    let first = stem.split('.').next().unwrap_or_default();
-    let alone = sanitise_with_options(first, &options);
-    if alone.len() > first.len() {
-        stem.insert(first.len(), '_');
-    }
-    if stem.starts_with('-') {
-        // Tools would take it for an option.
-        stem.replace_range(..1, "_");
-    }
-    stem
 }
 
 /// Bytes of a name; with a number and the ending they make less than the 255 of any file system, encrypted ones

@@ -24,7 +24,8 @@ impl Label {
 
 /// `SESSION - PLAYER - take 3 - 2026-11-21 21.37.05.wav`, whatever they are called.
 pub(super) fn name(session: &str, player: &str, number: u32, moment: &Moment) -> String {
-    let (session, player) = (file_name(session, LONGEST), file_name(player, LONGEST));
+    let session = file_name(session, LONGEST, "session");
+    let player = file_name(player, LONGEST, "player");
     let (date, time) = (moment.date(), moment.time('.'));
     format!("{session} - {player} - take {number} - {date} {time}.wav")
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use farsend_units::SampleRate;
+use sanitise_file_name::{Options, sanitise_with_options};
 use serde::{Deserialize, Serialize};
 
 use super::Role;
@@ -136,24 +137,50 @@ pub fn session_name(share: &str, role: Role, port: u16, host: &str) -> String {
         ("", Role::Client | Role::Member) => host.trim().to_owned(),
         (share, _) => share.to_owned(),
     };
-    file_name(&name, LONGEST_SESSION)
+    file_name(&name, LONGEST_SESSION, "session")
 }
 
-/// As much of a name from anywhere as can be a file's on every system, in so many bytes.
-pub fn file_name(name: &str, longest: usize) -> String {
-    let options = sanitise_file_name::Options {
+/// As much of a name from anywhere as can be a file's on every system, in so many bytes and one more; `nameless` where nothing is
+/// left of it.
+pub fn file_name(name: &str, longest: usize, nameless: &'static str) -> String {
+    let options = Options {
         length_limit: longest,
         extension_cleverness: false,
-        six_measures_of_barley: "session",
-        ..sanitise_file_name::Options::DEFAULT
+        six_measures_of_barley: nameless,
+        ..Options::DEFAULT
     };
-    let name = sanitise_file_name::sanitise_with_options(name, &options);
-    match name.strip_prefix('-') {
-        // Tools would take it for an option.
-        Some(rest) => format!("_{rest}"),
-        None => name,
+    let mut name = sanitise_with_options(name, &options);
+    // Windows takes "com1.x.wav" for a device, too.
+    let first = name.split('.').next().unwrap_or_default();
+    let alone = sanitise_with_options(first, &options);
+    if alone.len() > first.len() {
+        name.insert(first.len(), '_');
     }
+    if name.starts_with('-') {
+        // Tools would take it for an option.
+        name.replace_range(..1, "_");
+    }
+    name
 }
 
 /// Bytes of a session's name in a path.
 const LONGEST_SESSION: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_session_is_called_like_a_device_an_option_or_a_way_out() {
+        let session = |share| session_name(share, Role::Client, 4464, "");
+        assert_eq!(session("Band"), "Band");
+        assert_eq!(session(""), "session");
+        for share in ["com1.x", "CON", "nul.wav", "-rf", "../..", "a/b", "\0"] {
+            let name = session(share);
+            let device = name.split('.').next().unwrap_or_default().to_lowercase();
+            assert!(!["com1", "con", "nul"].contains(&&device[..]), "{name}");
+            assert!(!name.starts_with(['-', '.']) && !name.contains(['/', '\0']));
+        }
+        assert!(session(&"🎻".repeat(200)).len() <= LONGEST_SESSION);
+    }
+}
