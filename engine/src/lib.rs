@@ -21,7 +21,6 @@ pub mod credentials;
 pub mod engine;
 pub mod filler;
 pub mod hearing;
-#[cfg(target_os = "linux")]
 pub mod hub;
 pub mod keeping;
 pub mod membership;

@@ -35,7 +35,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "farsend-tests",
         &[
-            "farsend",
             "farsend-ipc",
             "farsend-netsim",
             "farsend-rt",

@@ -11,11 +11,11 @@ use farsend_wire::sample::SampleFormat;
 use super::exit::{self, Exit};
 use super::hub_auth::AuthArgs;
 use super::hub_control::{self, Control};
-use super::{complain, options};
+use super::{complain, options, until_signal};
 use crate::backend::WavError;
 use crate::backend::file::WavInput;
 use crate::control::report::Style;
-use crate::engine::{self, RunError};
+use crate::engine::RunError;
 use crate::hub::{
     self, ALIGN_BOUND, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings,
     Through,
@@ -207,16 +207,7 @@ impl HubArgs {
 
 /// Runs this hub until a signal.
 pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
-    let quit = match engine::quit_on_signals() {
-        Ok(quit) => quit,
-        Err(source) => {
-            return complain(&RunError::System {
-                what: "a signal handler",
-                source,
-            });
-        }
-    };
-    hub::run(settings, reporter, &quit).unwrap_or_else(|error| complain(&error))
+    until_signal(|quit| hub::run(settings, reporter, quit))
 }
 
 /// The first of the ports that players have of their own, as in JackTrip, whose users' firewalls may know it.

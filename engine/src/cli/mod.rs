@@ -2,11 +2,8 @@
 
 mod bench;
 pub mod exit;
-#[cfg(target_os = "linux")]
 mod hub;
-#[cfg(target_os = "linux")]
 mod hub_auth;
-#[cfg(target_os = "linux")]
 mod hub_control;
 pub mod jacktrip;
 mod options;
@@ -17,6 +14,8 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
@@ -45,7 +44,6 @@ enum Command {
     /// Join a hub (JackTrip's `-C`).
     Join(JoinArgs),
     /// Be a hub: players log in, hear each other, and need nothing but JackTrip or Farsend.
-    #[cfg(target_os = "linux")]
     Hub(Box<hub::HubArgs>),
     /// Take JackTrip's own options: `farsend jacktrip -c HOST -q 4`.
     ///
@@ -82,12 +80,8 @@ pub fn main() -> ExitCode {
     }
     match Cli::parse_from(args).command {
         Command::Server(args) => run_session(args.request(), &args.session),
-        Command::Client(args) => match args.request() {
-            Ok(request) => run_session(Ok(request), &args.session),
-            Err(error) => complain(&error),
-        },
+        Command::Client(args) => run_session(args.request(), &args.session),
         Command::Join(args) => run_session(args.request(), &args.session),
-        #[cfg(target_os = "linux")]
         Command::Hub(args) => hub::main(*args),
         Command::Jacktrip { options } => jacktrip::main(options),
         Command::Engine(args) => service::main(&args),
@@ -110,16 +104,17 @@ fn run_session(request: Result<Request, RunError>, args: &SessionArgs) -> Exit {
 
 /// Runs one request to its end; errors go to standard error.
 pub fn run(request: &Request, reporter: &mut Reporter) -> Exit {
-    let quit = match engine::quit_on_signals() {
-        Ok(quit) => quit,
-        Err(source) => {
-            return complain(&RunError::System {
-                what: "a signal handler",
-                source,
-            });
-        }
-    };
-    engine::run(request, reporter, &quit).unwrap_or_else(|error| complain(&error))
+    until_signal(|quit| engine::run(request, reporter, quit))
+}
+
+/// Has this run until it ends, or until a signal sets what it is given; errors go to standard error.
+fn until_signal(run: impl FnOnce(&Arc<AtomicBool>) -> Result<Exit, RunError>) -> Exit {
+    let quit = engine::quit_on_signals().map_err(|source| RunError::System {
+        what: "a signal handler",
+        source,
+    });
+    quit.and_then(|quit| run(&quit))
+        .unwrap_or_else(|error| complain(&error))
 }
 
 fn complain(error: &RunError) -> Exit {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   process()                               takes thread
-//!   Player ── where on the timeline ──────▶ Reel: the folder's takes, newest first
+//!   Player ── where on the timeline ──────▶ Reel: the folder's takes, oldest first
 //!          ◀── a second and more of audio ─
 //! ```
 //! A host that renders is called back when it likes, so `process()` may wait for the disk; but never for long: a disk that

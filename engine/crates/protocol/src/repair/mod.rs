@@ -20,8 +20,8 @@
 //!
 //! A plain JackTrip is sent neither: [`Peer`](crate::jacktrip::Peer) knows who understands it. Nothing here
 //! allocates after it was made, and the work of each call is bounded by some dozen passes over one datagram. (The
-//! erasure codes on crates.io allocate where they reconstruct, and know blocks only, which repair later than a
-//! window that slides.)
+//! crates for erasure codes allocate where they reconstruct, and know blocks only, which repair later than a window
+//! that slides.)
 
 mod decoder;
 mod encoder;
