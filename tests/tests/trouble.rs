@@ -8,7 +8,7 @@ use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
 
 const SOON: Duration = Duration::from_secs(15);
 
-/// As README.md lists them.
+/// As docs/numbers.md lists them.
 mod exit {
     pub(super) const USAGE: i32 = 2;
     pub(super) const PORT_BUSY: i32 = 3;

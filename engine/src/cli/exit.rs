@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Why the program ended. The numbers are documented in README.md and stay as they are.
+/// Why the program ended. The numbers are documented in docs/numbers.md and stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
