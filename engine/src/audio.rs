@@ -12,7 +12,7 @@ use crate::filler::Filler;
 use crate::net::udp::AudioSocket;
 use crate::peers::PeerLink;
 use crate::settings::MAX_CHANNELS;
-use crate::statistics::Statistics;
+use crate::statistics::{PeriodNumbers, Statistics};
 
 /// The audio of one session. Built on the control thread, then owned by whoever paces it; nothing in
 /// [`Paced::period`] allocates, locks, waits or logs.
@@ -25,9 +25,7 @@ pub struct AudioPath {
     meter_out: Meter,
     meter_in: Meter,
     statistics: LatestWriter<Statistics>,
-    periods: u64,
-    longest: Duration,
-    publish_at: MonoTime,
+    numbers: PeriodNumbers,
 }
 
 impl AudioPath {
@@ -48,9 +46,7 @@ impl AudioPath {
             meter_out: Meter::new(send, rate),
             meter_in: Meter::new(receive, rate),
             statistics,
-            periods: 0,
-            longest: Duration::ZERO,
-            publish_at: MonoTime::default(),
+            numbers: PeriodNumbers::default(),
         }
     }
 
@@ -85,24 +81,14 @@ impl AudioPath {
 
     /// Counts a period that began at `begun`, and publishes the numbers every [`PUBLISH_EVERY`].
     pub fn finish_period(&mut self, begun: MonoTime) {
-        self.periods += 1;
-        let ended = clock::now();
-        self.longest = self.longest.max(ended.since(begun));
-        if ended >= self.publish_at {
-            self.publish_at = ended + PUBLISH_EVERY;
+        if self.numbers.finish(begun, PUBLISH_EVERY) {
             self.publish();
         }
     }
 
     fn publish(&mut self) {
-        let mut now = Statistics {
-            periods: self.periods,
-            longest: self.longest,
-            ..Statistics::default()
-        };
+        let mut now = self.numbers.report(&self.meter_out, &self.meter_in);
         self.link.report(&mut now);
-        copy_peaks(&mut now.peaks_out, self.meter_out.peaks());
-        copy_peaks(&mut now.peaks_in, self.meter_in.peaks());
         self.statistics.write(now);
     }
 
@@ -160,10 +146,6 @@ impl Paced for AudioPath {
     fn resume(&mut self) {
         self.link.resume();
     }
-}
-
-fn copy_peaks(to: &mut [f32; MAX_CHANNELS], peaks: &[f32]) {
-    to.iter_mut().zip(peaks).for_each(|(to, peak)| *to = *peak);
 }
 
 /// How old the published numbers may be.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use farsend_protocol::hearing::Heard;
 use farsend_protocol::jacktrip::PeerCounts;
 use farsend_protocol::repair::{HistorySize, Settled};
-use farsend_stream::{BufferCounts, Irregular, Jitter, Wait};
-use farsend_units::{Frames, SampleRate};
+use farsend_rt::clock;
+use farsend_stream::{BufferCounts, Irregular, Jitter, Meter, Wait};
+use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::Format;
 
 use crate::sending::Adopted;
@@ -119,6 +120,47 @@ impl Statistics {
     /// How long so many of the peer's frames are. Its rate is ours (`rate`) until it is known.
     pub fn duration(&self, frames: Frames, rate: SampleRate) -> Duration {
         frames.duration(self.format.map_or(rate, |format| format.rate))
+    }
+}
+
+/// Counts periods where they are played, and knows when their numbers are due.
+#[derive(Debug, Default)]
+pub struct PeriodNumbers {
+    periods: u64,
+    longest: Duration,
+    due: MonoTime,
+}
+
+impl PeriodNumbers {
+    /// Counts a period that began at `begun` and is over now. True where the last time was `every` ago: the numbers are due.
+    pub fn finish(&mut self, begun: MonoTime, every: Duration) -> bool {
+        let ended = clock::now();
+        self.periods += 1;
+        self.longest = self.longest.max(ended.since(begun));
+        let is_due = ended >= self.due;
+        if is_due {
+            self.due = ended + every;
+        }
+        is_due
+    }
+
+    /// Periods so far.
+    pub fn periods(&self) -> u64 {
+        self.periods
+    }
+
+    /// The numbers so far with the peaks of what goes out and comes in; all else is as at the start.
+    pub fn report(&self, out: &Meter, back: &Meter) -> Statistics {
+        let mut now = Statistics {
+            periods: self.periods,
+            longest: self.longest,
+            ..Statistics::default()
+        };
+        for (to, meter) in [(&mut now.peaks_out, out), (&mut now.peaks_in, back)] {
+            let peaks = to.iter_mut().zip(meter.peaks());
+            peaks.for_each(|(to, peak)| *to = *peak);
+        }
+        now
     }
 }
 

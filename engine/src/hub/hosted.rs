@@ -5,26 +5,23 @@
 //! ```
 //! Whoever has it paces it, a period of the mix at a time ([`crate::backend::link`]).
 
+#[cfg(test)]
+mod echo;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_ipc::segment::Stretch;
-#[cfg(test)]
-use farsend_rt::latest;
 use farsend_rt::{LatestWriter, clock};
 use farsend_stream::Meter;
-#[cfg(test)]
-use farsend_units::Frames;
-use farsend_units::{Channels, MonoTime, SampleRate};
-#[cfg(test)]
-use rtrb::RingBuffer;
+use farsend_units::{Channels, SampleRate};
 
 use super::HubSettings;
 use super::floor::Floor;
 use super::lanes::Lanes;
 use crate::settings::MAX_CHANNELS;
-use crate::statistics::Statistics;
+use crate::statistics::{PeriodNumbers, Statistics};
 
 /// A hub's audio, to be paced by the calls of others. Made on a control thread, used by an audio thread: nothing but
 /// [`new`](Self::new) allocates, locks or waits.
@@ -38,10 +35,8 @@ pub struct HostedFloor {
     period: usize,
     meter_out: Meter,
     meter_in: Meter,
-    numbers: LatestWriter<Statistics>,
-    periods: u64,
-    longest: Duration,
-    publish_at: MonoTime,
+    statistics: LatestWriter<Statistics>,
+    numbers: PeriodNumbers,
     /// Whether the mix is what was captured.
     #[cfg(test)]
     is_echo: bool,
@@ -55,7 +50,7 @@ impl HostedFloor {
     pub(super) fn new(
         floor: Floor,
         settings: &HubSettings,
-        numbers: LatestWriter<Statistics>,
+        statistics: LatestWriter<Statistics>,
     ) -> Self {
         let channels = settings.local.as_ref().map(|local| local.channels);
         let channels = channels.unwrap_or(Channels(0));
@@ -67,10 +62,8 @@ impl HostedFloor {
             period: settings.period.get().max(1),
             meter_out: Meter::new(channels, settings.rate),
             meter_in: Meter::new(channels, settings.rate),
-            numbers,
-            periods: 0,
-            longest: Duration::ZERO,
-            publish_at: MonoTime::default(),
+            statistics,
+            numbers: PeriodNumbers::default(),
             #[cfg(test)]
             is_echo: false,
         }
@@ -117,12 +110,9 @@ impl HostedFloor {
         self.echo_back();
         self.meter_out.update(&lanes(&self.captured));
         self.meter_in.update(&lanes(&self.mix));
-        self.periods += 1;
-        let ended = clock::now();
-        self.longest = self.longest.max(ended.since(begun));
-        if ended >= self.publish_at {
-            self.publish_at = ended + PUBLISH_EVERY;
-            self.publish();
+        if self.numbers.finish(begun, PUBLISH_EVERY) {
+            let now = self.numbers.report(&self.meter_out, &self.meter_in);
+            self.statistics.write(now);
         }
     }
 
@@ -177,69 +167,10 @@ impl HostedFloor {
         }
         members
     }
-
-    fn publish(&mut self) {
-        let mut now = Statistics {
-            periods: self.periods,
-            longest: self.longest,
-            ..Statistics::default()
-        };
-        let peaks = [
-            (&mut now.peaks_out, &self.meter_out),
-            (&mut now.peaks_in, &self.meter_in),
-        ];
-        for (to, meter) in peaks {
-            let peaks = to.iter_mut().zip(meter.peaks());
-            peaks.for_each(|(to, peak)| *to = *peak);
-        }
-        self.numbers.write(now);
-    }
 }
 
 fn lanes(lanes: &Lanes) -> Sound<'_> {
     lanes.iter().take(MAX_CHANNELS).collect()
-}
-
-#[cfg(test)]
-impl HostedFloor {
-    /// One without a socket, without players, and whose mix is what was captured.
-    pub(crate) fn echo(rate: SampleRate, period: Frames, channels: Channels) -> Box<Self> {
-        let lines = super::floor::Lines {
-            orders: RingBuffer::new(1).1,
-            knocks: RingBuffer::new(1).0,
-            returns: RingBuffer::new(1).0,
-            statistics: latest(super::floor::FloorStatistics::default()).0,
-            tapes: RingBuffer::new(1).0,
-        };
-        let settings = HubSettings {
-            rate,
-            period,
-            local: Some(super::LocalSettings {
-                channels,
-                through: super::Through::Instances,
-            }),
-            players: 2,
-            ..HubSettings::default()
-        };
-        let socket = super::socket::HubSocket::of_many(false);
-        let floor = Floor::new(&settings, socket, lines);
-        let mut hosted = Self::new(floor, &settings, latest(Statistics::default()).0);
-        hosted.is_echo = true;
-        Box::new(hosted)
-    }
-
-    /// How many were played.
-    pub(crate) fn periods(&self) -> u64 {
-        self.periods
-    }
-
-    fn echo_back(&mut self) {
-        if self.is_echo {
-            for (mix, captured) in self.mix.iter_mut().zip(self.captured.iter()) {
-                mix.copy_from_slice(captured);
-            }
-        }
-    }
 }
 
 /// How old the published numbers may be.
