@@ -198,7 +198,7 @@ impl Session {
         reader.take("share", &mut self.share, |share| is_name(share));
         reader.take("channels", &mut self.channels, |n| CHANNELS.contains(n));
         reader.take("channel", &mut self.channel, |n| CHANNELS.contains(n));
-        reader.take("takes", &mut self.takes, |folder| is_folder(folder));
+        reader.take("takes", &mut self.takes, |folder| is_path(folder));
         reader.take("listen", &mut self.listen, |_| true);
         reader.take("player", &mut self.player, |player| is_name(player));
         reader.take("outputs", &mut self.outputs, |names| {
@@ -232,17 +232,12 @@ impl Session {
 /// The version of what is saved. Raised when a field changes its meaning, not when one is added.
 const VERSION: u64 = 1;
 
-/// Whether this could be a folder's path, or none. Whether it is one, the engine finds out.
-fn is_folder(path: &str) -> bool {
-    path.len() <= LONGEST_PATH && !path.contains(char::is_control)
-}
-
 /// Whether this could be a name that a person gave.
 fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
-/// Whether this could be a file's.
+/// Whether this could be the path of a file or folder, or none. Whether it is one, the engine finds out.
 fn is_path(path: &str) -> bool {
     path.len() <= LONGEST_PATH && !path.chars().any(char::is_control)
 }

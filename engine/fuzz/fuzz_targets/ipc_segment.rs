@@ -14,9 +14,6 @@ enum Step {
     Exchange {
         frames: u8,
     },
-    ExchangeInPlace {
-        frames: u8,
-    },
     Take {
         frames: u8,
     },
@@ -75,13 +72,6 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 let mut outputs: Vec<_> = back.iter_mut().map(|channel| &mut channel[..]).collect();
                 let _ = plugin.exchange(&inputs, &mut outputs);
                 assert!(back.iter().flatten().all(|x| x.is_finite()));
-            }
-            Step::ExchangeInPlace { frames } => {
-                let mut block = vec![vec![0.5; frames.into()]; 2];
-                let mut channels: Vec<_> =
-                    block.iter_mut().map(|channel| &mut channel[..]).collect();
-                let _ = plugin.exchange_in_place(&mut channels);
-                assert!(block.iter().flatten().all(|x| x.is_finite()));
             }
             Step::Take { frames } => {
                 let mut out = vec![vec![f32::NAN; frames.into()]; 2];
@@ -148,11 +138,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                     engine.room(),
                     engine.counts(),
                 );
-                let _ = (
-                    engine.host_block(),
-                    engine.host_calls(),
-                    engine.since_host_call(now),
-                );
+                let _ = (engine.host_block(), engine.host_call());
                 let _ = (plugin.counts(), plugin.levels());
                 let watch = plugin.watch();
                 let _ = (watch.host_call(), watch.engine_silence(now), watch.counts());

@@ -28,7 +28,8 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let (mut pushed, mut expected) = (0, 0);
     while !input.is_empty() {
         if input.ratio(1, 8)? {
-            let _ = packetizer.set_samples(farsend_fuzz::samples(input)?);
+            let samples = farsend_fuzz::samples(input)?;
+            let _ = packetizer.set_stream(config.rate, config.period, samples);
         }
         let frames = input.int_in_range(0..=700)?;
         let channels = input.int_in_range(1..=4)?;

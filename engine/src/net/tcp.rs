@@ -331,7 +331,7 @@ impl Write for Patient {
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a hub may think.
-pub const REPLY_PATIENCE: Duration = Duration::from_secs(10);
+const REPLY_PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

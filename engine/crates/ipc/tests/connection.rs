@@ -109,34 +109,6 @@ fn segments_come_with_their_messages_in_order() {
 }
 
 #[test]
-fn the_two_directions_work_on_two_threads() {
-    let (_kept, directory) = directory();
-    let server = Server::bind(&directory).unwrap();
-    let (engine, plugin) = meet(&server, &directory);
-    let (mut says, mut hears) = engine.into_halves();
-    let (mut asks, mut listens) = plugin.into_halves();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            for generation in 0..1000 {
-                says.send(&FromEngine::Opened { generation }, SOON).unwrap();
-            }
-        });
-        scope.spawn(move || {
-            for _ in 0..1000 {
-                asks.send(&ToEngine::Status, SOON).unwrap();
-            }
-        });
-        for generation in 0..1000 {
-            assert_eq!(hears.receive(SOON).unwrap(), Some(ToEngine::Status));
-            assert_eq!(
-                listens.receive(SOON).unwrap(),
-                Some(FromEngine::Opened { generation })
-            );
-        }
-    });
-}
-
-#[test]
 fn no_engine_is_said_at_once() {
     let (_kept, directory) = directory();
     let error = connect(&directory.socket(), "0.1.0", SOON).unwrap_err();

@@ -339,7 +339,8 @@ fn a_packetizer_that_changes_its_samples_is_followed_without_a_gap() {
     for i in 0..20 {
         if i % 5 == 4 {
             let samples = [SampleFormat::F32, SampleFormat::I24, SampleFormat::I8][i / 5 % 3];
-            packetizer.set_samples(samples).unwrap();
+            let PacketizerConfig { rate, period, .. } = config;
+            packetizer.set_stream(rate, period, samples).unwrap();
         }
         for bytes in push(&mut packetizer, &[&[0.5; 64]]) {
             got.extend(numbers(&mut depacketizer, &bytes));

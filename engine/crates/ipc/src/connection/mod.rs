@@ -117,31 +117,32 @@ impl<Out: Serialize, In: Message> Connection<Out, In> {
         &self.theirs
     }
 
-    /// See [`Sender::send`].
+    /// Sends a message, unless the other end does not take it within `patience`.
+    ///
+    /// After [`ConnectionError::TimedOut`] the connection is as good as before: the message was not
+    /// sent at all. With no patience it is sent if there is room at once.
     pub fn send(&mut self, message: &Out, patience: Duration) -> Result<(), ConnectionError> {
         self.sender.send(message, patience)
     }
 
-    /// See [`Receiver::receive`].
+    /// The next message; `None` when none came whole within `patience`, which is no error.
+    ///
+    /// With no patience it is one that came already.
     pub fn receive(&mut self, patience: Duration) -> Result<Option<In>, ConnectionError> {
         self.receiver.receive(patience)
-    }
-
-    /// The two directions, for a thread each.
-    pub fn into_halves(self) -> (Sender<Out>, Receiver<In>) {
-        (self.sender, self.receiver)
     }
 }
 
 impl<Out> Connection<Out, FromEngine> {
-    /// See [`Receiver::take_segment`].
+    /// The segment that came with a [`FromEngine::Opened`]: ask when that was received. `None` if it
+    /// did not come with one, or was taken.
     pub fn take_segment(&mut self) -> Option<SegmentHandle> {
         self.receiver.take_segment()
     }
 }
 
 impl<In> Connection<FromEngine, In> {
-    /// See [`Sender::send_segment`].
+    /// Sends [`FromEngine::Opened`], and the segment with it.
     pub fn send_segment(
         &mut self,
         generation: u64,
@@ -154,7 +155,7 @@ impl<In> Connection<FromEngine, In> {
 
 /// The end that says things.
 #[derive(Debug)]
-pub struct Sender<Out> {
+struct Sender<Out> {
     stream: Arc<transport::Stream>,
     /// Half a message was sent: what would follow cannot be understood.
     broken: bool,
@@ -162,18 +163,13 @@ pub struct Sender<Out> {
 }
 
 impl<Out: Serialize> Sender<Out> {
-    /// Sends a message, unless the other end does not take it within `patience`.
-    ///
-    /// After [`ConnectionError::TimedOut`] the connection is as good as before: the message was not
-    /// sent at all. With no patience it is sent if there is room at once.
-    pub fn send(&mut self, message: &Out, patience: Duration) -> Result<(), ConnectionError> {
+    fn send(&mut self, message: &Out, patience: Duration) -> Result<(), ConnectionError> {
         self.write(&message::encode(message)?, None, Deadline::after(patience))
     }
 }
 
 impl Sender<FromEngine> {
-    /// Sends [`FromEngine::Opened`], and the segment with it.
-    pub fn send_segment(
+    fn send_segment(
         &mut self,
         generation: u64,
         segment: &SegmentHandle,
@@ -222,7 +218,7 @@ impl<Out> Sender<Out> {
 
 /// The end that hears things.
 #[derive(Debug)]
-pub struct Receiver<In> {
+struct Receiver<In> {
     stream: Arc<transport::Stream>,
     bytes: Deframer,
     /// Came, and were not asked for yet.
@@ -231,10 +227,7 @@ pub struct Receiver<In> {
 }
 
 impl<In: DeserializeOwned> Receiver<In> {
-    /// The next message; `None` when none came whole within `patience`, which is no error.
-    ///
-    /// With no patience it is one that came already.
-    pub fn receive(&mut self, patience: Duration) -> Result<Option<In>, ConnectionError> {
+    fn receive(&mut self, patience: Duration) -> Result<Option<In>, ConnectionError> {
         let deadline = Deadline::after(patience);
         loop {
             if let Some(message) = self.bytes.next_message()? {
@@ -249,9 +242,7 @@ impl<In: DeserializeOwned> Receiver<In> {
 }
 
 impl Receiver<FromEngine> {
-    /// The segment that came with a [`FromEngine::Opened`]: ask when that was received. `None` if it
-    /// did not come with one, or was taken.
-    pub fn take_segment(&mut self) -> Option<SegmentHandle> {
+    fn take_segment(&mut self) -> Option<SegmentHandle> {
         let memory = self.handles.pop_front()?;
         let bell = self.handles.pop_front()?;
         Some(SegmentHandle { memory, bell })

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU64, fence};
-use std::time::Duration;
 
 use farsend_rt::clock;
 use farsend_units::{Frames, MonoTime};
@@ -282,16 +281,6 @@ impl EngineEnd {
     /// The last block's length, 0 before the first. Of any size, if the plugin is broken.
     pub fn host_block(&mut self) -> Frames {
         self.host_call().map_or(Frames::ZERO, |call| call.block)
-    }
-
-    /// How often the host called.
-    pub fn host_calls(&mut self) -> u64 {
-        self.host_call().map_or(0, |call| call.number)
-    }
-
-    /// How long ago the host called, `None` before the first.
-    pub fn since_host_call(&mut self, now: MonoTime) -> Option<Duration> {
-        self.host_call().map(|call| now.since(call.at))
     }
 
     /// Gives a sign of life: the plugin's control thread looks for it. Once a turn is often enough.

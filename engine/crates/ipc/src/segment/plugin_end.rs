@@ -107,22 +107,12 @@ impl PluginEnd {
         exchanged
     }
 
-    /// [`exchange`](Self::exchange) in place: sends what `block` holds, then fills it.
-    pub fn exchange_in_place(&mut self, block: &mut [&mut [f32]]) -> Exchanged {
-        let length = block.iter().map(|channel| channel.len()).max().unwrap_or(0);
-        let at = clock::now();
-        self.send(block, length);
-        let exchanged = self.receive(block, length);
-        self.finish(at, length);
-        exchanged
-    }
-
     /// What the host says of its timeline at the beginning of the next block. A block of which nothing is said changes nothing.
     pub fn set_transport(&mut self, transport: Transport) {
         self.transport = Some(transport);
     }
 
-    fn send<C: AsRef<[f32]>>(&mut self, inputs: &[C], length: usize) {
+    fn send(&mut self, inputs: &[&[f32]], length: usize) {
         // Of a block longer than the ring only the end fits.
         let end = self.written.wrapping_add(length as u64);
         let kept = length.min(self.shared.geometry().capacity());
@@ -131,7 +121,7 @@ impl PluginEnd {
         self.shared.word(Word::SendClaimed).store(end, Relaxed);
         fence(Release);
         for (channel, level) in self.levels.sent.iter().enumerate() {
-            let samples = inputs.get(channel).map_or(&[][..], AsRef::as_ref);
+            let samples = inputs.get(channel).copied().unwrap_or_default();
             let samples = samples.get(left_out..).unwrap_or_default();
             level.note(samples);
             self.shared.store(Ring::Send, channel, start, samples);

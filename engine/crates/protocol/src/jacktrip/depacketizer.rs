@@ -87,7 +87,7 @@ impl Depacketizer {
     }
 
     /// Forgets the sender, for the next one. The counts stay.
-    pub const fn note_new_sender(&mut self) {
+    const fn note_new_sender(&mut self) {
         self.numbering.end_run();
         self.format = None;
         self.floats = Floats::Unknown { low_halves: 0 };

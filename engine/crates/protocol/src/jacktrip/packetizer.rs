@@ -71,33 +71,9 @@ impl Packetizer {
         self.push_frames(time_stamp_us, block, frames, emit);
     }
 
-    /// [`push`](Self::push) of `frames` frames of silence.
-    pub fn push_silence(
-        &mut self,
-        time_stamp_us: u64,
-        frames: Frames,
-        emit: &mut dyn FnMut(&[u8]),
-    ) {
-        self.push_frames(time_stamp_us, &[], frames.get(), emit);
-    }
-
-    /// Changes the sample format from the next packet on. Wait-free.
-    ///
-    /// The datagrams after the change do not repeat packets from before it.
-    ///
-    /// # Errors
-    /// A datagram would have a length that cannot be sent; nothing changes then.
-    pub fn set_samples(&mut self, samples: SampleFormat) -> Result<(), PacketizerError> {
-        check_len(&PacketizerConfig {
-            samples,
-            ..self.config
-        })?;
-        self.next_samples = samples;
-        Ok(())
-    }
-
-    /// Sends blocks of another rate, in other packets, from here on. Where rate or period change, frames of an
-    /// unfinished packet are gone; else it is [`set_samples`](Self::set_samples). Numbers go on. Wait-free.
+    /// Sends blocks of another rate, in other packets, from here on, or other samples from the next packet on. Where rate or
+    /// period change, frames of an unfinished packet are gone. Numbers go on, and the datagrams after the change do not
+    /// repeat packets from before it. Wait-free.
     ///
     /// # Errors
     /// As [`new`](Self::new); nothing changes then.

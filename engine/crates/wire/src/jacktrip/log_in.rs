@@ -47,19 +47,10 @@ impl<'a> LogIn<'a> {
     /// The most bytes of a whole log-in.
     pub const MAX_LEN: usize = Self::HEAD_LEN + 2 * (Self::MAX_TEXT + 1);
 
-    /// How many bytes it is, as this head says, the zeros with them.
-    ///
-    /// # Errors
-    /// [`LogInError`] for a text that is too long, or shorter than nothing.
-    pub fn len_of(head: &[u8; HEAD_LEN]) -> Result<usize, LogInError> {
-        let (user, password) = Self::texts(head)?;
-        Ok(Self::HEAD_LEN + user + 1 + password + 1)
-    }
-
     /// Reads a log-in; `None` where more bytes belong to it. What comes after it is not looked at, nor are the zeros.
     ///
     /// # Errors
-    /// As [`len_of`](Self::len_of).
+    /// [`LogInError`] for a text that is too long, or shorter than nothing.
     pub fn parse(bytes: &'a [u8]) -> Result<Option<Self>, LogInError> {
         let Some((head, texts)) = bytes.split_first_chunk::<HEAD_LEN>() else {
             return Ok(None);
@@ -160,8 +151,6 @@ mod tests {
         ] {
             let bytes = written(user, password);
             assert!(bytes.len() <= LogIn::MAX_LEN);
-            let head = bytes.first_chunk().unwrap();
-            assert_eq!(LogIn::len_of(head), Ok(bytes.len()));
             for cut in 0..bytes.len() {
                 assert_eq!(LogIn::parse(&bytes[..cut]), Ok(None), "{cut}");
             }
