@@ -19,6 +19,7 @@ pub mod cli;
 pub mod control;
 pub mod credentials;
 pub mod engine;
+pub mod exit;
 pub mod filler;
 pub mod hearing;
 pub mod hub;

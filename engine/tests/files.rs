@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use farsend::backend::WavError;
 use farsend::backend::file::WavInput;
-use farsend::cli::exit::Exit;
 use farsend::control::report::{Reporter, Style};
 use farsend::engine::{Request, run};
+use farsend::exit::Exit;
 use farsend::settings::{BackendSettings, Role, SessionSettings};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
@@ -208,11 +208,26 @@ fn whole_numbers_of_widths_that_nobody_can_read_are_named_and_not_played_as_sile
         Format::pcm(64),
         Format::pcm(72),
         Format::pcm(2040),
-        Format { bytes: 3, ..Format::pcm(16) },
-        Format { bytes: 4, ..Format::pcm(16) },
-        Format { bytes: 4, ..Format::pcm(8) },
-        Format { rate: 0, ..Format::pcm(16) },
-        Format { rate: u32::MAX, ..Format::pcm(8) },
+        Format {
+            bytes: 3,
+            ..Format::pcm(16)
+        },
+        Format {
+            bytes: 4,
+            ..Format::pcm(16)
+        },
+        Format {
+            bytes: 4,
+            ..Format::pcm(8)
+        },
+        Format {
+            rate: 0,
+            ..Format::pcm(16)
+        },
+        Format {
+            rate: u32::MAX,
+            ..Format::pcm(8)
+        },
         extensible(32, 20),
         extensible(16, 12),
         extensible(16, 72),
@@ -230,7 +245,10 @@ fn whole_numbers_of_widths_that_nobody_can_read_are_named_and_not_played_as_sile
         Format::pcm(8),
         Format::pcm(16),
         Format::pcm(24),
-        Format { bytes: 4, ..Format::pcm(24) },
+        Format {
+            bytes: 4,
+            ..Format::pcm(24)
+        },
         Format::pcm(32),
         extensible(24, 24),
         extensible(32, 24),
@@ -273,7 +291,11 @@ impl Format {
         format.extend(self.rate.to_le_bytes());
         let bytes_a_second = u64::from(self.rate) * u64::from(self.bytes);
         format.extend((bytes_a_second as u32).to_le_bytes());
-        format.extend([self.bytes, self.bits].iter().flat_map(|word| word.to_le_bytes()));
+        format.extend(
+            [self.bytes, self.bits]
+                .iter()
+                .flat_map(|word| word.to_le_bytes()),
+        );
         if let Some(valid) = self.extension {
             format.extend([22, valid].iter().flat_map(|word| word.to_le_bytes()));
             format.extend([4, 0, 0, 0, 1, 0]);

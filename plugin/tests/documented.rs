@@ -13,9 +13,16 @@ const PAGE: &str = include_str!("../../docs/plugin.md");
 
 #[test]
 fn the_session_on_the_page_is_the_default_with_somebody_to_call() {
-    let page = object(PAGE.split("```json").nth(1).and_then(|rest| rest.split("```").next()));
+    let page = object(
+        PAGE.split("```json")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next()),
+    );
     let real = object(Some(&Session::default().to_json()));
-    assert_eq!(page.keys().collect::<Vec<_>>(), real.keys().collect::<Vec<_>>());
+    assert_eq!(
+        page.keys().collect::<Vec<_>>(),
+        real.keys().collect::<Vec<_>>()
+    );
     let other: Vec<&String> = page
         .iter()
         .filter(|(field, value)| real[*field] != **value)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use farsend_stream::{BufferConfig, Conceal, DepthPolicy, JitterBuffer, Kernels, Origin};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
+use farsend_wire::jacktrip::RATES;
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -36,7 +37,7 @@ enum Rate {
 impl From<Rate> for SampleRate {
     fn from(rate: Rate) -> Self {
         match rate {
-            Rate::Nominal(which) => NOMINAL[usize::from(which) % NOMINAL.len()],
+            Rate::Nominal(which) => RATES[usize::from(which) % RATES.len()],
             Rate::Any(rate) => Self(rate),
         }
     }
@@ -47,20 +48,11 @@ const OWN: [SampleRate; 3] = [
     SampleRate::HZ_44100,
     SampleRate::HZ_192000,
 ];
-const NOMINAL: [SampleRate; 7] = [
-    SampleRate::HZ_22050,
-    SampleRate::HZ_32000,
-    SampleRate::HZ_44100,
-    SampleRate::HZ_48000,
-    SampleRate::HZ_88200,
-    SampleRate::HZ_96000,
-    SampleRate::HZ_192000,
-];
 
 /// Those of `own`, made once.
 fn kernels(own: SampleRate) -> &'static Arc<Kernels> {
     static ALL: LazyLock<[Arc<Kernels>; 3]> =
-        LazyLock::new(|| OWN.map(|own| Arc::new(Kernels::new(own, &NOMINAL))));
+        LazyLock::new(|| OWN.map(|own| Arc::new(Kernels::new(own, &RATES))));
     &ALL[OWN.iter().position(|rate| *rate == own).unwrap_or_default()]
 }
 

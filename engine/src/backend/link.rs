@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use farsend_ipc::segment::EngineEnd;
 use farsend_rt::{MailboxReader, clock, promote_current_thread};
@@ -42,6 +43,7 @@ pub use self::ear::Source;
 use self::hosting::House;
 pub use self::seat::{Place, Seat};
 use self::turns::Link;
+use super::AUDIO_PRIORITY;
 use crate::audio::AudioPath;
 use crate::hub::HostedFloor;
 use crate::takes::Tap;
@@ -218,5 +220,8 @@ pub const MOST_SEATS: usize = 128;
 /// Frames moved at a time.
 const CHUNK: usize = 8192;
 
-/// Above everything but the sound card's own threads.
-const AUDIO_PRIORITY: u8 = 70;
+/// How long the thread sleeps at most.
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
+
+/// The same while an instance is awaited.
+const SHORT_WAIT: Duration = Duration::from_micros(100);

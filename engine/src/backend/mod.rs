@@ -32,3 +32,6 @@ pub trait Paced: Send {
 
 /// The most frames that are made up for when they were missed: a tenth of a second at 48 kHz.
 pub const MOST_MISSED: Frames = Frames(4800);
+
+/// Of a thread that plays: above everything but the sound card's own.
+pub(crate) const AUDIO_PRIORITY: u8 = 70;

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use farsend_rt::{clock, promote_current_thread};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 
-use super::Paced as _;
+use super::{AUDIO_PRIORITY, Paced as _};
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
 
@@ -147,6 +147,3 @@ impl Beat {
         self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
-
-/// Above everything but the sound card's own threads.
-pub(crate) const AUDIO_PRIORITY: u8 = 70;

@@ -234,8 +234,14 @@ impl WavInput {
 /// Reads one sample: whether there is one, and of a width that can be read.
 fn first_sample(reader: &mut WavReader<BufReader<fs::File>>) -> Result<(), hound::Error> {
     let read = match reader.spec().sample_format {
-        SampleFormat::Float => reader.samples::<f32>().next().map(|sample| sample.map(drop)),
-        SampleFormat::Int => reader.samples::<i32>().next().map(|sample| sample.map(drop)),
+        SampleFormat::Float => reader
+            .samples::<f32>()
+            .next()
+            .map(|sample| sample.map(drop)),
+        SampleFormat::Int => reader
+            .samples::<i32>()
+            .next()
+            .map(|sample| sample.map(drop)),
     };
     read.unwrap_or(Err(hound::Error::UnfinishedSample))
 }

@@ -8,7 +8,6 @@ use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::{Channels, Frames, SampleRate};
 use farsend_wire::sample::SampleFormat;
 
-use super::exit::{self, Exit};
 use super::hub_auth::AuthArgs;
 use super::hub_control::{self, Control};
 use super::{complain, options, until_signal};
@@ -16,6 +15,7 @@ use crate::backend::WavError;
 use crate::backend::file::WavInput;
 use crate::control::report::Style;
 use crate::engine::RunError;
+use crate::exit::{self, Exit};
 use crate::hub::{
     self, ALIGN_BOUND, HubReporter, HubSettings, LocalSettings, OscPort, PatchMode, RecordSettings,
     Through,

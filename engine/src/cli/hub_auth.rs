@@ -9,8 +9,8 @@ use clap::Args;
 use farsend_protocol::jacktrip::{BadEntry, SALT_BYTES, Times, put_line, times_of, user_line};
 use thiserror::Error;
 
-use super::exit::Exit;
 use super::secret::{self, SecretError};
+use crate::exit::Exit;
 use crate::hub::{AuthSettings, CertificateError, make_certificate};
 
 /// The options.

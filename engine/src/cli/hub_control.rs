@@ -10,7 +10,7 @@ use farsend_ipc::hub::{Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, Request, St
 use farsend_ipc::runtime::RuntimeDir;
 use thiserror::Error;
 
-use super::exit::Exit;
+use crate::exit::Exit;
 use crate::hub::PatchMode;
 use crate::hub::table;
 

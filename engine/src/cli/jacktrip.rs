@@ -14,10 +14,10 @@ use farsend_units::Channels;
 use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
-use super::exit::Exit;
 use super::user::UserOptions;
 use crate::control::report::{Reporter, Style};
 use crate::engine::Request;
+use crate::exit::Exit;
 use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, SessionSettings};
 
 /// JackTrip's options, peer to peer and as a hub's client.

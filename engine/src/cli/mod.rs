@@ -1,7 +1,6 @@
 //! The command line: arguments in, exit code out.
 
 mod bench;
-pub mod exit;
 mod hub;
 mod hub_auth;
 mod hub_control;
@@ -19,11 +18,11 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
-use self::exit::Exit;
 use self::options::{ClientArgs, JoinArgs, ServerArgs, SessionArgs};
 use crate::control::report::Reporter;
 use crate::control::service;
 use crate::engine::{self, Request, RunError};
+use crate::exit::{self, Exit};
 
 /// Play and record music together over a network.
 ///

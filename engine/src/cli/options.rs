@@ -18,7 +18,7 @@ use crate::settings::{BackendSettings, DEFAULT_PORT, MAX_CHANNELS, Role, Session
 
 /// `farsend server`.
 #[derive(Debug, Args)]
-#[command(after_long_help = super::exit::HELP)]
+#[command(after_long_help = crate::exit::HELP)]
 pub(super) struct ServerArgs {
     /// Our UDP port.
     #[arg(long, visible_alias = "bind-port", value_name = "PORT", default_value_t = DEFAULT_PORT)]
@@ -32,7 +32,7 @@ pub(super) struct ServerArgs {
 
 /// `farsend client`.
 #[derive(Debug, Args)]
-#[command(after_long_help = super::exit::HELP)]
+#[command(after_long_help = crate::exit::HELP)]
 pub(super) struct ClientArgs {
     /// Whom to call: a name or an address, with `:PORT` if it is not 4464.
     #[arg(value_name = "HOST[:PORT]")]
@@ -120,7 +120,12 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
     /// Go on this long after the input's end.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, requires = "input")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1.0,
+        requires = "input"
+    )]
     tail: f64,
     /// Frames a second, without JACK [default: the input's, or 48000].
     #[arg(long, value_name = "HZ")]
@@ -346,7 +351,7 @@ impl SessionArgs {
 }
 
 fn join_long_help() -> String {
-    format!("{JOIN_EXAMPLES}\n\n{}", super::exit::HELP)
+    format!("{JOIN_EXAMPLES}\n\n{}", crate::exit::HELP)
 }
 
 const JOIN_NAME: &str =

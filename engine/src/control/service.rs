@@ -13,8 +13,8 @@ use tracing::{info, warn};
 
 use super::parts::{Part, Sessions};
 use super::wishes::Refused;
-use crate::cli::exit::Exit;
 use crate::engine::quit_on_signals;
+use crate::exit::Exit;
 
 /// `farsend engine`.
 #[derive(Debug, clap::Args)]

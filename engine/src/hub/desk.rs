@@ -37,9 +37,9 @@ use super::socket::HubSocket;
 use super::track_takes::TrackTakes;
 use super::{HubSettings, PatchMode, Through};
 use crate::backend::jack::OpenClient;
-use crate::cli::exit::Exit;
 use crate::control::typed::Typed;
 use crate::engine::RunError;
+use crate::exit::Exit;
 use crate::peers::{LinkEvent, kernels};
 
 /// Runs a hub until `quit`.

@@ -15,8 +15,9 @@ use super::hosted::HostedFloor;
 use super::instances::Lend;
 use super::local::Stage;
 use super::{HubSettings, Through};
+use crate::backend::AUDIO_PRIORITY;
 use crate::backend::jack::{JackBackend, JackEvent, OpenClient};
-use crate::backend::timer::{AUDIO_PRIORITY, Beat};
+use crate::backend::timer::Beat;
 use crate::engine::RunError;
 
 /// How the hub hears and speaks itself.

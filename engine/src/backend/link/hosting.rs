@@ -23,12 +23,11 @@ use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use super::CHUNK;
-use super::Lines;
 use super::ear::Source;
 use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
 use super::seats::Seats;
+use super::{CHUNK, LONGEST_WAIT, Lines, SHORT_WAIT};
 use crate::hub::HostedFloor;
 use crate::takes::Tap;
 
@@ -355,12 +354,6 @@ impl Standing {
         }
     }
 }
-
-/// How long the thread sleeps at most.
-const LONGEST_WAIT: Duration = Duration::from_millis(10);
-
-/// The same while an instance is awaited.
-const SHORT_WAIT: Duration = Duration::from_micros(100);
 
 /// A host that has not called for this long, and for three blocks, stands still.
 const HOST_IDLE: Duration = Duration::from_millis(60);

@@ -16,7 +16,7 @@ use super::pace::{HostBeat, Pace};
 use super::seat::Seat;
 use super::seats::{DelayOrders, Seats};
 use super::taking::Taking;
-use super::{CHUNK, Lines};
+use super::{CHUNK, LONGEST_WAIT, Lines, SHORT_WAIT};
 use crate::audio::AudioPath;
 use crate::settings::MAX_CHANNELS;
 
@@ -340,12 +340,6 @@ const MOST_AHEAD: i64 = 1 << 20;
 
 /// How long before the host's next call a gap is concealed, for blocks of four times that and more.
 const MARGIN: Duration = Duration::from_micros(500);
-
-/// How long the thread sleeps at most.
-const LONGEST_WAIT: Duration = Duration::from_millis(10);
-
-/// The same while an instance is awaited.
-const SHORT_WAIT: Duration = Duration::from_micros(100);
 
 /// A host that has not called for this long is taken to have stopped.
 const HOST_IDLE: Duration = Duration::from_millis(200);

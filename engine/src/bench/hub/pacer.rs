@@ -20,6 +20,7 @@ use super::marker::Marker;
 use super::player::{Desk, Moment, Part, Player, packet};
 use super::proof::Proven;
 use super::schedule::Schedule;
+use crate::backend::AUDIO_PRIORITY;
 
 /// What the control thread wants of the audio thread.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl Pacer {
 
     /// Runs until [`Order::End`], or until nobody can give orders any more. Does not allocate until then.
     pub fn run(mut self) -> Outcome {
-        let promotion = promote_current_thread(PRIORITY);
+        let promotion = promote_current_thread(AUDIO_PRIORITY);
         self.schedule
             .put_off(clock::now().since(self.schedule.due(0)));
         let slots = u64::from(self.schedule.slots());
@@ -292,9 +293,6 @@ impl Voices {
         })
     }
 }
-
-/// As a sound card's thread would have.
-const PRIORITY: u8 = 70;
 
 /// What is behind by more than this is not made up for.
 const LONGEST_STOP: Duration = Duration::from_millis(200);

@@ -11,8 +11,8 @@ use crate::bench::hub::levels::MAX_PLAYERS;
 use crate::bench::hub::login::LoginError;
 use crate::bench::hub::report::Report;
 use crate::bench::hub::{self, LoadError, Plan};
-use crate::cli::exit::Exit;
 use crate::engine;
+use crate::exit::Exit;
 use crate::net::resolve::{resolve, split_host};
 use crate::settings::DEFAULT_PORT;
 

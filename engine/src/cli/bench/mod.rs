@@ -5,7 +5,7 @@ mod network;
 
 use clap::Subcommand;
 
-use super::exit::Exit;
+use crate::exit::Exit;
 
 /// What can be measured.
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ use crate::backend::wav::{self, WavError, WavInput};
 use crate::bench::scenarios::{self, Scenario};
 use crate::bench::take::{Music, Outcome, SETTLE, perform};
 use crate::bench::{piece, table};
-use crate::cli::exit::Exit;
+use crate::exit::Exit;
 
 /// `farsend bench network`.
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@ use farsend_units::{Channels, Frames};
 use farsend_wire::sample::SampleFormat;
 
 use super::{atoi, channels};
-use crate::cli::exit::Exit;
 use crate::cli::hub::FIRST_UDP_PORT;
+use crate::exit::Exit;
 use crate::hub::{AuthSettings, HubReporter, HubSettings, LocalSettings, PatchMode, Through};
 use crate::settings::DEFAULT_PORT;
 
