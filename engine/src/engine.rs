@@ -361,7 +361,7 @@ impl Running {
                     .unwrap_or(SampleRate::HZ_48000);
                 if let Some(input) = input.as_ref().filter(|input| input.rate() != rate) {
                     reporter.note(&format!(
-                        "the input's rate is {}, not {rate}: it is played at {rate} as it stands",
+                        "the input's rate is {}, not {rate}: it is converted",
                         input.rate(),
                     ));
                 }
@@ -372,6 +372,7 @@ impl Running {
                     ));
                 }
                 let session = Self::timed(request, reporter, rate, *period)?;
+                let input = input.map(|input| input.converted_to(rate));
                 let receive = request.session.receive;
                 let ears = FileEars::start(input, record.as_deref(), rate, receive, *tail)?;
                 let progress = ears.progress();

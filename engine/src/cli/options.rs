@@ -113,7 +113,7 @@ pub(super) struct SessionArgs {
     /// Who paces the audio [default: jack; file with --input or --record].
     #[arg(long, value_enum)]
     backend: Option<Backend>,
-    /// Play this WAV file to the peer, from the moment that it is there.
+    /// Play this WAV file to the peer, from the moment that it is there; converted, if --rate is another.
     #[arg(long, value_name = "WAV")]
     input: Option<PathBuf>,
     /// Record what the peer sends, from the same moment on.
