@@ -1,8 +1,7 @@
 //! Two complete ends joined by a lossy network in virtual time, one of which records: in the end everything is there that was sent, and to any other
 //! end nothing more is sent.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,7 +1,6 @@
 //! A WAV file to a peer and what comes back of it, and files that cannot be played.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

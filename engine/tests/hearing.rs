@@ -1,7 +1,6 @@
 //! Two ends in virtual time: what the far end says that it was hearing is what its audio says, to the sample.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,8 +1,7 @@
 //! A member of a hub, driven period by period: what it says at the door, what it sends first, and where it goes when the
 //! hub has gone. The hub is a TCP listener and UDP sockets of the test.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};

@@ -1,7 +1,6 @@
 //! A plugin's end of the segment against the engine's link backend, in real time: what goes out comes back, whole.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::time::Duration;
 

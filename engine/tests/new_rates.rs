@@ -1,8 +1,7 @@
 //! A JackTrip whose rate is another one than ours, and becomes yet another: everything that the audio thread does about it
 //! allocates nothing, it hears its own format, and that is told.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,8 +1,7 @@
 //! Two ends joined by a lossy network in virtual time: between two Farsends what is lost is repaired, and towards
 //! anybody else not a byte more is sent.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,8 +1,7 @@
 //! Two ends in one process, joined by real sockets and driven period by period: what arrives, and that nothing is
 //! allocated on the way.
 
-// A test's helpers fail as the test does.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::time::{Duration, Instant};
 

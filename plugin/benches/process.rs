@@ -5,7 +5,7 @@
 //! `with gains` has to multiply both ways, `alone` has no engine. The system call that wakes the engine
 //! is part of it; the engine's part is done between the calls, outside of the measured time.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "the functions are made by macros")]
 
 #[path = "../tests/common/rig.rs"]
 mod rig;

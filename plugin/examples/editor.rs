@@ -3,8 +3,10 @@
 //! It shows a made-up session (`connected`, `hub`, `calling`, `trouble`, `off` ..., the first by default), so that
 //! its looks can be worked on, and `live` talks to a real engine, though there is no audio to send.
 
-// What a host has to offer an editor is unsafe by the framework's interface.
-#![allow(unsafe_code)]
+#![allow(
+    unsafe_code,
+    reason = "what a host has to offer an editor is unsafe by the framework's interface"
+)]
 
 #[path = "../tests/common/editor/nobody.rs"]
 mod nobody;

@@ -1,8 +1,7 @@
 //! What a host automates and tells, and what becomes of it: nothing of it makes another call where one can go on.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-// A parameter is set as the framework does it.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a parameter is set as the framework does it")]
 
 mod common;
 #[path = "common/instance.rs"]

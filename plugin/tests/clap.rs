@@ -1,7 +1,6 @@
 //! The CLAP in a host: any layout, any order of calls, any state.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-// A host calls native code.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a host calls native code")]
 
 #[path = "common/track.rs"]
 mod track;

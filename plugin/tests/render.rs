@@ -1,7 +1,6 @@
 //! What is heard of the far end where a host renders: its takes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-// A host calls native code.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a host calls native code")]
 
 #[path = "common/take.rs"]
 mod take;

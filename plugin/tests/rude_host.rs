@@ -1,7 +1,6 @@
 //! The CLAP in hosts that break the format's rules: whatever they do, they live on, and hear silence at worst.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-// A host calls native code.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a host calls native code")]
 
 #[path = "common/raw.rs"]
 mod raw;

@@ -338,7 +338,7 @@ struct Notifications {
 }
 
 impl jack::NotificationHandler for Notifications {
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "the trait has it so")]
     // SAFETY: the trait asks for an async-signal-safe body: one atomic store is.
     unsafe fn shutdown(&mut self, _: ClientStatus, _: &str) {
         self.shared.gone.store(true, Relaxed);

@@ -53,7 +53,11 @@ impl Disk for Folder {
     }
 
     #[cfg(unix)]
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "the types of these fields differ between systems"
+    )]
     fn free(&self) -> Option<u64> {
         let there = nix::sys::statvfs::statvfs(&self.0).ok()?;
         // Of different width from system to system.

@@ -10,9 +10,11 @@
 //! Either process may be killed, stopped or replaced at any instant; the other then has silence, a
 //! time-out or an error, and no more.
 
-#![allow(unsafe_code)]
-// What the other systems will need.
-#![cfg_attr(not(unix), allow(dead_code))]
+#![allow(unsafe_code, reason = "memory that two processes share")]
+#![cfg_attr(
+    not(unix),
+    allow(dead_code, reason = "what the other systems will need")
+)]
 
 pub mod connection;
 pub mod hub;

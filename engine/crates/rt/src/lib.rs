@@ -11,7 +11,10 @@
 //! Halves are made on the control thread. A half has no method that blocks, so owning the audio half
 //! is permission to be on the audio thread.
 
-#![allow(unsafe_code)]
+#![allow(
+    unsafe_code,
+    reason = "calls of the system, and cells that two threads share without a lock"
+)]
 
 #[cfg(target_os = "linux")]
 pub mod batch;

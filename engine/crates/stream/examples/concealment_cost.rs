@@ -5,9 +5,11 @@
 //! difference of two runs with other `PERIODS` is the work of the periods between. `EVERY` 0: nothing is missing; 1: after
 //! a second all is. Prints the mean and the longest time of a period as parts of its length; the longest is worth
 //! little on a machine that does other things too.
-#![allow(missing_docs)]
-// The audio of the crate knows no clock; what measures it does.
-#![allow(clippy::disallowed_types)]
+#![allow(missing_docs, reason = "nobody calls an example")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "the audio of the crate knows no clock; what measures it does"
+)]
 
 use std::sync::Arc;
 use std::time::Instant;

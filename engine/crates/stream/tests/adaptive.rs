@@ -1,5 +1,9 @@
 //! The automatic depth, drift and other rates, over whole streams: what is heard stays whole and in tune.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test's helpers fail as the test does"
+)]
 
 mod common;
 

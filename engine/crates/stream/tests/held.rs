@@ -1,5 +1,9 @@
 //! Streams that are held back, so that what is heard has the age that was asked for: how exactly, and that nobody hears it.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test's helpers fail as the test does"
+)]
 
 mod common;
 

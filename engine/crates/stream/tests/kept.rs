@@ -1,5 +1,9 @@
 //! Streams whose delay is to stay as it is: through what would move others, and what moves them all the same.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test's helpers fail as the test does"
+)]
 
 mod common;
 

@@ -1,5 +1,12 @@
 //! What the tests of the segment have in common.
-#![allow(unsafe_code, unreachable_pub)]
+#![allow(
+    unsafe_code,
+    reason = "a plugin that breaks the rules writes to the memory itself"
+)]
+#![allow(
+    unreachable_pub,
+    reason = "every test file has it as a module of its own"
+)]
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::os::fd::OwnedFd;

@@ -1,3 +1,5 @@
+//! How deep the buffer is, block by block, for peers that are late in one way or another.
+
 use super::*;
 
 const RATE: SampleRate = SampleRate::HZ_48000;

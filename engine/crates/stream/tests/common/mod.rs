@@ -1,7 +1,8 @@
 //! A peer, a path and a local clock in virtual time, around one jitter buffer.
 //!
 //! Everything that the audio thread would do runs under `assert_no_alloc`.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test's helpers")]
 
 use std::f64::consts::TAU;
 use std::sync::{Arc, LazyLock};
