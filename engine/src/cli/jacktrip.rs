@@ -4,16 +4,18 @@
 //! queue of 4, the session ends with its peer. Numbers are read as leniently as C's `atoi` does.
 
 mod hub;
+mod ignored;
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser};
+use clap::Parser;
 use farsend_stream::{Conceal, DepthPolicy};
 use farsend_units::Channels;
 use farsend_wire::jacktrip::{HeaderKind, Name};
 use farsend_wire::sample::SampleFormat;
 
+use self::ignored::Ignored;
 use super::user::UserOptions;
 use crate::control::report::{Reporter, Style};
 use crate::engine::Request;
@@ -116,58 +118,6 @@ struct Options {
     user: UserOptions,
     #[command(flatten)]
     ignored: Ignored,
-}
-
-/// What JackTrip 1.7.0 knows and has no meaning here.
-#[derive(Debug, clap::Args)]
-struct Ignored {
-    #[arg(long = "appendthreadid", hide = true, action = ArgAction::SetTrue)]
-    append_thread_id: bool,
-    #[arg(
-        short = 'L',
-        long = "localaddress",
-        value_name = "ADDRESS",
-        hide = true
-    )]
-    local_address: Option<String>,
-    #[arg(long, value_name = "QUEUE", hide = true)]
-    broadcast: Option<String>,
-    #[arg(long, hide = true)]
-    udprt: bool,
-    #[arg(short = 'f', long, value_name = "SPEC", hide = true)]
-    effects: Option<String>,
-    #[arg(
-        short = 'O',
-        long = "overflowlimiting",
-        value_name = "SPEC",
-        hide = true
-    )]
-    limiter: Option<String>,
-    #[arg(short = 'a', long = "assumednumclients", value_name = "N", hide = true)]
-    assumed_clients: Option<String>,
-    #[arg(short = 'G', long = "iostatlog", value_name = "FILE", hide = true)]
-    iostat_log: Option<String>,
-    #[arg(
-        short = 'x',
-        long = "examine-audio-delay",
-        value_name = "SECONDS",
-        hide = true
-    )]
-    examine_delay: Option<String>,
-    #[arg(long, value_name = "RATE", hide = true)]
-    simloss: Option<String>,
-    #[arg(long, value_name = "RATE,D", hide = true)]
-    simjitter: Option<String>,
-    #[arg(short = 'T', long, value_name = "HZ", hide = true)]
-    srate: Option<String>,
-    #[arg(short = 'F', long, value_name = "FRAMES", hide = true)]
-    bufsize: Option<String>,
-    #[arg(short = 'R', long, hide = true)]
-    rtaudio: bool,
-    #[arg(short = 'd', long, value_name = "N", hide = true)]
-    deviceid: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    audiodevice: Option<String>,
 }
 
 /// Runs what `jacktrip OPTIONS` would.
@@ -362,77 +312,6 @@ impl Options {
                     self.queue
                 )
             })
-    }
-}
-
-impl Ignored {
-    /// A line for each option given.
-    fn remarks(&self) -> Vec<String> {
-        let given: [(bool, &str, &str); 16] = [
-            (
-                self.append_thread_id,
-                "--appendthreadid",
-                "it names clients on a hub",
-            ),
-            (
-                self.local_address.is_some(),
-                "-L",
-                "JackTrip does not use it either",
-            ),
-            (
-                self.broadcast.is_some(),
-                "--broadcast",
-                "there are no broadcast ports",
-            ),
-            (
-                self.udprt,
-                "--udprt",
-                "audio is sent and taken by the audio thread itself",
-            ),
-            (
-                self.effects.is_some(),
-                "-f",
-                "there are no effects; insert them in JACK or the DAW",
-            ),
-            (
-                self.limiter.is_some(),
-                "-O",
-                "there is no limiter; insert one in JACK or the DAW",
-            ),
-            (
-                self.assumed_clients.is_some(),
-                "-a",
-                "it belongs to the limiter",
-            ),
-            (
-                self.iostat_log.is_some(),
-                "-G",
-                "redirect standard output instead",
-            ),
-            (
-                self.examine_delay.is_some(),
-                "-x",
-                "the round trip between two Farsends is shown by itself",
-            ),
-            (
-                self.simloss.is_some(),
-                "--simloss",
-                "bad networks are not simulated here",
-            ),
-            (
-                self.simjitter.is_some(),
-                "--simjitter",
-                "bad networks are not simulated here",
-            ),
-            (self.srate.is_some(), "-T", "JACK's rate is used"),
-            (self.bufsize.is_some(), "-F", "JACK's period is used"),
-            (self.rtaudio, "-R", "JACK is used"),
-            (self.deviceid.is_some(), "-d", "JACK is used"),
-            (self.audiodevice.is_some(), "--audiodevice", "JACK is used"),
-        ];
-        let line =
-            |(_, option, why): &(bool, &str, &str)| format!("{option} means nothing here: {why}");
-        given.iter().filter(|one| one.0).map(line).collect()
     }
 }
 
