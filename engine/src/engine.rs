@@ -1,117 +1,35 @@
 //! Builds the parts of a session on the control thread, hands the audio to its thread, watches, and takes it back.
 
+mod failure;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::{Event, PacketizerError, Remark as Written};
+use farsend_protocol::jacktrip::{Event, Remark as Written};
 use farsend_rt::{LatestReader, clock, latest};
 use farsend_units::{Frames, SampleRate};
 use farsend_wire::jacktrip::Hello;
 use rtrb::{Consumer, Producer, RingBuffer};
-use thiserror::Error;
 
+pub use self::failure::RunError;
 use crate::audio::AudioPath;
-use crate::backend::WavError;
 use crate::backend::file::{FileEars, Progress, WavInput};
-use crate::backend::jack::{JackBackend, JackError, JackEvent, OpenClient};
+use crate::backend::jack::{JackBackend, JackEvent, OpenClient};
 use crate::backend::timer::{Deaf, Ears, TimerBackend};
-use crate::cli::secret::SecretError;
 use crate::control::report::Reporter;
 use crate::control::typed::Typed;
 use crate::control::writing;
 use crate::exit::Exit;
-use crate::hub::{AuthError, DoorError};
 use crate::keeping::{Keeping, keeping};
 use crate::membership::{Membership, Told};
-use crate::net::resolve::{ResolveError, resolve};
+use crate::net::resolve::resolve;
 use crate::net::tcp::LogInError;
-use crate::net::udp::{AudioSocket, BindError, SendHandle};
+use crate::net::udp::{AudioSocket, SendHandle};
 use crate::peers::{Beat, Line, LinkEvent, PeerLink, say_goodbye};
-use crate::record::RecordError;
 use crate::settings::{BackendSettings, Role, SessionSettings};
 use crate::statistics::Statistics;
-
-/// Why a session did not start, or ended by itself.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The host is not known.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// No socket.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// Packets of that shape cannot be sent.
-    #[error("these settings make no packet that can be sent: {0}")]
-    Packets(#[from] PacketizerError),
-    /// The hub is not there, or does not let us in.
-    #[error(transparent)]
-    LogIn(#[from] LogInError),
-    /// A hub's certificate, key or users.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-    /// No port to log in at.
-    #[error(transparent)]
-    Door(#[from] DoorError),
-    /// A password cannot be had.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// No JACK.
-    #[error(transparent)]
-    Jack(#[from] JackError),
-    /// A WAV file.
-    #[error(transparent)]
-    Wav(#[from] WavError),
-    /// A folder for recordings.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// No header can say this rate.
-    #[error(
-        "JackTrip's header cannot say {0}: use 22050, 32000, 44100, 48000, 88200, 96000 or 192000 Hz"
-    )]
-    Rate(SampleRate),
-    /// The hub's sound server came back otherwise.
-    #[error("the JACK server is back at {to}, and the hub's mix is at {from}: start the hub again")]
-    HubRate {
-        /// The mix's.
-        from: SampleRate,
-        /// JACK's now.
-        to: SampleRate,
-    },
-    /// Options that do not go together.
-    #[error("{0}")]
-    Options(&'static str),
-    /// The system.
-    #[error("the system refuses {what}: {source}")]
-    System {
-        /// What was wanted.
-        what: &'static str,
-        /// Its answer.
-        source: std::io::Error,
-    },
-}
-
-impl RunError {
-    /// The exit code for this cause.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Resolve(_) => Exit::NoSuchHost,
-            Self::LogIn(LogInError::OtherCertificate { .. }) => Exit::OtherCertificate,
-            Self::LogIn(error) if error.is_about_the_user() => Exit::NoSuchUser,
-            Self::LogIn(error) if error.is_refusal() => Exit::HubRefuses,
-            Self::LogIn(_) => Exit::NoHub,
-            Self::Bind(BindError::PortBusy { .. }) | Self::Door(DoorError::PortBusy { .. }) => {
-                Exit::PortBusy
-            }
-            Self::Jack(_) | Self::HubRate { .. } => Exit::NoJack,
-            Self::Secret(_) | Self::Auth(_) => Exit::Secret,
-            Self::Wav(_) | Self::Record(_) => Exit::File,
-            Self::Rate(_) | Self::Packets(_) | Self::Options(_) => Exit::Usage,
-            Self::Bind(_) | Self::Door(_) | Self::System { .. } => Exit::Other,
-        }
-    }
-}
 
 /// A session's halves: the audio for whoever paces it, and what the control thread keeps.
 #[derive(Debug)]
