@@ -4,9 +4,6 @@
 //! to do with the network. See [`plugin`] for what a host calls, [`supervisor`] for how the engine is
 //! found and kept, [`state`] for what is saved, and [`insert`] for what happens to a block.
 
-// What hosts call is made by the framework's macros, and by `clap`.
-#![allow(unsafe_code)]
-
 pub mod address;
 pub mod align;
 pub mod automation;

@@ -135,6 +135,7 @@ impl FarsendParams {
     }
 
     /// Has the parameters say what the session says, which was just loaded. The host looks at them anew after that.
+    #[allow(unsafe_code, reason = "the framework sets parameters by pointers")]
     pub fn agree(&self, session: &Session) {
         let queue = self.queue.preview_normalized(session.queue.into());
         let connect = f32::from(u8::from(session.connected));

@@ -373,6 +373,7 @@ const KEY: &str = "session";
 //
 // By hand rather than by `#[persist]`, which leaves a field that cannot be read as it was, and says so
 // to nobody.
+#[allow(unsafe_code, reason = "the framework's trait is unsafe")]
 unsafe impl Params for SessionStore {
     fn param_map(&self) -> Vec<(String, ParamPtr, String)> {
         Vec::new()

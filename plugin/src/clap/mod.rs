@@ -2,6 +2,8 @@
 //!
 //! As the framework's own macro makes them, but for the guard.
 
+#![allow(unsafe_code, reason = "a host calls C functions with its pointers")]
+
 mod events;
 mod guard;
 

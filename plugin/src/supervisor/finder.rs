@@ -102,6 +102,7 @@ fn module_at(maps: &str, address: usize) -> Option<PathBuf> {
 
 /// The file that this code was loaded from; `current_exe` would be the host.
 #[cfg(all(unix, not(target_os = "linux")))]
+#[allow(unsafe_code, reason = "the system is asked by pointers")]
 fn own_module() -> Option<PathBuf> {
     use std::ffi::{CStr, OsStr};
     use std::os::unix::ffi::OsStrExt;

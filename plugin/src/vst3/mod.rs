@@ -2,6 +2,7 @@
 //!
 //! As the framework's own macro makes them, but for the guard.
 
+#![allow(unsafe_code, reason = "a host calls C functions with its pointers")]
 #![allow(
     non_snake_case,
     reason = "the format says how its functions are called"
