@@ -1,10 +1,12 @@
 -- A headless Ardour session: a track plays a take through the Farsend insert, another one records what comes back.
 --
---   ardour7-lua ardour.lua FOLDER
+--   ardour7-lua ardour.lua FOLDER [plays]
 --
 -- FOLDER holds `take.wav`, a stereo file, and the session `farsend` afterwards. The script and whoever started it
--- talk through files in FOLDER: `roll` and `stop` are orders, and are removed when they are carried out. What it
--- prints: `ready`, then `at SAMPLE` while it rolls, then `saved`. It ends with an error if the plugin is missing.
+-- talk through files in FOLDER: `roll` and `stop` are orders, and are removed when they are carried out; `set` has lines
+-- of `PARAMETER=VALUE`, for the plugin, before it rolls. What it prints: `ready`, `set` for each parameter, then `at SAMPLE` while it
+-- rolls, then `saved`. It ends with an error if the plugin is missing. With `plays` the other track does not record, and after `stop`
+-- it waits for the order `quit`.
 --
 -- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no fades of
 -- the region, unity gain. Only the first twentieth of a second is faded in, by Ardour's transport.
@@ -14,6 +16,7 @@ local RATE = 48000
 local VST3 = 7 -- ARDOUR.PluginType.VST3 has no name in Lua
 
 local folder = assert(arg[1], "which folder?")
+local records = arg[2] ~= "plays"
 local session_folder = ARDOUR.LuaAPI.build_filename(folder, NAME)
 local session_file = ARDOUR.LuaAPI.build_filename(session_folder, NAME .. ".ardour")
 
@@ -81,15 +84,19 @@ local function write(path, content)
 	file:close()
 end
 
--- Frames of a 16-bit stereo WAV with the shortest header there is.
-local function frames_of(wav)
-	return (#wav - 44) // 4
+-- Frames of a file that is a 16-bit stereo WAV with the shortest header there is.
+local function frames_of(path)
+	local file = assert(io.open(path, "rb"))
+	local bytes = file:seek("end")
+	file:close()
+	return (bytes - 44) // 4
 end
 
 -- Puts the take onto the track Far. There is no import without a window, so it is written into the session's file.
 local function add_take()
-	local take = read(ARDOUR.LuaAPI.build_filename(folder, "take.wav"))
-	write(ARDOUR.LuaAPI.build_filename(session_folder, "interchange", NAME, "audiofiles", "take.wav"), take)
+	local path = ARDOUR.LuaAPI.build_filename(session_folder, "interchange", NAME, "audiofiles", "take.wav")
+	assert(os.rename(ARDOUR.LuaAPI.build_filename(folder, "take.wav"), path))
+	local frames = frames_of(path)
 	local ticks = Temporal.superclock_ticks_per_second() // RATE
 	local content = read(session_file)
 	local id = tonumber(content:match('id%-counter="(%d+)"'))
@@ -104,7 +111,7 @@ local function add_take()
 		'start="a0" length="a%d@a0" sync-position="a0" fade-in-active="0" fade-out-active="0" envelope-active="0" ' ..
 		'scale-amplitude="1" channels="2" source-0="%d" source-1="%d" master-source-0="%d" master-source-1="%d">' ..
 		'<Envelope default="yes"/><FadeIn default="yes"/><FadeOut default="yes"/></Region>',
-		id + 2, frames_of(take) * ticks, id, id + 1, id, id + 1)
+		id + 2, frames * ticks, id, id + 1, id, id + 1)
 	local replaced
 	local function replace(pattern, by)
 		content, replaced = content:gsub(pattern, by, 1)
@@ -126,10 +133,45 @@ local function connect_tracks()
 	sleep(0.5)
 end
 
+-- Gives a parameter of the plugin's a value.
+local function set(name, value)
+	local insert = Session:route_by_name("Far"):nth_plugin(0)
+	local plugin = insert:to_insert():plugin(0)
+	local control = 0
+	for index = 0, plugin:parameter_count() - 1 do
+		if plugin:parameter_is_control(index) then
+			if plugin:parameter_label(index) == name then
+				assert(ARDOUR.LuaAPI.set_processor_param(insert, control, value), name .. " cannot be set")
+				say("set " .. name)
+				return
+			end
+			control = control + 1
+		end
+	end
+	error("there is no parameter " .. name)
+end
+
+-- Carries out the order `set`, if it was given: a file that is there has all its lines.
+local function set_parameters()
+	local path = ARDOUR.LuaAPI.build_filename(folder, "set")
+	local file = io.open(path, "rb")
+	if not file then
+		return
+	end
+	local lines = file:read("a")
+	file:close()
+	os.remove(path)
+	for name, value in lines:gmatch("([^\n=]+)=([^\n]+)") do
+		set(name, tonumber(value))
+	end
+end
+
 local function roll_once()
-	local back = Session:route_by_name("Back"):to_track()
-	back:rec_enable_control():set_value(1, PBD.GroupControlDisposition.NoGroup)
-	Session:maybe_enable_record()
+	if records then
+		local back = Session:route_by_name("Back"):to_track()
+		back:rec_enable_control():set_value(1, PBD.GroupControlDisposition.NoGroup)
+		Session:maybe_enable_record()
+	end
 	Session:request_roll(ARDOUR.TransportRequestSource.TRS_UI)
 	repeat
 		sleep(0.05)
@@ -148,8 +190,12 @@ use_backend("JACK")
 assert(load_session(session_folder, NAME), "the session was not loaded")
 connect_tracks()
 say("ready")
-while not is_told("roll") do sleep(0.02) end
+while not is_told("roll") do
+	set_parameters()
+	sleep(0.02)
+end
 roll_once()
+while not records and not is_told("quit") do sleep(0.02) end
 Session:save_state("", false, false, false, false, false)
 say("saved")
 Session:close()

@@ -4,6 +4,7 @@
 //! there, and finds nothing left of it afterwards. What it sends is a [`signal`] that tells its own
 //! position, so that what arrives can be checked to the sample.
 
+pub mod clicks;
 pub mod demo;
 pub mod host;
 pub mod lab;

@@ -15,13 +15,16 @@ pub(crate) struct Args {
     /// Only these measurements; all unless given.
     #[arg(value_parser = MEASUREMENTS)]
     only: Vec<String>,
+    /// How long `overdub` plays, with each player.
+    #[arg(long, default_value_t = 600)]
+    seconds: u32,
     /// Write the result to docs/benchmarks.md.
     #[arg(long, conflicts_with = "only")]
     save: bool,
 }
 
 /// What `farsend-bench` measures, by the names that it takes.
-const MEASUREMENTS: [&str; 8] = [
+const MEASUREMENTS: [&str; 9] = [
     "round-trip",
     "drift",
     "hop",
@@ -30,6 +33,7 @@ const MEASUREMENTS: [&str; 8] = [
     "processor",
     "hub",
     "quality",
+    "overdub",
 ];
 
 /// Where results are kept.
@@ -45,13 +49,20 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if args.only.is_empty() || args.only.iter().any(|part| part == "quality") {
         packages::ensure(&[lab::FLUIDSYNTH])?;
     }
+    if args.only.is_empty() || args.only.iter().any(|part| part == "overdub") {
+        packages::ensure(&[lab::ARDOUR])?;
+    }
     let bundle = bundle::run(bundle::Args {
         dev: false,
         with_tests: false,
     })?;
     let programs = lab::build_programs(false)?;
     let mut bench = std::process::Command::new(programs.join("farsend-bench"));
-    bench.args(&args.only).env("FARSEND_BUILT", "1");
+    bench
+        .args(&args.only)
+        .args(["--seconds", &args.seconds.to_string()])
+        .env("FARSEND_BUILT", "1")
+        .env("FARSEND_VST3", &bundle.vst3);
     bench
         .arg("--clap")
         .arg(&bundle.clap)

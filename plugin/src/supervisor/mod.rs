@@ -308,9 +308,10 @@ impl Supervisor {
 
     /// Says whether takes are wanted, when that is new to the engine.
     fn ask_for_takes(&self, attached: &mut Attached) -> Result<(), ConnectionError> {
+        let (session, _) = self.environment.apply(self.shared.params.session.get());
         let wishes = TakeWishes {
             record: self.shared.params.record.value(),
-            folder: self.shared.params.session.get().takes,
+            folder: session.takes,
         };
         if attached.watch.is_some() && attached.takes.as_ref() != Some(&wishes) {
             let message = ToEngine::Takes(wishes.clone());

@@ -147,7 +147,7 @@ pub struct Ardour {
     /// The program.
     pub running: Running,
     folder: PathBuf,
-    _jack: JackServer,
+    jack: JackServer,
 }
 
 /// Ardour starts twice, to make the session and to load it, and its scanner looks at the plugin.
@@ -159,6 +159,27 @@ const ARDOUR_STARTS: usize = 8;
 /// Frames of a cycle of Ardour's.
 pub const ARDOUR_BLOCK: u32 = 256;
 
+/// What Ardour does beside playing a take through the plugin.
+#[derive(Debug, Clone)]
+pub struct ArdourPlan {
+    /// Frames of a cycle.
+    pub block: u32,
+    /// Whether another track records what comes back.
+    pub records: bool,
+    /// The plugin's session, in place of the [wish](Wish)'s queue alone: as in `FARSEND_SESSION`.
+    pub session: Option<serde_json::Value>,
+}
+
+impl Default for ArdourPlan {
+    fn default() -> Self {
+        Self {
+            block: ARDOUR_BLOCK,
+            records: true,
+            session: None,
+        }
+    }
+}
+
 impl Ardour {
     /// Starts it with `take`, planar samples of 16 bits, on a track with the plugin, and waits until the session is
     /// loaded. The transport stands, but the plugin is called.
@@ -167,16 +188,35 @@ impl Ardour {
     ///
     /// If there is no Ardour, or the session cannot be made.
     pub fn start(machine: &Machine, wish: Wish<'_>, take: &[Vec<f32>]) -> Ardour {
-        for _ in 1..ARDOUR_STARTS {
-            match Self::try_start(machine, wish, take) {
-                Ok(ardour) => return ardour,
-                Err(said) => println!("Ardour did not start, once more. It said:\n{said}"),
-            }
-        }
-        Self::try_start(machine, wish, take).unwrap_or_else(|said| panic!("{said}"))
+        Self::start_with(machine, wish, take, &ArdourPlan::default())
     }
 
-    fn try_start(machine: &Machine, wish: Wish<'_>, take: &[Vec<f32>]) -> Result<Ardour, String> {
+    /// The same, by a plan of its own.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(
+        machine: &Machine,
+        wish: Wish<'_>,
+        take: &[Vec<f32>],
+        plan: &ArdourPlan,
+    ) -> Ardour {
+        for _ in 1..ARDOUR_STARTS {
+            match Self::try_start(machine, wish, take, plan) {
+                Ok(ardour) => return ardour,
+                Err(said) => eprintln!("Ardour did not start, once more. It said:\n{said}"),
+            }
+        }
+        Self::try_start(machine, wish, take, plan).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    fn try_start(
+        machine: &Machine,
+        wish: Wish<'_>,
+        take: &[Vec<f32>],
+        plan: &ArdourPlan,
+    ) -> Result<Ardour, String> {
         let program = need::find_ardour().expect("the test said that it needs Ardour");
         let name = (1..)
             .map(|number| format!("ardour-{number}"))
@@ -186,13 +226,19 @@ impl Ardour {
         std::fs::create_dir(&folder).expect("the test's folder is writable");
         write_wav(&folder.join("take.wav"), take);
         let clock = JackClock {
-            period: ARDOUR_BLOCK,
+            period: plan.block,
             ..JackClock::default()
         };
         let jack = JackServer::start(machine, &name, clock);
         scan(machine, wish);
         let mut command = host(machine, program, wish);
         command.arg(script("ardour.lua")).arg(&folder);
+        if !plan.records {
+            command.arg("plays");
+        }
+        if let Some(session) = &plan.session {
+            command.env("FARSEND_SESSION", session.to_string());
+        }
         let mut running = Running::start(machine, &name, jack.used_by(&mut command));
 
         let started = Instant::now();
@@ -207,8 +253,29 @@ impl Ardour {
         Ok(Ardour {
             running,
             folder,
-            _jack: jack,
+            jack,
         })
+    }
+
+    /// Gives a parameter of the plugin's a value, before the transport starts.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such parameter.
+    pub fn set(&mut self, parameter: &str, value: f64) {
+        // It is to be there with its line at once.
+        let draft = self.folder.join("set.draft");
+        std::fs::write(&draft, format!("{parameter}={value}\n"))
+            .expect("the test's folder is writable");
+        std::fs::rename(draft, self.folder.join("set")).expect("the test's folder is writable");
+        let done = format!("set {parameter}\n");
+        self.running.wait_for(&done, Duration::from_secs(10));
+    }
+
+    /// Cycles that its JACK server has missed so far.
+    pub fn xruns(&self) -> usize {
+        let said = self.jack.running.output();
+        said.lines().filter(|line| line.contains("XRun")).count()
     }
 
     /// Starts the transport at the session's start, with the second track recording, and waits until it moves.
@@ -253,6 +320,22 @@ impl Ardour {
             .into_iter()
             .flat_map(|side| read_wav(&files.join(format!("Take1_Back-1%{side}.wav"))))
             .collect()
+    }
+
+    /// Stops the transport of one that does not record; what the plugin has begun goes on.
+    pub fn stop(&self) {
+        self.order("stop");
+    }
+
+    /// Lets one that was [stopped](Self::stop) save the session and end.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn close(mut self) {
+        self.order("quit");
+        self.running.wait_for("saved", Duration::from_secs(20));
+        self.running.wait_exit(Duration::from_secs(20));
     }
 
     fn order(&self, name: &str) {

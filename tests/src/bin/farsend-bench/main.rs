@@ -3,6 +3,7 @@
 mod hubs;
 mod instances;
 mod loops;
+mod overdub;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -37,6 +38,9 @@ struct Args {
     /// The engine that it starts.
     #[arg(long)]
     engine: PathBuf,
+    /// How long an overdub is.
+    #[arg(long, default_value_t = 600)]
+    seconds: u32,
     /// Already on a private machine (how the program starts itself).
     #[arg(long, hide = true)]
     inside: Option<PathBuf>,
@@ -52,6 +56,7 @@ enum Measurement {
     Processor,
     Hub,
     Quality,
+    Overdub,
 }
 
 const RATE: u32 = 48_000;
@@ -97,6 +102,7 @@ fn run_all(args: &Args) -> Result<()> {
             .arg(fs::canonicalize(&args.clap)?)
             .arg("--engine")
             .arg(&args.engine)
+            .args(["--seconds", &args.seconds.to_string()])
             .arg("--inside")
             .arg(&found)
             .env("FARSEND_ENGINE", fs::canonicalize(&args.engine)?)
@@ -149,6 +155,7 @@ fn measure_inside(args: &Args) -> Result<String> {
         Some(Measurement::Processor) => processor(&machine),
         Some(Measurement::Hub) => hubs::hubs(&machine),
         Some(Measurement::Quality) => quality(&machine),
+        Some(Measurement::Overdub) => overdub::overdub(&machine, args.seconds),
         None => bail!("nothing to measure"),
     }
 }
