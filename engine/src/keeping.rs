@@ -24,7 +24,7 @@ impl Keeping {
     /// Gives what is wanted now, and takes back what is not any more. Some times a second; allocates and frees megabytes where something changes.
     pub fn attend(&mut self, now: &Statistics) {
         drop(self.histories.collect());
-        let wanted = now.late.wanted;
+        let wanted = now.fetching.wanted;
         if wanted != self.size && !self.histories.is_pending() {
             self.size = wanted;
             drop(self.histories.install(Box::new(History::new(wanted))));
@@ -35,18 +35,18 @@ impl Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::LateStatistics;
+    use crate::statistics::FetchStatistics;
 
     #[test]
     fn there_is_as_much_memory_as_is_wanted_and_none_when_nothing_is() {
         let (mut keeping, mut reader) = keeping();
         let mut wants = |wanted| {
-            let late = LateStatistics {
+            let fetching = FetchStatistics {
                 wanted,
-                ..LateStatistics::default()
+                ..FetchStatistics::default()
             };
             keeping.attend(&Statistics {
-                late,
+                fetching,
                 ..Statistics::default()
             });
             reader.newest().is_some_and(|history| history.is_of_use())

@@ -1,7 +1,7 @@
 //! Both directions of repair at one end of a link: the machines of [`farsend_protocol::repair`] and what they are to
 //! know of the session.
 
-mod late;
+mod fetching;
 
 use farsend_protocol::jacktrip::{Peer, Taken};
 use farsend_protocol::repair::{Decoder, Encoder, Policy, Situation};
@@ -10,7 +10,7 @@ use farsend_units::{Frames, MonoTime, SampleRate};
 use farsend_wire::jacktrip::{Format, Header, Reception, Wanted};
 use farsend_wire::repair::Repair;
 
-pub use self::late::{KEPT_FOR, Late, MOST_ANSWERS, MOST_BYTES, Outgoing};
+pub use self::fetching::{KEPT_FOR, LinkFetching, MOST_ANSWERS, MOST_BYTES, Outgoing};
 use crate::statistics::RepairStatistics;
 
 /// Repairs what one peer loses of ours, and what we lose of its. For the audio thread: nothing here allocates after

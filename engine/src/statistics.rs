@@ -42,7 +42,7 @@ pub struct Statistics {
     /// What repair does, and costs; only between two Farsends.
     pub repair: RepairStatistics,
     /// What is fetched late, while one of both records.
-    pub late: LateStatistics,
+    pub fetching: FetchStatistics,
     /// What the far end has said last of what it was hearing.
     pub heard: Option<Heard>,
     /// What came, or was played, irregularly.
@@ -94,7 +94,7 @@ impl Default for Statistics {
             buffer: BufferCounts::default(),
             peer: PeerCounts::default(),
             repair: RepairStatistics::default(),
-            late: LateStatistics::default(),
+            fetching: FetchStatistics::default(),
             heard: None,
             irregular: Irregular::default(),
             queued: Frames::ZERO,
@@ -192,7 +192,7 @@ impl RepairStatistics {
 
 /// What is fetched when it is too late for playing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LateStatistics {
+pub struct FetchStatistics {
     /// Whether what comes is recorded.
     pub records: bool,
     /// Whether the peer keeps what it sends for that.

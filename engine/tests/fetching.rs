@@ -237,11 +237,11 @@ fn a_recording_end_gets_all_that_live_repair_had_no_time_for() {
         );
         two.run(3000);
         // What was lost before it was known that it is kept will never come.
-        let before = two.ends[1].statistics().late;
+        let before = two.ends[1].statistics().fetching;
         two.run(10_000);
-        let end = two.ends[1].statistics().late.settled.end;
+        let end = two.ends[1].statistics().fetching.settled.end;
         two.run(7000);
-        let late = two.ends[1].statistics().late;
+        let late = two.ends[1].statistics().fetching;
         assert!(late.records && late.served, "{late:?}");
         assert!(late.settled.to > end, "{rate} {length} {late:?}");
         assert_eq!(late.given_up, before.given_up, "{rate} {length}");
@@ -253,7 +253,7 @@ fn a_recording_end_gets_all_that_live_repair_had_no_time_for() {
         let [player, _] = &two.ends;
         let share = player.plain_bytes as f64 / player.audio_bytes as f64;
         assert!(share < 1.0 / 7.0, "{share}");
-        assert!(player.statistics().late.wanted.packets > 10_000);
+        assert!(player.statistics().fetching.wanted.packets > 10_000);
         // The buffer takes no notice of what comes so late.
         assert_eq!(two.ends[1].statistics().buffer.reanchored, 0);
     }
@@ -266,14 +266,14 @@ fn packets_too_long_for_live_repair_are_fetched_too() {
         lossy(0.02, 1.5),
     );
     two.run(4000);
-    let before = two.ends[1].statistics().late;
+    let before = two.ends[1].statistics().fetching;
     two.run(3000);
-    let end = two.ends[1].statistics().late.settled.end;
+    let end = two.ends[1].statistics().fetching.settled.end;
     two.run(2000);
-    let late = two.ends[1].statistics().late;
+    let late = two.ends[1].statistics().fetching;
     assert!(late.settled.to > end && late.fetched > 50, "{late:?}");
     assert_eq!(late.given_up, before.given_up);
-    let wanted = two.ends[0].statistics().late.wanted;
+    let wanted = two.ends[0].statistics().fetching.wanted;
     assert_eq!(wanted.bytes, 128 << 20, "no more than is stated");
 }
 
@@ -287,7 +287,7 @@ fn who_does_not_record_costs_the_other_nothing() {
     two.run(8000);
     for end in &two.ends {
         assert_eq!((end.words, end.plain_bytes), (0, 0));
-        let late = end.statistics().late;
+        let late = end.statistics().fetching;
         assert_eq!(
             (late.wanted.bytes, late.fetched, late.settled.end),
             (0, 0, 0)
@@ -296,10 +296,10 @@ fn who_does_not_record_costs_the_other_nothing() {
     // And when it has recorded for a while, all of it is given back.
     two.ends[1].machines.keep_all(true);
     two.run(3000);
-    assert!(two.ends[0].statistics().late.wanted.bytes > 0);
+    assert!(two.ends[0].statistics().fetching.wanted.bytes > 0);
     two.ends[1].machines.keep_all(false);
     two.run(31_000);
-    assert_eq!(two.ends[0].statistics().late.wanted.bytes, 0);
+    assert_eq!(two.ends[0].statistics().fetching.wanted.bytes, 0);
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn where_one_end_repairs_nothing_all_is_settled_without_it() {
     };
     let mut two = Two::new([off, settings(1, SampleFormat::I16)], lossy(0.03, 1.5));
     two.run(12_000);
-    let late = two.ends[1].statistics().late;
+    let late = two.ends[1].statistics().fetching;
     assert!(
         late.records && !late.served && late.fetched == 0,
         "{late:?}"
@@ -328,13 +328,13 @@ fn a_path_that_breaks_for_seconds_leaves_no_hole() {
             lossy(0.0, 1.0),
         );
         two.run(5000);
-        let before = two.ends[1].statistics().late;
+        let before = two.ends[1].statistics().fetching;
         two.ends[0].way.set_path(Path::new(lossy(1.0, 1e9)));
         two.run(1200 * seconds);
         two.ends[0].way.set_path(Path::new(lossy(0.0, 1.0)));
         // An eighth of what comes is fetched.
         two.run(12_000 * seconds);
-        let late = two.ends[1].statistics().late;
+        let late = two.ends[1].statistics().fetching;
         assert_eq!(
             (late.settled.missing, late.given_up),
             (0, before.given_up),
@@ -365,14 +365,14 @@ fn a_take_is_what_was_played_to_the_bit_whatever_was_lost_on_the_way() {
         two.ends[1].rolls = true;
         two.run(4000);
         two.ends[1].rolls = false;
-        let end = two.ends[1].statistics().late.settled.end;
+        let end = two.ends[1].statistics().fetching.settled.end;
         for _ in 0..40 {
             two.run(500);
-            if two.ends[1].statistics().late.settled.to > end {
+            if two.ends[1].statistics().fetching.settled.to > end {
                 break;
             }
         }
-        let late = two.ends[1].statistics().late;
+        let late = two.ends[1].statistics().fetching;
         assert!(late.records && late.settled.to > end, "{late:?}");
         // The disk's thread has the machine's time.
         let is_there = |take: &Take| take.state == TakeState::Done && take.missing == 0;

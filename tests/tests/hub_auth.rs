@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::hub::{self, member};
-use farsend_tests::lab::hub_files::{self, HubFiles};
+use farsend_tests::lab::hub_users::{self, HubFiles};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine, program};
@@ -188,7 +188,7 @@ fn jacktrips_own_options_make_a_hub_with_passwords() {
         hub.wait_for("alto (127.0.0.1:4471) plays", LIMIT);
         jack.wait_for_port("ann:receive_2", LIMIT);
         let wrong = machine.path("wrong");
-        hub_files::write(&wrong, "Secret\n");
+        hub_users::write(&wrong, "Secret\n");
         let wrong = wrong.display().to_string();
         let ben = ["--user", "ben", "--password-file", &wrong];
         ends(machine, &ben, 13, "no such user with this password");
@@ -226,7 +226,7 @@ fn who_is_added_while_the_hub_runs_may_log_in_and_who_is_taken_away_may_not() {
         let ben = ["--user", "ben", "--password-file", &password];
         member(machine, "ben", &ben).wait_for_peer();
 
-        hub_files::write(&files.users, "nonsense\n");
+        hub_users::write(&files.users, "nonsense\n");
         hub.wait_for_event("bad_line", 1, LIMIT);
         ends(machine, &ben, 13, "no such user");
         let told = hub.running.output();
@@ -251,14 +251,14 @@ fn files_that_cannot_be_used_end_the_hub_with_a_word_about_what_to_do() {
             let said = hub.running.output();
             assert!(said.contains(word), "{word}: {said}");
         };
-        hub_files::write(&files.users, &(good.clone() + "ben:$1$old$hash:*\n"));
+        hub_users::write(&files.users, &(good.clone() + "ben:$1$old$hash:*\n"));
         stops("line 3");
-        hub_files::write(&files.users, &good);
+        hub_users::write(&files.users, &good);
         open(&files.users);
         stops("chmod 600");
         std::fs::remove_file(&files.users).expect("it is there");
         stops("--add-user");
-        hub_files::write(&files.users, &good);
+        hub_users::write(&files.users, &good);
         open(&files.key);
         stops("chmod 600");
         std::fs::remove_file(&files.key).expect("it is there");
@@ -310,7 +310,7 @@ fn noise_and_silence_in_place_of_tls_keep_nobody_out() {
 fn refusals(machine: &Machine) {
     let right = password_file(machine, PASSWORD);
     let wrong = machine.path("wrong").display().to_string();
-    hub_files::write(wrong.as_ref(), "Secret\n");
+    hub_users::write(wrong.as_ref(), "Secret\n");
     let user = |name, file| vec!["--user", name, "--password-file", file];
     ends(
         machine,
@@ -346,7 +346,7 @@ fn ends(machine: &Machine, options: &[&str], code: i32, word: &str) {
 
 fn password_file(machine: &Machine, password: &str) -> String {
     let path = machine.path(password).with_extension("password");
-    hub_files::write(&path, &format!("{password}\n"));
+    hub_users::write(&path, &format!("{password}\n"));
     // The path itself is in the list of processes.
     let plain = machine.path("password-of-them");
     std::fs::rename(path, &plain).expect("it is our folder");

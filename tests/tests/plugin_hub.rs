@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use farsend_ipc::message::{HubUser, Role, Secret, SessionState, WantedSession};
 use farsend_tests::host::{Host as Clap, Plan};
 use farsend_tests::lab::hub::{jacktrips_hub, start};
-use farsend_tests::lab::hub_files::HubFiles;
+use farsend_tests::lab::hub_users::HubFiles;
 use farsend_tests::lab::instance::{Host, Instance, call, engine};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::{Need, need, on_a_private_machine};

@@ -10,10 +10,10 @@ use farsend_stream::DepthPolicy;
 use farsend_units::{MonoTime, SampleRate};
 use rtrb::{Consumer, Producer};
 
+use super::group_mixes::Group;
 use super::lanes::Lanes;
 use super::mixer::Mixer;
 use super::player::Player;
-use super::rooms::Group;
 use super::routes::{Routes, Sender};
 use super::socket::HubSocket;
 use super::strips::Strip;

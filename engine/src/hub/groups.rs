@@ -1,7 +1,7 @@
 //! Which players are in which group: names for people, numbers for the audio thread. It holds for those who leave and come back.
 
 use super::book::Who;
-use super::rooms::{Group, MOST_GROUPS};
+use super::group_mixes::{Group, MOST_GROUPS};
 use super::roster::{Entry, Roster};
 
 /// All groups. Control thread.

@@ -13,8 +13,8 @@ use farsend_stream::Glide;
 use farsend_units::{Channels, Frames, SampleRate};
 
 use super::delay::Delay;
+use super::group_mixes::{Group, GroupMixes, Heard};
 use super::lanes::Lanes;
-use super::rooms::{Group, Heard, Rooms};
 use super::strips::{Deviation, Pair, Strip, Strips};
 use super::{HubSettings, PatchMode};
 use crate::settings::MAX_CHANNELS;
@@ -38,7 +38,7 @@ pub(super) struct Mixer {
     include_local: bool,
     seats: Box<[Seat]>,
     strips: Strips,
-    rooms: Rooms,
+    group_mixes: GroupMixes,
 }
 
 /// How a place's mix is made from the total and from what is sent from there.
@@ -74,14 +74,14 @@ impl Mixer {
             include_local: settings.include_local,
             seats: vec![seat; settings.players].into(),
             strips: Strips::new(rate),
-            rooms: Rooms::new(settings),
+            group_mixes: GroupMixes::new(settings),
         }
     }
 
     /// Somebody takes a place in a group, who sends and hears so many channels.
     pub(super) fn seat(&mut self, place: u16, sends: usize, hears: usize, group: Group) {
         self.leave(place);
-        self.rooms.seat(place, group);
+        self.group_mixes.seat(place, group);
         let new = Seat::new(self.rate, self.weights(place));
         if let Some(seat) = self.seats.get_mut(usize::from(place)) {
             *seat = Seat {
@@ -94,7 +94,7 @@ impl Mixer {
 
     /// Nobody is there any more, nor anything that was wished there or of them.
     pub(super) fn leave(&mut self, place: u16) {
-        self.rooms.seat(place, 0);
+        self.group_mixes.seat(place, 0);
         if self.strips.forget(place) {
             self.aim_all();
         }
@@ -108,17 +108,17 @@ impl Mixer {
 
     /// In which group the one in this place is from now on.
     pub(super) fn set_group(&mut self, place: u16, group: Group) {
-        self.rooms.set(place, group);
+        self.group_mixes.set(place, group);
     }
 
     /// In which group the one in this place is.
     pub(super) fn group(&self, place: u16) -> Group {
-        self.rooms.group(place)
+        self.group_mixes.group(place)
     }
 
     /// How loud other groups are heard from now on, 0 to 1.
     pub(super) fn set_between(&mut self, factor: f32) {
-        self.rooms.set_between(factor);
+        self.group_mixes.set_between(factor);
     }
 
     /// What a listener wishes of a player from now on.
@@ -133,7 +133,7 @@ impl Mixer {
     /// A new period.
     pub(super) fn clear(&mut self) {
         self.total[..self.channels * self.period].fill(0.0);
-        if self.rooms.begin(self.channels) {
+        if self.group_mixes.begin(self.channels) {
             self.aim_all();
         }
         self.channels = 0;
@@ -142,23 +142,33 @@ impl Mixer {
 
     /// Adds what the player in this place sends.
     pub(super) fn add(&mut self, place: u16, heard: &Lanes) {
-        let Self { total, rooms, .. } = self;
-        add_heard((total, self.period), rooms, Some(place), heard, self.upmix);
+        let Self {
+            total, group_mixes, ..
+        } = self;
+        add_heard(
+            (total, self.period),
+            group_mixes,
+            Some(place),
+            heard,
+            self.upmix,
+        );
         self.channels = self.channels.max(spread(heard, self.upmix));
     }
 
     /// Writes what is to be heard at the hub: all players. Before [`add_local`](Self::add_local).
     pub(super) fn mix_local(&mut self, mix: &mut Lanes) {
-        let Self { sum, rooms, .. } = self;
+        let Self {
+            sum, group_mixes, ..
+        } = self;
         for (channel, out) in mix.iter_mut().enumerate() {
-            if rooms.is_empty() {
+            if group_mixes.is_empty() {
                 match total_of(&self.total, channel, self.period, self.channels) {
                     Some(total) => copy(total, out),
                     None => out.fill(0.0),
                 }
             } else {
                 sum.fill(0.0);
-                rooms.add_up(channel, sum);
+                group_mixes.add_up(channel, sum);
                 copy(sum, out);
             }
         }
@@ -170,11 +180,11 @@ impl Mixer {
         if self.include_local {
             let Self {
                 total,
-                rooms,
+                group_mixes,
                 local,
                 ..
             } = self;
-            add_heard((total, self.period), rooms, None, local, self.upmix);
+            add_heard((total, self.period), group_mixes, None, local, self.upmix);
             self.channels = self.channels.max(spread(local, self.upmix));
         }
     }
@@ -193,19 +203,19 @@ impl Mixer {
     pub(super) fn complete(&mut self) {
         let Self {
             total,
-            rooms,
+            group_mixes,
             period,
             channels,
             ..
         } = self;
-        if rooms.is_empty() {
+        if group_mixes.is_empty() {
             return;
         }
         let total = &mut total[..*channels * *period];
         for (channel, total) in total.chunks_exact_mut(*period).enumerate() {
-            rooms.add_up(channel, total);
+            group_mixes.add_up(channel, total);
         }
-        rooms.complete(total);
+        group_mixes.complete(total);
     }
 
     /// What was captured at the hub.
@@ -247,7 +257,7 @@ impl Mixer {
             local,
             seats,
             strips,
-            rooms,
+            group_mixes,
             ..
         } = self;
         let Some(seat) = seats.get_mut(usize::from(place)) else {
@@ -256,8 +266,8 @@ impl Mixer {
         let deviations = strips.of_mut(place);
         for (channel, out) in mix.iter_mut().enumerate() {
             let total = total_of(total, channel, *period, *channels);
-            let total = total.map(|total| rooms.heard(place, channel, total));
-            let (before, total) = match (total, rooms.fade()) {
+            let total = total.map(|total| group_mixes.heard(place, channel, total));
+            let (before, total) = match (total, group_mixes.fade()) {
                 (Some(Heard::Both(before, now)), Some(fade)) => (Some((before, fade)), Some(now)),
                 (Some(Heard::Both(_, now) | Heard::One(now)), _) => (None, Some(now)),
                 (None, _) => (None, None),
@@ -301,7 +311,7 @@ impl Mixer {
             upmix,
             seats,
             strips,
-            rooms,
+            group_mixes,
             ..
         } = self;
         let Some(seat) = seats.get_mut(usize::from(place)) else {
@@ -317,7 +327,7 @@ impl Mixer {
                 .is_some_and(|seat| seat.sends == 1),
             upmix: *upmix,
             sides,
-            level: rooms.level(place, source),
+            level: group_mixes.level(place, source),
         });
     }
 
@@ -411,15 +421,15 @@ fn add_fading(sum: &mut [f64], from: &[f64], to: &[f64], fade: &Glide, factor: &
 /// Adds what the player in this place sends (none: the hub itself) to the total of their group, or to that of all.
 fn add_heard(
     (total, period): (&mut [f64], usize),
-    rooms: &mut Rooms,
+    group_mixes: &mut GroupMixes,
     place: Option<u16>,
     heard: &Lanes,
     upmix: bool,
 ) {
-    if rooms.is_empty() {
+    if group_mixes.is_empty() {
         add_lanes(total, period, heard, upmix);
     } else {
-        rooms.add(place, heard, upmix);
+        group_mixes.add(place, heard, upmix);
     }
 }
 

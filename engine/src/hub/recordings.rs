@@ -14,9 +14,9 @@ use rtrb::Consumer;
 use thiserror::Error;
 
 use super::floor::Order;
+use super::recording::Recording;
 use super::report::HubReporter;
 use super::roster::{Entry, Roster};
-use super::takes::Takes;
 use super::{HubSettings, RecordSettings};
 use crate::record::{Depth, RecordError, Tape};
 
@@ -25,10 +25,10 @@ use crate::record::{Depth, RecordError, Tape};
 pub(super) struct Recordings {
     /// Where the next one goes, and how, unless something else is wished.
     usual: Option<RecordSettings>,
-    current: Option<Takes>,
+    current: Option<Recording>,
     /// The tape of `current`, until its files are open.
     coming: Option<Tape>,
-    ending: Vec<Takes>,
+    ending: Vec<Recording>,
     /// Tapes that the audio thread is done with.
     tapes: Consumer<Tape>,
 }
@@ -60,7 +60,9 @@ impl Recordings {
     /// [`RecordError`].
     pub(super) fn open(settings: &HubSettings, tapes: Consumer<Tape>) -> Result<Self, RecordError> {
         let usual = settings.record.clone();
-        let first = usual.as_ref().map(|record| Takes::open(settings, record));
+        let first = usual
+            .as_ref()
+            .map(|record| Recording::open(settings, record));
         let (current, coming) = first.transpose()?.unzip();
         Ok(Self {
             usual,
@@ -103,7 +105,7 @@ impl Recordings {
                 .ok_or(NoRecording::NoFolder)?,
             depth: depth.or_else(|| Some(usual?.depth)).unwrap_or(Depth::Int24),
         };
-        let (mut takes, mut tape) = Takes::open(settings, &record)?;
+        let (mut takes, mut tape) = Recording::open(settings, &record)?;
         // One that a full disk has ended.
         _ = self.stop(pending);
         takes.begin(reporter, |slot, pen| tape.put(slot, pen));
@@ -179,7 +181,7 @@ impl Recordings {
 
     /// How the one goes that is under way.
     pub(super) fn status(&self) -> Option<RecordingStatus> {
-        self.current.as_ref().map(Takes::status)
+        self.current.as_ref().map(Recording::status)
     }
 
     /// Completes all, when the audio thread has ended and nothing is on its way to it. Blocks until the disk has it.

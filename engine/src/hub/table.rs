@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use farsend_ipc::hub::{AlignStatus, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
 
 use super::PatchMode;
-use super::takes::clock;
+use super::recording::clock;
 use crate::control::line::meter;
 
 /// Everything there is to tell, in so many columns at most.

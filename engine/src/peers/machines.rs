@@ -25,7 +25,7 @@ use rtrb::{Consumer, Producer};
 use super::{Beat, Invitation, LinkEvent};
 use crate::hearing::LinkHearing;
 use crate::net::Outlet;
-use crate::repair::{Late, LinkRepair, MOST_ANSWERS};
+use crate::repair::{LinkFetching, LinkRepair, MOST_ANSWERS};
 use crate::sending::{Adopted, Sending, Wire, stamp_of};
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
@@ -47,7 +47,7 @@ pub struct Machines<O> {
     repair: Option<LinkRepair>,
     repairs: bool,
     /// Of use where there is `repair`.
-    late: Late,
+    fetching: LinkFetching,
     hearing: LinkHearing,
     /// All that comes is to be there in the end.
     keeps_all: bool,
@@ -160,7 +160,7 @@ impl<O: Outlet> Machines<O> {
             repair: (settings.repair && settings.header == HeaderKind::Default)
                 .then(|| LinkRepair::new(settings.redundancy)),
             repairs: false,
-            late: Late::new(),
+            fetching: LinkFetching::new(),
             hearing: LinkHearing::new(),
             keeps_all: false,
             playable: false,
@@ -237,11 +237,11 @@ impl<O: Outlet> Machines<O> {
             let busy = repair.attend(now, &mut self.peer, &self.buffer, self.format);
             self.repairs = self.peer.understands_repair(now);
             let records = self.keeps_all || self.tap.as_mut().is_some_and(taking::is_tapped);
-            self.late
+            self.fetching
                 .attend(now, &mut self.peer, self.format, records, busy);
             if let Some(remote) = self.peer.remote().filter(|_| self.repairs) {
                 for _ in 0..MOST_ANSWERS {
-                    let Some(answer) = self.late.next_answer() else {
+                    let Some(answer) = self.fetching.next_answer() else {
                         break;
                     };
                     self.out.send(remote, answer);
@@ -336,7 +336,7 @@ impl<O: Outlet> Machines<O> {
         if let Some(repair) = &self.repair {
             to.repair = repair.report();
         }
-        to.late = self.late.report();
+        to.fetching = self.fetching.report();
         to.heard = self.hearing.heard();
     }
 
@@ -397,16 +397,16 @@ impl<O: Outlet> Machines<O> {
                         repair.handle_wanted(wanted, &mut |answer| {
                             self.out.send(remote, answer);
                         });
-                        self.late.handle_wanted(wanted);
+                        self.fetching.handle_wanted(wanted);
                     }
                 }
                 Output::Keep(keep) => {
                     let outgoing = self.outgoing();
-                    if let Some(kept) = self.late.handle_keep(now, keep, outgoing) {
+                    if let Some(kept) = self.fetching.handle_keep(now, keep, outgoing) {
                         self.peer.say(kept);
                     }
                 }
-                Output::Kept(kept) => self.late.handle_kept(kept),
+                Output::Kept(kept) => self.fetching.handle_kept(kept),
                 Output::Hearing(hearing) => {
                     let heard = self.hearing.handle_hearing(hearing, &self.packetizer);
                     if let Some(heard) = heard {
@@ -428,7 +428,7 @@ impl<O: Outlet> Machines<O> {
             event,
             Event::FellQuiet | Event::Returned | Event::FormatChanged { .. }
         ) {
-            self.late.begin();
+            self.fetching.begin();
         }
         if let (Event::Arrived { .. } | Event::Replaced { .. }, Some(repair)) =
             (event, &mut self.repair)

@@ -3,7 +3,7 @@
 pub mod engines;
 pub mod farsend;
 pub mod hub;
-pub mod hub_files;
+pub mod hub_users;
 pub mod instance;
 pub mod jack;
 pub mod jacktrip;

@@ -21,7 +21,7 @@ impl<O: Outlet> Machines<O> {
             depacketizer,
             buffer,
             tap,
-            late,
+            fetching,
             hearing,
             ..
         } = self;
@@ -32,7 +32,7 @@ impl<O: Outlet> Machines<O> {
             if farsend && Stamp::parse(arrival.packet.header.time_stamp).filler {
                 // Not to be played, but it is what was sent.
                 let kept = record(tap_of(&mut tap), &arrival, Way::Direct);
-                late.handle_packet(arrival.number, arrival.anew, kept);
+                fetching.handle_packet(arrival.number, arrival.anew, kept);
                 return;
             }
             let origin = if arrival.redundant {
@@ -41,7 +41,7 @@ impl<O: Outlet> Machines<O> {
                 Origin::Direct
             };
             let kept = insert(buffer, tap_of(&mut tap), &arrival, at, origin);
-            late.handle_packet(arrival.number, arrival.anew, kept);
+            fetching.handle_packet(arrival.number, arrival.anew, kept);
         });
         if let Some(repair) = self.repair.as_mut().filter(|_| self.peer.is_farsend()) {
             repair.handle_audio(payload, taken);
@@ -61,7 +61,7 @@ impl<O: Outlet> Machines<O> {
             depacketizer,
             buffer,
             tap,
-            late,
+            fetching,
             ..
         } = self
         else {
@@ -71,14 +71,14 @@ impl<O: Outlet> Machines<O> {
         while let Some(datagram) = repair.next_recovered() {
             depacketizer.take(datagram, &mut |arrival: Arrival<'_>| {
                 let kept = insert(buffer, tap_of(&mut tap), &arrival, at, Origin::Repaired);
-                late.handle_packet(arrival.number, arrival.anew, kept);
+                fetching.handle_packet(arrival.number, arrival.anew, kept);
             });
         }
     }
 
     /// Takes what was fetched, which is too late for the buffer.
     pub(super) fn take_fetched(&mut self, payload: &[u8]) {
-        let Some((number, packet)) = self.late.handle_repair(payload) else {
+        let Some((number, packet)) = self.fetching.handle_repair(payload) else {
             return;
         };
         // Of a stream of another format, that has ended, nothing is wanted any more.
@@ -92,7 +92,7 @@ impl<O: Outlet> Machines<O> {
             tap.packet(number, false, format, packet.samples, Way::Fetched) || tap.knows(number)
         });
         if kept {
-            self.late.take(number);
+            self.fetching.take(number);
         }
     }
 }

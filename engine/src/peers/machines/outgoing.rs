@@ -28,7 +28,7 @@ impl<O: Outlet> Machines<O> {
             peer,
             packetizer,
             repair,
-            late,
+            fetching,
             hearing,
             sending,
             header,
@@ -40,7 +40,7 @@ impl<O: Outlet> Machines<O> {
         let Some(remote) = peer.remote().filter(|_| *state == State::Open) else {
             return;
         };
-        let mut late = repair.is_some().then_some(late);
+        let mut fetching = repair.is_some().then_some(fetching);
         let mut repair = repair.as_mut().filter(|_| peer.understands_repair(now));
         let packets = packetizer.number();
         // Headers that announce nothing have nobody to wait for.
@@ -64,8 +64,8 @@ impl<O: Outlet> Machines<O> {
                 &mut *unsent
             };
             *counter += 1;
-            if let Some(late) = &mut late {
-                late.handle_sent(datagram);
+            if let Some(fetching) = &mut fetching {
+                fetching.handle_sent(datagram);
             }
             let parity = repair
                 .as_mut()

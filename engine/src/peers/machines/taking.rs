@@ -46,7 +46,7 @@ impl<O: Outlet> Machines<O> {
 
     /// What the peer wants to be kept is kept in what comes through here. Control thread, before the first period.
     pub fn keep_in(&mut self, histories: MailboxReader<History>) {
-        self.late.keep_in(histories);
+        self.fetching.keep_in(histories);
     }
 
     /// Whether all that comes is to be there in the end, also what is too late for playing: a peer that is a Farsend is asked for it afterwards.

@@ -26,7 +26,7 @@ use crate::settings::MAX_CHANNELS;
 
 /// A recording of the whole hub.
 #[derive(Debug)]
-pub(super) struct Takes {
+pub(super) struct Recording {
     recorder: Recorder,
     folder: PathBuf,
     names: Names,
@@ -60,7 +60,7 @@ struct Stem {
     taken: bool,
 }
 
-impl Takes {
+impl Recording {
     /// Makes the folder and begins.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::control::report::Style;
 /// A recording, and what is called with each place, name, host and channels.
 struct Story {
     within: tempfile::TempDir,
-    takes: Takes,
+    takes: Recording,
     tape: Tape,
     reporter: HubReporter,
 }
@@ -26,7 +26,7 @@ impl Story {
             folder: within.path().join("takes"),
             depth: Depth::Int24,
         };
-        let (takes, tape) = Takes::open(&settings, &record).expect("a writable folder");
+        let (takes, tape) = Recording::open(&settings, &record).expect("a writable folder");
         let mut story = Self {
             within,
             takes,

@@ -11,14 +11,14 @@ use farsend_wire::jacktrip::{
 };
 use farsend_wire::repair::Repair;
 
-use crate::statistics::LateStatistics;
+use crate::statistics::FetchStatistics;
 
 /// Fetches what we have not got of one peer, while we record, and keeps what it has not got of ours, while it does.
 ///
-/// For the audio thread: nothing here allocates after [`Late::new`]. Memory for what is kept comes from the control thread, once the peer has asked for it
-/// ([`LateStatistics::wanted`]); until then it costs nothing.
+/// For the audio thread: nothing here allocates after [`LinkFetching::new`]. Memory for what is kept comes from the control thread, once the peer has asked for it
+/// ([`FetchStatistics::wanted`]); until then it costs nothing.
 #[derive(Debug)]
-pub struct Late {
+pub struct LinkFetching {
     fetcher: Fetcher,
     history: Option<MailboxReader<History>>,
     /// When the peer has said last that it records.
@@ -51,7 +51,7 @@ impl Outgoing {
     }
 }
 
-impl Late {
+impl LinkFetching {
     /// Nobody records. Control thread.
     pub fn new() -> Self {
         Self {
@@ -197,9 +197,9 @@ impl Late {
     }
 
     /// What there was so far.
-    pub fn report(&self) -> LateStatistics {
+    pub fn report(&self) -> FetchStatistics {
         let fetched = self.fetcher.counts();
-        LateStatistics {
+        FetchStatistics {
             records: self.fetcher.is_on(),
             served: self.fetcher.is_served(),
             settled: self.fetcher.settled(),
@@ -210,7 +210,7 @@ impl Late {
     }
 }
 
-impl Default for Late {
+impl Default for LinkFetching {
     fn default() -> Self {
         Self::new()
     }

@@ -22,7 +22,7 @@ pub(super) type Group = u8;
 
 /// Who is in which group, and what is heard there.
 #[derive(Debug)]
-pub(super) struct Rooms {
+pub(super) struct GroupMixes {
     before: Room,
     now: Room,
     /// What is to be next.
@@ -61,7 +61,7 @@ pub(super) enum Heard<'a> {
     Both(&'a [f64], &'a [f64]),
 }
 
-impl Rooms {
+impl GroupMixes {
     /// All in none. Allocates (what is never used the system only promises).
     pub(super) fn new(settings: &HubSettings) -> Self {
         let period = settings.period.get().max(1);
