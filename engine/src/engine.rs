@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use farsend_protocol::jacktrip::{Event, Remark as Written};
+use farsend_protocol::jacktrip::{Event, Remark};
 use farsend_rt::{LatestReader, clock, latest};
 use farsend_units::{Frames, SampleRate};
-use farsend_wire::jacktrip::Hello;
+use farsend_wire::jacktrip::{Hello, Name};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 pub use self::failure::RunError;
@@ -27,7 +27,7 @@ use crate::membership::{Membership, Told};
 use crate::net::resolve::resolve;
 use crate::net::tcp::LogInError;
 use crate::net::udp::{AudioSocket, SendHandle};
-use crate::peers::{Beat, Line, LinkEvent, PeerLink, say_goodbye};
+use crate::peers::{Beat, Line, LinkEvent, PeerLink, Word, say_goodbye};
 use crate::settings::{BackendSettings, Role, SessionSettings};
 use crate::statistics::Statistics;
 
@@ -57,8 +57,8 @@ pub struct Desk {
     pub membership: Option<Membership>,
     /// `None`: nobody is called from here.
     goodbye: Option<SendHandle>,
-    /// `None`: nobody can be written to from here.
-    lines: Option<Producer<Written>>,
+    /// `None`: nobody can be told anything from here.
+    words: Option<Producer<Word>>,
 }
 
 impl Session {
@@ -115,8 +115,8 @@ impl Session {
             }
             _ => None,
         };
-        let (lines, written) = RingBuffer::new(LINES);
-        link.await_lines(written);
+        let (words, said) = RingBuffer::new(WORDS);
+        link.await_words(said);
         let path = Box::new(AudioPath::new(
             link,
             settings.loopback,
@@ -135,7 +135,7 @@ impl Session {
                 keeping,
                 membership,
                 goodbye: Some(goodbye),
-                lines: Some(lines),
+                words: Some(words),
             },
         })
     }
@@ -151,7 +151,7 @@ impl Desk {
             port,
             keeping: keeping().0,
             membership: None,
-            lines: None,
+            words: None,
             goodbye: None,
         }
     }
@@ -175,9 +175,18 @@ impl Desk {
     }
 
     /// Has this written to the peer: [`LinkEvent::Talked`] tells what becomes of it. False if too much waits.
-    pub fn say(&mut self, line: Written) -> bool {
-        let lines = self.lines.as_mut();
-        lines.is_some_and(|lines| lines.push(line).is_ok())
+    pub fn say(&mut self, line: Remark) -> bool {
+        self.tell(Word::Line(line))
+    }
+
+    /// What we are called from now on, for a peer that is a Farsend. False if too much waits.
+    pub fn call_us(&mut self, name: Name) -> bool {
+        self.tell(Word::Called(name))
+    }
+
+    fn tell(&mut self, word: Word) -> bool {
+        let words = self.words.as_mut();
+        words.is_some_and(|words| words.push(word).is_ok())
     }
 
     /// Looks after our place at a hub; what has happened to it, if anything.
@@ -482,7 +491,7 @@ pub fn quit_on_signals() -> std::io::Result<Arc<AtomicBool>> {
 const EVENTS: usize = 256;
 
 /// What people can have written in a period: a bound on the work of one.
-const LINES: usize = 8;
+const WORDS: usize = 8;
 
 /// How often the control thread looks around.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

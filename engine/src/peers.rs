@@ -9,12 +9,12 @@ mod machines;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use farsend_protocol::jacktrip::{Event, PacketizerError, Remark as Written, Talked};
+use farsend_protocol::jacktrip::{Event, PacketizerError, Remark, Talked};
 use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
 use farsend_stream::{JitterBuffer, Kernels, Pulled};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::{DatagramError, Format, RATES, STOP};
+use farsend_wire::jacktrip::{DatagramError, Format, Name, RATES, STOP};
 use rtrb::{Consumer, Producer};
 
 pub use self::machines::Machines;
@@ -33,6 +33,8 @@ pub enum LinkEvent {
     Peer(Event),
     /// What people have written to each other, or what has become of that.
     Talked(Talked),
+    /// The peer is called this from now on; empty: it has no name any more.
+    Called(Name),
     /// The peer's stream has a shape that cannot be played.
     Unplayable(Format),
     /// The peer is sent other rates, bits or packets than ours, or plays at another rate.
@@ -43,6 +45,15 @@ pub enum LinkEvent {
     Restarted,
     /// The peer's first datagram that could not be understood, and why.
     Malformed(DatagramError),
+}
+
+/// What a peer is told by way of its audio thread, if it is a Farsend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Somebody has written this.
+    Line(Remark),
+    /// We are called this from now on.
+    Called(Name),
 }
 
 /// What a member of a hub is to do from now on.
@@ -163,9 +174,9 @@ impl PeerLink {
         self.machines.pass_over(frames);
     }
 
-    /// Writes to the peer what comes through here. Control thread, before the first period.
-    pub fn await_lines(&mut self, lines: Consumer<Written>) {
-        self.machines.await_lines(lines);
+    /// Says to the peer what comes through here. Control thread, before the first period.
+    pub fn await_words(&mut self, words: Consumer<Word>) {
+        self.machines.await_words(words);
     }
 
     /// Sends one block (planar, any length) as it completes packets. Where there is nobody to send to yet,

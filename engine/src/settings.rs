@@ -21,6 +21,8 @@ pub const DEFAULT_PORT: u16 = 4464;
 pub struct SessionSettings {
     /// Who calls whom.
     pub role: Role,
+    /// What we are called, for a peer that is a Farsend; empty: nothing. A hub is told at the log-in: see [`Role::Member`].
+    pub name: Name,
     /// The UDP port of our own.
     pub bind_port: u16,
     /// Channels that we send.
@@ -76,6 +78,7 @@ impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             role: Role::Server,
+            name: Name::EMPTY,
             bind_port: DEFAULT_PORT,
             send: Channels(2),
             receive: Channels(2),

@@ -9,7 +9,7 @@ use farsend_protocol::repair::{HistorySize, Settled};
 use farsend_rt::clock;
 use farsend_stream::{BufferCounts, Irregular, Jitter, Meter, Wait};
 use farsend_units::{Frames, MonoTime, SampleRate};
-use farsend_wire::jacktrip::Format;
+use farsend_wire::jacktrip::{Format, Name};
 
 use crate::sending::Adopted;
 use crate::settings::MAX_CHANNELS;
@@ -61,6 +61,8 @@ pub struct Statistics {
     pub hub: bool,
     /// Whether the peer is a Farsend.
     pub farsend: bool,
+    /// What it is called, where it has said; else empty.
+    pub name: Name,
     /// Whether it repairs what we lose.
     pub repairs: bool,
     /// The network's round trip, where the peer answers us (another Farsend does).
@@ -104,6 +106,7 @@ impl Default for Statistics {
             jitter: Jitter::default(),
             hub: false,
             farsend: false,
+            name: Name::EMPTY,
             repairs: false,
             round_trip: None,
             drift_ppm: None,

@@ -279,7 +279,10 @@ impl Shared {
 
     /// The host told the colour of the track.
     pub fn set_colour(&self, colour: Option<[u8; 3]>) {
-        self.control.lock().colour = colour;
+        let before = std::mem::replace(&mut self.control.lock().colour, colour);
+        if before != colour {
+            self.repaint.request_repaint();
+        }
     }
 
     /// Somebody typed the password of this session's user. It is kept as long as the instance, and nowhere else.

@@ -40,7 +40,7 @@ pub struct Session {
     pub redundancy: u8,
     /// Frames in a packet, in [`PERIOD`].
     pub period: u16,
-    /// What we are called at a hub; empty: as the track is.
+    /// What we are called at a hub, or by a Farsend at the far end of a call; empty: as the track is.
     pub name: String,
     /// The user to log in as, at a hub that asks for passwords; empty: nobody. There is no password in here.
     pub user: String,

@@ -1,4 +1,4 @@
-//! What people write to each other: instances, and programs without a DAW.
+//! What people write to each other, and what they are called: instances, and programs without a DAW.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -13,11 +13,12 @@ const PORT: u16 = 4464;
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
-fn what_an_instance_writes_is_told_to_its_session_and_at_the_far_end() {
+fn what_an_instance_writes_and_what_its_track_is_called_is_told_at_the_far_end() {
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let clock = ["-n", "2", "-q", "8", "--rate", "22050", "--period", "256"];
-        let mut far = Farsend::start_looping(machine, &clock);
+        let named = [&clock[..], &["--name", "Cello 2"]].concat();
+        let mut far = Farsend::start_looping(machine, &named);
         let mut host = Host::default();
         for _ in 0..2 {
             let wanted = call(PORT, Some("Band"));
@@ -33,6 +34,25 @@ fn what_an_instance_writes_is_told_to_its_session_and_at_the_far_end() {
         });
         far.wait_for_event("chat", 1, SOON);
         assert_eq!(far.events("chat")[0]["text"], text);
+
+        host.play_until("both know what the far end is called", |all| {
+            all.iter().all(|one| one.player_names() == ["Cello 2"])
+        });
+        let state = host.instances[0].state.as_ref().map(ToString::to_string);
+        let state = state.unwrap_or_default();
+        assert!(
+            state.starts_with("Connected to Cello 2 (127.0.0.1:"),
+            "{state}"
+        );
+        far.wait_for_event("called", 1, SOON);
+        host.instances[0].rename("Violin 1");
+        far.wait_for_event("called", 2, SOON);
+        let names: Vec<_> = far
+            .events("called")
+            .iter()
+            .map(|event| event["name"].clone())
+            .collect();
+        assert_eq!(names, ["Track", "Violin 1"]);
         drop(host);
     });
 }

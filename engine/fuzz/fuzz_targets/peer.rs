@@ -8,7 +8,7 @@ use std::time::Duration;
 use farsend_fuzz::Payload;
 use farsend_protocol::jacktrip::{Output, Peer, PeerConfig, Remark, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Piece, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Hearing, Keep, Kept, Name, Piece, Reception, STOP, Wanted};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -91,6 +91,15 @@ enum Step {
         from: u8,
         known: bool,
         number: u16,
+    },
+    /// What they are called.
+    Called {
+        from: u8,
+        name: Vec<u8>,
+    },
+    /// And we.
+    CallUs {
+        name: String,
     },
 }
 
@@ -226,6 +235,14 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 let heard = Control::Heard { talk, number }.to_bytes().to_vec();
                 Some((host(from % 3), heard))
             }
+            Step::Called { from, name } => {
+                let called = Control::Called(Name::from_bytes(name));
+                Some((host(from % 3), called.to_bytes().to_vec()))
+            }
+            Step::CallUs { name } => {
+                peer.call_us(Name::new(name));
+                None
+            }
             Step::Unpolled => {
                 polled = !polled;
                 None
@@ -261,6 +278,7 @@ fn drain(peer: &mut Peer, said: &mut Option<(u32, u16)>) -> Option<u64> {
                 assert!(!line.as_str().contains(char::is_control));
             }
             Output::Talked(Talked::Ours { .. }) => {}
+            Output::Called(name) => assert!(!name.as_str().contains(char::is_control)),
             Output::Send { to, payload } => match Control::parse(&payload) {
                 Some(Control::Ping { stamp }) => {
                     assert_eq!(Some(to), peer.remote());

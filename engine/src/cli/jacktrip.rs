@@ -220,6 +220,7 @@ impl Options {
             Role::Server => "JackTrip".into(),
         });
         let session = SessionSettings {
+            name: Name::EMPTY,
             repair: true,
             bind_port: self.port("-B", self.bind_port)?,
             role,

@@ -133,7 +133,7 @@ pub(super) struct SessionArgs {
     /// Frames a packet, without JACK [default: 128].
     #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=8192))]
     period: Option<u32>,
-    /// The JACK client's name [default: farsend].
+    /// What we are called at the far end, if that is a Farsend too, and as a JACK client [default: nothing, and farsend].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Do not connect to the sound card's ports in JACK.
@@ -240,13 +240,18 @@ impl SessionArgs {
     }
 
     fn request(&self, role: Role, bind_port: u16, once: bool) -> Result<Request, RunError> {
-        self.refuse_idle(&role)?;
+        self.refuse_idle()?;
         let of_input = match (&self.input, self.channels.or(self.send)) {
             (Some(path), None) => Some(WavInput::open(path)?.channels().0),
             _ => None,
         };
         let both = self.channels.or(of_input).unwrap_or(2);
+        let called = Name::new(self.name.as_deref().unwrap_or_default().trim());
         let session = SessionSettings {
+            name: match role {
+                Role::Client { .. } | Role::Server => called,
+                Role::Member { .. } => Name::EMPTY,
+            },
             role,
             bind_port,
             send: Channels(self.send.unwrap_or(both)),
@@ -288,13 +293,12 @@ impl SessionArgs {
     }
 
     /// Options that nothing would come of here are a misunderstanding, and better told than passed over.
-    fn refuse_idle(&self, role: &Role) -> Result<(), RunError> {
+    fn refuse_idle(&self) -> Result<(), RunError> {
         let (jack, files) = match self.pacer() {
             Backend::Jack => (true, false),
             Backend::Timer => (false, false),
             Backend::File => (false, true),
         };
-        let is_member = matches!(role, Role::Member { .. });
         let idle = [
             (
                 !files && (self.input.is_some() || self.record.is_some()),
@@ -307,10 +311,6 @@ impl SessionArgs {
             (
                 !jack && self.no_connect,
                 "--no-connect is about JACK's ports, and there is no JACK here: leave it out",
-            ),
-            (
-                !jack && !is_member && self.name.is_some(),
-                "--name is the JACK client's, and there is no JACK here: leave it out",
             ),
         ];
         let found = idle.into_iter().find(|(is_idle, _)| *is_idle);
@@ -458,7 +458,6 @@ mod tests {
             ("--period 64", "--period"),
             ("--tail 3", "--input"),
             ("--backend timer --no-connect", "--no-connect"),
-            ("--record b.wav --name ann", "--name"),
         ] {
             let refused = server(options).expect_err(options);
             assert!(refused.contains(named), "{options}: {refused}");
@@ -472,6 +471,7 @@ mod tests {
         for options in [
             "",
             "--name ann --no-connect",
+            "--record b.wav --name ann",
             "--backend timer --rate 44100 --period 64",
             "--record b.wav --rate 44100",
             "--backend file --record b.wav",

@@ -50,6 +50,7 @@ fn peer(now: &Statistics, rate: SampleRate) -> Value {
         "sent_bits": now.adopted.map(|adopted| adopted.sent.samples.bits()),
         "peer_redundancy": now.redundancy,
         "peer_is_farsend": now.farsend,
+        "peer_name": (!now.name.is_empty()).then(|| now.name.as_str()),
         "peer_repairs": now.repairs,
         "peer_loss_percent": round(f64::from(now.repair.peer_loss) * 100.0),
     })

@@ -12,7 +12,7 @@ use crate::statistics::Statistics;
 /// sent and received.
 ///
 /// ```text
-/// out ▕███▌ ▏in ▕███▏ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  a minute: 3 lost 2 late
+/// out ▕███▌ ▏in ▕███▏ ▏  peer "Violin 1"  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  a minute: 3 lost 2 late
 /// ```
 pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
     let levels = levels(now, channels);
@@ -44,24 +44,37 @@ pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
             format!("  sent {}", adopted::short(&adopted.sent))
         });
     let happened = happened(&minute);
+    let named = named(now);
     let [long, short] = &jitter;
     let without = String::new();
-    let ways: [[&String; 5]; 7] = [
-        [long, &trip, &one_way, &drift, &sent],
-        [short, &trip, &one_way, &drift, &sent],
-        [short, &without, &one_way, &drift, &sent],
-        [short, &without, &one_way, &without, &sent],
-        [short, &without, &one_way, &without, &without],
-        [&without, &without, &one_way, &without, &without],
-        [&without; 5],
+    let ways: [[&String; 6]; 8] = [
+        [&named, long, &trip, &one_way, &drift, &sent],
+        [&named, short, &trip, &one_way, &drift, &sent],
+        [&named, short, &without, &one_way, &drift, &sent],
+        [&without, short, &without, &one_way, &drift, &sent],
+        [&without, short, &without, &one_way, &without, &sent],
+        [&without, short, &without, &one_way, &without, &without],
+        [&without, &without, &without, &one_way, &without, &without],
+        [&without; 6],
     ];
-    let lines = ways.map(|[jitter, trip, one_way, drift, sent]| {
-        format!("{levels}{depth}{jitter}{trip}{one_way} ms{drift}{sent}{happened}")
+    let lines = ways.map(|[named, jitter, trip, one_way, drift, sent]| {
+        format!("{levels}{named}{depth}{jitter}{trip}{one_way} ms{drift}{sent}{happened}")
     });
     let fits = |line: &&String| line.chars().count() <= WIDTH;
     let shortest = &lines[lines.len() - 1];
     let line = lines.iter().find(fits).unwrap_or(shortest);
     line.chars().take(WIDTH).collect()
+}
+
+/// Who is there, if they have said.
+fn named(now: &Statistics) -> String {
+    let name = now.name.as_str();
+    if name.is_empty() {
+        return String::new();
+    }
+    let cut: String = name.chars().take(LETTERS).collect();
+    let more = if cut.len() < name.len() { "…" } else { "" };
+    format!("  peer \"{cut}{more}\"")
 }
 
 /// What there was to hear, or to mend, in the last minute.
@@ -121,6 +134,8 @@ fn ms(time: Duration) -> String {
 const WIDTH: usize = 118;
 /// Of a meter.
 const CELLS: usize = 5;
+/// Of a name.
+const LETTERS: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -130,12 +145,30 @@ mod tests {
     use farsend_stream::{DepthPolicy, Jitter};
     use farsend_units::{Frames, SampleRate};
     use farsend_wire::SampleFormat;
+    use farsend_wire::jacktrip::Name;
 
     #[test]
     fn a_clean_session_is_told_whole() {
         assert_eq!(
             told(&session(), 0),
             "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  no gaps"
+        );
+    }
+
+    #[test]
+    fn a_peer_that_has_a_name_is_told_by_it() {
+        let mut now = session();
+        now.name = Name::new("Violin 1");
+        assert_eq!(
+            told(&now, 0),
+            "out ▕████▏▏in ▕███▍ ▏  peer \"Violin 1\"  queue 5.3/5.5  jitter 4.2  trip 12.1  one way 11.4 ms  +12 ppm  no gaps"
+        );
+        now.name = Name::new("The second violins on the left");
+        let line = told(&now, 0);
+        let name = "peer \"The second violins o…\"";
+        assert!(
+            line.contains(name) && line.chars().count() <= WIDTH,
+            "{line}"
         );
     }
 

@@ -2,6 +2,7 @@
 
 mod chat;
 mod live;
+mod naming;
 mod numbers;
 mod tracks;
 
@@ -16,7 +17,7 @@ use farsend_ipc::segment::{EngineEnd, SegmentConfig, SegmentHandle, Watch};
 use farsend_protocol::jacktrip::Event;
 use farsend_rt::clock;
 use farsend_units::{Channels, Frames, SampleRate};
-use farsend_wire::jacktrip::Format;
+use farsend_wire::jacktrip::{Format, Name};
 
 use self::chat::Chat;
 use self::live::Live;
@@ -65,6 +66,10 @@ pub(super) struct PluginSession {
     take_wishes: Vec<(u64, TakeWishes)>,
     live: Live,
     chat: Chat,
+    /// What the peer has said that it is called; else empty.
+    peer_name: Name,
+    /// What it was told of us.
+    told_name: Name,
 }
 
 /// What an instance gets that takes part.
@@ -96,6 +101,7 @@ impl PluginSession {
             Some(_) => LARGEST_BLOCK,
         };
         let width = [settings.send, settings.receive];
+        let called = settings.name;
         let mut session = build(settings, wanted.rate, wanted.period, block)?;
         let (takes, taps) = TakeDesk::new(wanted.rate, width);
         session.path.link().record_through(taps);
@@ -135,6 +141,8 @@ impl PluginSession {
             take_wishes: Vec::new(),
             live: Live::default(),
             chat: Chat::numbered_from(clock::wall_us()),
+            peer_name: Name::EMPTY,
+            told_name: called,
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -199,6 +207,7 @@ impl PluginSession {
         self.take_wishes.retain(|(other, _)| *other != seat);
         self.record();
         self.tracks.leave(seat);
+        self.introduce();
         self.keep_delay(seat, false);
         // With its ring full the thread does not look any more, and nobody is served.
         self.backend.leave(seat)
@@ -394,11 +403,12 @@ impl PluginSession {
                     advice: advice.into(),
                 };
             }
-            LinkEvent::Talked(talked) => match self.wanted.role {
-                WantedRole::Client => self.chat.note(talked, &self.wanted.host, false),
-                WantedRole::Member => self.chat.note(talked, &self.wanted.host, true),
-                _ => self.chat.note(talked, &peer, false),
-            },
+            LinkEvent::Talked(talked) => {
+                let is_hub = self.wanted.role == WantedRole::Member;
+                let writer = self.writer();
+                self.chat.note(talked, &writer, is_hub);
+            }
+            LinkEvent::Called(name) => self.note_name(*name),
             LinkEvent::Adopted(_)
             | LinkEvent::Peer(Event::SentAway { .. })
             | LinkEvent::Refused
@@ -486,7 +496,7 @@ impl PluginSession {
 
     fn peer(&mut self) -> String {
         let remote = self.desk.statistics.read().remote.or(self.desk.remote);
-        remote.map_or_else(|| "the peer".into(), |remote| remote.to_string())
+        naming::title(self.peer_name, remote)
     }
 }
 

@@ -117,6 +117,10 @@ impl Reporter {
             LinkEvent::Peer(Event::Left) => self.wait_anew(),
             _ => {}
         }
+        if matches!(event, LinkEvent::Called(name) if name.is_empty()) {
+            // Who it was has left, or is somebody else: that is said.
+            return;
+        }
         let facts = match event {
             LinkEvent::Peer(
                 Event::Arrived { format, .. } | Event::FormatChanged { to: format, .. },
@@ -132,6 +136,7 @@ impl Reporter {
             LinkEvent::Talked(Talked::Theirs(line)) => {
                 json!({ "remote": remote, "text": line.as_str() })
             }
+            LinkEvent::Called(name) => json!({ "remote": remote, "name": name.as_str() }),
             _ => json!({ "remote": remote }),
         };
         self.say(words::name(event), &words::sentence(event, remote), facts);

@@ -171,8 +171,14 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
         WantedRole::Member => credentials(&wanted.user)?,
         WantedRole::Server | WantedRole::Client | WantedRole::Hub => None,
     };
+    let name = match wanted.role {
+        WantedRole::Client | WantedRole::Server => Name::new(wanted.name.trim()),
+        // Said at the log-in, or nobody asks.
+        WantedRole::Member | WantedRole::Hub => Name::EMPTY,
+    };
     let [send, receive] = width(wanted);
     Ok(SessionSettings {
+        name,
         // A project is left open over night, and the hub is back in the morning.
         give_up: matches!(role, Role::Member { .. }).then_some(HUB_PATIENCE),
         role,

@@ -24,6 +24,7 @@ pub fn name(event: &LinkEvent) -> &'static str {
         LinkEvent::Talked(Talked::Theirs(_)) => "chat",
         LinkEvent::Talked(Talked::Ours { arrived: true }) => "chat_arrived",
         LinkEvent::Talked(Talked::Ours { arrived: false }) => "chat_lost",
+        LinkEvent::Called(_) => "called",
         LinkEvent::Unplayable(_) => "unplayable",
         LinkEvent::Adopted(_) => "adopted",
         LinkEvent::Refused => "refused",
@@ -57,6 +58,8 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
         LinkEvent::Talked(Talked::Ours { arrived: false }) => {
             format!("what was written did not reach {peer}: only a Farsend understands it")
         }
+        LinkEvent::Called(name) if name.is_empty() => format!("{peer} has no name any more"),
+        LinkEvent::Called(name) => format!("{peer} is called \"{name}\""),
         LinkEvent::Unplayable(format) => unplayable(&peer, format),
         LinkEvent::Adopted(adopted) => adopted::sentence(adopted, remote),
         LinkEvent::Refused => remote.map_or_else(|| "nobody listens there".to_owned(), refused),

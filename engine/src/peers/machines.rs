@@ -18,11 +18,11 @@ use farsend_protocol::jacktrip::{
 use farsend_rt::MailboxReader;
 use farsend_stream::{BufferConfig, JitterBuffer, Kernels, Pulled};
 use farsend_units::{Frames, MonoTime, SeqNum};
-use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Hearing, Stamp};
+use farsend_wire::jacktrip::{DatagramError, Format, HeaderKind, Hearing, Name, Stamp};
 use farsend_wire::repair::Repair;
 use rtrb::{Consumer, Producer};
 
-use super::{Beat, Invitation, LinkEvent};
+use super::{Beat, Invitation, LinkEvent, Word};
 use crate::hearing::LinkHearing;
 use crate::net::Outlet;
 use crate::repair::{LinkFetching, LinkRepair, MOST_ANSWERS};
@@ -57,8 +57,10 @@ pub struct Machines<O> {
     call: Option<(PeerConfig, SocketAddr)>,
     /// What the control thread hears from the hub that we join.
     invitations: Option<Consumer<Invitation>>,
-    /// What is to be written to the peer.
-    lines: Option<Consumer<Remark>>,
+    /// What the control thread has to say to the peer.
+    words: Option<Consumer<Word>>,
+    /// What we are called, whichever peer it is.
+    name: Name,
     /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
     /// if that is the first that it hears.
     heard: bool,
@@ -137,10 +139,11 @@ impl<O: Outlet> Machines<O> {
             repair: settings.repair,
             ..PeerConfig::default()
         };
-        let peer = match remote {
+        let mut peer = match remote {
             Some(remote) => Peer::client(config, remote),
             None => Peer::server(config),
         };
+        peer.call_us(settings.name);
         let buffer = BufferConfig {
             channels: settings.receive,
             rate,
@@ -167,7 +170,8 @@ impl<O: Outlet> Machines<O> {
             adopts_samples: settings.samples.is_none() && settings.role == Role::Server,
             call: remote.map(|remote| (config, remote)),
             invitations: None,
-            lines: None,
+            words: None,
+            name: settings.name,
             heard: false,
             once: settings.once,
             tap: None,
@@ -188,9 +192,15 @@ impl<O: Outlet> Machines<O> {
         self.state = State::Outside;
     }
 
-    /// Writes to the peer what comes through here.
-    pub(super) fn await_lines(&mut self, lines: Consumer<Remark>) {
-        self.lines = Some(lines);
+    /// Says to the peer what comes through here.
+    pub(super) fn await_words(&mut self, words: Consumer<Word>) {
+        self.words = Some(words);
+    }
+
+    /// What we are called from now on, for whoever is the peer and a Farsend.
+    pub fn call_us(&mut self, name: Name) {
+        self.name = name;
+        self.peer.call_us(name);
     }
 
     /// Writes a line to the peer. What becomes of it is told, in the order of lines.
@@ -220,6 +230,7 @@ impl<O: Outlet> Machines<O> {
             (None, _) => return,
         };
         self.peer = Peer::client(config, callee);
+        self.peer.call_us(self.name);
         self.sending.call_at_once();
         self.heard = false;
         self.state = State::Open;
@@ -227,8 +238,11 @@ impl<O: Outlet> Machines<O> {
 
     /// Lets the machines act that waited for this time. Once a period, after what has come was taken.
     pub fn attend(&mut self, now: MonoTime) {
-        while let Some(line) = self.lines.as_mut().and_then(|lines| lines.pop().ok()) {
-            self.say(now, line);
+        while let Some(word) = self.words.as_mut().and_then(|words| words.pop().ok()) {
+            match word {
+                Word::Line(line) => self.say(now, line),
+                Word::Called(name) => self.call_us(name),
+            }
         }
         if self.state == State::Outside {
             return;
@@ -329,6 +343,7 @@ impl<O: Outlet> Machines<O> {
         to.wait = buffer.wait();
         to.jitter = buffer.jitter();
         to.hub = self.invitations.is_some();
+        to.name = peer.called();
         (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);
         to.round_trip = peer.round_trip().filter(|_| to.farsend);
         to.drift_ppm = buffer.drift();
@@ -385,6 +400,7 @@ impl<O: Outlet> Machines<O> {
                 Output::Send { to, payload } => _ = self.out.send(to, &payload),
                 Output::Event(event) => self.act_on(event, now),
                 Output::Talked(talked) => self.tell(LinkEvent::Talked(talked)),
+                Output::Called(name) => self.tell(LinkEvent::Called(name)),
                 Output::Reception(reception) => {
                     if let Some(repair) = &mut self.repair {
                         let packet = self.packetizer.config().period;

@@ -1,6 +1,6 @@
-//! The top of the window: name, track, pages.
+//! The top of the window: name, track and its colour, pages.
 
-use egui::{Button, Key, Label, Modifiers, RichText, Ui};
+use egui::{Button, Color32, Key, Label, Modifiers, RichText, Stroke, Ui};
 
 use super::look;
 use crate::shared::{Shared, View};
@@ -29,7 +29,7 @@ const PAGES: [(Page, &str); 4] = [
 
 /// Name, track and the pages, which Ctrl and a number turn to as well. `unread`: lines of the chat that were not shown yet.
 pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, unread: usize, page: &mut Page) {
-    ui.horizontal(|ui| {
+    let row = ui.horizontal(|ui| {
         let version = match &view.engine {
             Some(engine) => format!("engine {engine}"),
             None => format!("version {}", env!("CARGO_PKG_VERSION")),
@@ -55,6 +55,16 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, unread: usize, pag
             look::from_right(ui, |ui| ui.add(Label::new(look::quiet(track)).truncate()));
         }
     });
+    if let Some([red, green, blue]) = shared.colour() {
+        let below = row.response.rect.bottom() + 0.5 * LINE;
+        let colour = Color32::from_rgb(red, green, blue);
+        let width = ui.max_rect().x_range();
+        ui.painter().hline(width, below, Stroke::new(LINE, colour));
+        ui.add_space(LINE);
+    }
 }
+
+/// How thick the line is that has the track's colour.
+const LINE: f32 = 2.0;
 
 const KEYS: [Key; 4] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];

@@ -106,6 +106,11 @@ fn connection(ui: &mut Ui, session: &mut Session) {
                         .speed(0.2),
                 );
             });
+            if matches!(session.role, Role::Client | Role::Server) {
+                row(ui, "Name", NAME_MEANING, |ui| {
+                    field(ui, &mut session.name, "as the track");
+                });
+            }
             if matches!(session.role, Role::Client | Role::Member) {
                 row(ui, "Own UDP port", LOCAL_MEANING, |ui| {
                     number(ui, &mut session.local_port, 0..=65_535, "any");
@@ -276,6 +281,8 @@ const PERIOD_MEANING: &str = "Fewer frames: less delay and more packets a second
 const COPIES_MEANING: &str =
     "How often each packet is sent: 2 or more mend what gets lost on the way to a JackTrip.";
 const PORT_MEANING: &str = "Of the one who is called, or the one that is waited at.";
+const NAME_MEANING: &str =
+    "What a Farsend at the far end calls you. As the track: what the host calls it.";
 const LOCAL_MEANING: &str = "Where this end receives. Any: each instance draws one.";
 const FINGERPRINT_MEANING: &str = "The SHA-256 fingerprint that the hub's certificate must have.";
 const SESSION_MEANING: &str = "Instances that say the same name share one connection.";

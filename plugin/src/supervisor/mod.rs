@@ -19,6 +19,7 @@ mod latency;
 mod live;
 mod ports;
 mod starter;
+mod track;
 mod wanted;
 
 use std::sync::Arc;
@@ -147,7 +148,7 @@ impl Supervisor {
         let steady = steady.filter(|steady| *steady == setup || self.attached.is_some());
         match steady.or(self.shared.is_asked().then_some(setup)) {
             Some(setup) => {
-                let name = self.shared.track().unwrap_or_else(|| NO_NAME.into());
+                let name = self.name(&session);
                 let wanted = self.wanted(&session, setup, name);
                 let user = &wanted.user;
                 let lacks = user.password.is_none() && user.password_file.is_none();
@@ -429,9 +430,6 @@ const OTHER_VERSION_TURN: Duration = Duration::from_secs(1);
 
 /// How long a wish of the host's automation may take to be seen while nothing else goes on.
 const AUTOMATION_TURN: Duration = Duration::from_millis(250);
-
-/// What a track is called whose host tells no name.
-const NO_NAME: &str = "Farsend";
 
 /// How long a new connection may take; the instance cannot go away in the meantime.
 const CONNECT_PATIENCE: Duration = Duration::from_millis(250);

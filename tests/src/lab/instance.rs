@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    ChatLine, Fate, FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState, Share,
-    Sharing, Take, TakeWishes, ToEngine, WantedSession,
+    About, ChatLine, Fate, FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState,
+    Share, Sharing, Take, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Transport};
@@ -156,6 +156,28 @@ impl Instance {
         let say = ToEngine::Say(text.into());
         let sent = self.connection.send(&say, Duration::from_secs(5));
         sent.expect("the engine listens");
+    }
+
+    /// Its track is called this from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn rename(&mut self, name: &str) {
+        let about = About {
+            name: name.into(),
+            colour: None,
+        };
+        let sent = self
+            .connection
+            .send(&ToEngine::About(about), Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// What those are called who are there.
+    pub fn player_names(&self) -> Vec<&str> {
+        let players = self.players.iter().flat_map(|players| &players.players);
+        players.map(|player| player.name.as_str()).collect()
     }
 
     /// What was written as this one knows it: by whom (nobody: at this end), what, and whether it has arrived.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Remark, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Name, Reception, STOP, Wanted};
 use farsend_wire::repair::Repair;
 use support::{FORMAT, Wants, audio, drain, host, ms};
 
@@ -79,6 +79,7 @@ impl Two {
                     self.wants[end].receptions.extend(wants.receptions);
                     self.wants[end].wanted.extend(wants.wanted);
                     self.wants[end].talked.extend(wants.talked);
+                    self.wants[end].names.extend(wants.names);
                 }
             }
         }
@@ -158,6 +159,7 @@ fn a_jacktrip_is_told_nothing_and_asked_nothing() {
         peer.handle_timeout(at);
         peer.note_reception(at, reception(i.into()));
         peer.want(at, WANTED);
+        peer.call_us(Name::new("Violin 1"));
         assert!(!peer.is_farsend() && !peer.understands_repair(at));
         for (_, payload) in drain(&mut peer).sends {
             let control = Control::parse(&payload);
@@ -321,4 +323,41 @@ fn what_is_written_arrives_at_a_farsend_and_is_never_sent_to_a_jacktrip() {
         2,
         "a line of 73 bytes in two pieces, each once"
     );
+}
+
+#[test]
+fn each_end_is_told_what_the_other_is_called_and_when_that_changes() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.ends[0].call_us(Name::new("Violin 1"));
+    two.run(5000, 0);
+    assert_eq!(two.wants[1].names, ["Violin 1"]);
+    assert_eq!(two.ends[1].called().as_str(), "Violin 1");
+    assert_eq!(two.wants[0].names, [""; 0], "the other has no name");
+    two.ends[0].call_us(Name::new("Violin 2"));
+    two.ends[1].call_us(Name::new("Viola"));
+    two.run(1000, 0);
+    two.ends[0].call_us(Name::EMPTY);
+    two.run(1000, 0);
+    assert_eq!(two.wants[1].names, ["Violin 1", "Violin 2", ""]);
+    assert_eq!(two.wants[0].names, ["Viola"]);
+}
+
+#[test]
+fn a_name_is_gone_with_the_one_who_had_it() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.ends[1].call_us(Name::new("Viola"));
+    two.run(2000, 0);
+    let now = two.now();
+    assert_eq!(two.ends[0].called().as_str(), "Viola");
+    let _ = two.ends[0].handle_datagram(now, host(2), &STOP);
+    let wants = drain(&mut two.ends[0]);
+    assert_eq!(
+        (wants.events, wants.names),
+        (vec![Event::Left], vec![String::new()])
+    );
+    assert_eq!(two.ends[0].called(), Name::EMPTY);
+    // Whoever calls next has not said a name yet.
+    let later = now + Duration::from_secs(1);
+    let _ = two.ends[0].handle_datagram(later, host(3), &audio(FORMAT, 1));
+    assert_eq!(two.ends[0].called(), Name::EMPTY);
 }

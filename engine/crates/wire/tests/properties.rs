@@ -4,8 +4,9 @@
 use farsend_units::{Channels, Frames, SampleRate, SeqNum};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::{
-    Control, Datagram, Format, Header, HeaderKind, Hearing, Hello, Keep, Kept, Name, PIECE_TEXT,
-    Piece, Reception, Reply, Wanted, channel_bytes, classify_words, rate_code,
+    Control, Datagram, Format, Header, HeaderKind, Hearing, Hello, Keep, Kept, NAME_ROOM, Name,
+    PIECE_TEXT, Piece, Reception, Reply, Wanted, channel_bytes, classify_words, is_unruly,
+    rate_code,
 };
 use farsend_wire::repair::{MAX_SPAN, Repair};
 use proptest::collection::vec;
@@ -24,7 +25,7 @@ proptest! {
     fn a_hello_that_was_written_is_read_back(port: u16, name in ".{0,80}") {
         let hello = Hello { port, name: Name::new(&name) };
         prop_assert_eq!(Hello::parse(&hello.to_bytes()), hello);
-        if name.len() <= Name::MAX_LEN && !name.contains(char::is_control) {
+        if name.len() <= Name::MAX_LEN && !name.contains(is_unruly) {
             prop_assert_eq!(hello.name.as_str(), name);
         }
     }
@@ -33,7 +34,7 @@ proptest! {
     fn any_bytes_make_a_name_that_can_be_shown(bytes in vec(any::<u8>(), 0..200)) {
         let name = Name::from_bytes(&bytes);
         prop_assert!(name.as_str().len() <= Name::MAX_LEN);
-        prop_assert!(!name.as_str().contains(char::is_control));
+        prop_assert!(!name.as_str().contains(is_unruly));
         prop_assert_eq!(name.is_empty(), bytes.first().is_none_or(|byte| *byte == 0));
         prop_assert_eq!(Name::from_bytes(name.as_str().as_bytes()), name);
     }
@@ -107,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_control_datagram_that_was_written_is_read_back(stamp: u64, [due, lost, bursts]: [u32; 3], depth: u16, ends: [bool; 2], text: Vec<u8>) {
+    fn a_control_datagram_that_was_written_is_read_back(stamp: u64, [due, lost, bursts]: [u32; 3], depth: u16, ends: [bool; 2], text: Vec<u8>, name: String) {
         let piece = Piece::new(due, depth, ends, &text);
         prop_assert_eq!(piece.text(), &text[..text.len().min(PIECE_TEXT)]);
         let chat = [Control::Chat(piece), Control::Heard { talk: due, number: depth }];
@@ -118,7 +119,10 @@ proptest! {
         let kept = Control::Kept(Kept { oldest: SeqNum(depth), count: lost as u16 });
         let (packet, heard) = (SeqNum(depth), SeqNum(due as u16));
         let hearing = Control::Hearing(Hearing { packet, heard, offset: lost, step: due });
-        let others = [keep, kept, hearing, Control::SentAway { seconds: lost }];
+        let name = &name[..name.floor_char_boundary(NAME_ROOM)];
+        let called = Name::new(name);
+        prop_assume!(called.as_str().len() <= NAME_ROOM);
+        let others = [keep, kept, hearing, Control::SentAway { seconds: lost }, Control::Called(called)];
         for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(others).chain(pings).chain(chat) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
         }

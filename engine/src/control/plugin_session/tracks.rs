@@ -8,6 +8,7 @@ use farsend_ipc::message::{
 };
 use farsend_rt::clock;
 use farsend_units::Channels;
+use farsend_wire::jacktrip::Name;
 
 use super::chat::Chat;
 use super::numbers::clipped;
@@ -74,6 +75,17 @@ impl Tracks {
         (0..OUTPUTS).for_each(|output| self.bindings.forget(spot(seat, output)));
         self.tracks.retain(|track| track.seat != seat);
         self.is_changed = true;
+    }
+
+    /// What an instance's track is called from now on.
+    pub(super) fn rename(&mut self, seat: u64, name: &str) {
+        let own = self.tracks.iter_mut().filter(|track| track.seat == seat);
+        own.for_each(|track| cut(name).clone_into(&mut track.name));
+    }
+
+    /// What the track of the first instance is called.
+    pub(super) fn first_name(&self) -> &str {
+        self.tracks.first().map_or("", |track| &track.name)
     }
 
     /// Who is there now.
@@ -179,6 +191,8 @@ impl PluginSession {
             take_wishes: Vec::new(),
             live: super::live::Live::default(),
             chat: Chat::numbered_from(clock::wall_us()),
+            peer_name: Name::EMPTY,
+            told_name: Name::EMPTY,
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -339,7 +353,10 @@ impl PluginSession {
         let packets = u64::from(minute.seconds) * u64::from(format.rate.0)
             / u64::from(format.period.0.max(1));
         Some(PlayerInfo {
-            name: remote.to_string(),
+            name: match self.peer_name.as_str() {
+                "" => remote.to_string(),
+                name => name.to_owned(),
+            },
             address: remote.to_string(),
             channels: channels.0,
             is_present: now.present,

@@ -134,6 +134,7 @@ impl Scene {
                 });
             }
             "shared" => {
+                shared.set_colour(Some([206, 130, 58]));
                 set(Session {
                     share: "Rehearsal".into(),
                     ..session()

@@ -77,6 +77,8 @@ pub(crate) struct Wants {
     /// Of one who records, and for one.
     pub(crate) words: Vec<Output>,
     pub(crate) talked: Vec<Talked>,
+    /// What the peer is called.
+    pub(crate) names: Vec<String>,
 }
 
 impl Wants {
@@ -103,6 +105,7 @@ pub(crate) fn drain(peer: &mut Peer) -> Wants {
                 wants.words.push(word);
             }
             Output::Talked(talked) => wants.talked.push(talked),
+            Output::Called(name) => wants.names.push(name.as_str().to_owned()),
             Output::Wait(wait) => {
                 wants.wait = wait;
                 return wants;

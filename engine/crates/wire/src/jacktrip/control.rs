@@ -16,11 +16,13 @@
 //!   kind 8 hearing:      packet (2) | heard (2) | offset (4) | step (4)
 //!   kind 16 chat:        a piece of a line, see `chat.rs`
 //!   kind 17 heard:       talk (4) | number (2)
+//!   kind 18 called:      a name, UTF-8
 //! ```
 
 use farsend_units::SeqNum;
 
 use super::chat::{PIECE_LEN, Piece};
+use super::hello::Name;
 
 /// The length that makes a datagram a control datagram.
 pub const CONTROL_LEN: usize = 63;
@@ -77,6 +79,8 @@ pub enum Control {
         /// The piece's.
         number: u16,
     },
+    /// What its sender is called: as much of it as fits, [`NAME_ROOM`] bytes. Empty: it has no name.
+    Called(Name),
     /// Something that this version does not know, to be dropped silently.
     Unknown,
 }
@@ -194,6 +198,7 @@ impl Control {
                 talk: u32::from_le_bytes(fields.take()),
                 number: u16::from_le_bytes(fields.take()),
             },
+            CALLED => name(&fields.take()).map_or(Self::Unknown, Self::Called),
             _ => Self::Unknown,
         };
         Some(if fields.0.iter().all(|&byte| byte == 0) {
@@ -264,6 +269,11 @@ impl Control {
                 put(&talk.to_le_bytes());
                 put(&number.to_le_bytes());
             }
+            Self::Called(name) => {
+                put(&[VERSION, CALLED]);
+                let name = name.as_str();
+                put(&name.as_bytes()[..name.floor_char_boundary(NAME_ROOM)]);
+            }
         }
         bytes
     }
@@ -282,6 +292,16 @@ impl Fields<'_> {
     }
 }
 
+/// The name in a field; `None` if it would not be shown as it is.
+fn name(field: &[u8; NAME_ROOM]) -> Option<Name> {
+    let name = Name::from_bytes(field);
+    let (text, rest) = field.split_at_checked(name.as_str().len())?;
+    (text == name.as_str().as_bytes() && rest.iter().all(|byte| *byte == 0)).then_some(name)
+}
+
+/// Bytes of a name in a control datagram, at most.
+pub const NAME_ROOM: usize = CONTROL_LEN - MAGIC.len() - 2;
+
 const MAGIC: &[u8] = b"FARSEND";
 const VERSION: u8 = 1;
 const PING: u8 = 1;
@@ -294,3 +314,4 @@ const KEPT: u8 = 7;
 const HEARING: u8 = 8;
 const CHAT: u8 = 16;
 const HEARD: u8 = 17;
+const CALLED: u8 = 18;

@@ -13,8 +13,10 @@
 
 use std::fmt;
 
-/// What a client calls itself on a hub: at most [`MAX_LEN`](Self::MAX_LEN) bytes of UTF-8, without control characters,
-/// so that it may be shown as it is. Empty: it has no name.
+use super::text::is_unruly;
+
+/// What a client calls itself on a hub: at most [`MAX_LEN`](Self::MAX_LEN) bytes of UTF-8, without [unruly](is_unruly)
+/// characters, so that it may be shown as it is. Empty: it has no name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name {
     bytes: [u8; Name::MAX_LEN],
@@ -59,7 +61,7 @@ impl Name {
         len: 0,
     };
 
-    /// `text`, cut at a character boundary where it is too long; control characters become U+FFFD.
+    /// `text`, cut at a character boundary where it is too long; [unruly](is_unruly) characters become U+FFFD.
     pub fn new(text: &str) -> Self {
         let mut name = Self::EMPTY;
         name.push(text);
@@ -98,7 +100,7 @@ impl Name {
     /// Appends what fits. False: not all did.
     fn push(&mut self, text: &str) -> bool {
         for character in text.chars() {
-            let shown = if character.is_control() {
+            let shown = if is_unruly(character) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 character
@@ -235,6 +237,7 @@ mod tests {
             Name::new("a\x1b[2Jb\r\n").as_str(),
             "a\u{fffd}[2Jb\u{fffd}\u{fffd}"
         );
+        assert_eq!(Name::new("anna\u{202e}exe").as_str(), "anna\u{fffd}exe");
     }
 
     #[test]

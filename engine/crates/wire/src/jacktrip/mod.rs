@@ -20,10 +20,12 @@ mod log_in;
 mod low_half;
 mod osc;
 mod stamp;
+mod text;
 
 pub use chat::{PIECE_TEXT, Piece};
 pub use control::{
-    CONTROL_LEN, Control, Hearing, Keep, Kept, Reception, STOP, Wanted, is_control, is_stop,
+    CONTROL_LEN, Control, Hearing, Keep, Kept, NAME_ROOM, Reception, STOP, Wanted, is_control,
+    is_stop,
 };
 pub use datagram::{Datagram, DatagramError, MAX_PERIOD, MAX_REDUNDANCY, Packet, Packets};
 pub use format::{Format, RATES, channel_bytes, rate_code};
@@ -33,6 +35,7 @@ pub use log_in::{LogIn, LogInError};
 pub use low_half::{Words, classify_words};
 pub use osc::{MOST_OSC, OscError, OscRequest, latency_response};
 pub use stamp::Stamp;
+pub use text::is_unruly;
 
 /// The UDP port of a JackTrip peer, and the TCP port of a hub, unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4464;

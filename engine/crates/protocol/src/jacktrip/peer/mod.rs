@@ -23,6 +23,7 @@
 
 mod address;
 mod farewell;
+mod naming;
 mod ping;
 mod repairs;
 mod takes;
@@ -34,11 +35,12 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{Control, Datagram, Format, HeaderKind, Reception, Wanted};
+use farsend_wire::jacktrip::{Control, Datagram, Format, HeaderKind, Name, Reception, Wanted};
 use farsend_wire::repair::Repair;
 
 use self::address::canonical;
 use self::farewell::Farewell;
+use self::naming::Naming;
 use self::ping::Pinger;
 use self::repairs::Repairs;
 use self::takes::Takes;
@@ -65,6 +67,7 @@ pub struct Peer {
     repairs: Repairs,
     takes: Takes,
     talk: Talk,
+    naming: Naming,
     events: ArrayVec<Event, MAX_EVENTS>,
     counts: PeerCounts,
 }
@@ -138,6 +141,7 @@ impl Peer {
             repairs: Self::silent_repairs(&config),
             takes: Takes::default(),
             talk: Talk::new(),
+            naming: Naming::new(),
             events: ArrayVec::new(),
             counts: PeerCounts::default(),
         }
@@ -184,6 +188,7 @@ impl Peer {
             State::Present(_) => {
                 self.pinger.handle_timeout(at);
                 self.talk.handle_timeout(at);
+                self.naming.handle_timeout(at, self.is_farsend());
             }
             _ => {}
         }
@@ -201,6 +206,20 @@ impl Peer {
     /// nothing becomes of it.
     pub fn write(&mut self, at: MonoTime, line: Remark) -> bool {
         self.is_farsend() && self.talk.say(at, line)
+    }
+
+    /// What we are called from now on; empty: nothing. A Farsend is told, a JackTrip nothing.
+    pub fn call_us(&mut self, name: Name) {
+        self.naming.call_us(name);
+    }
+
+    /// What the peer is called; empty while it is no Farsend or has not said.
+    pub const fn called(&self) -> Name {
+        if self.is_farsend() {
+            self.naming.theirs()
+        } else {
+            Name::EMPTY
+        }
     }
 
     /// We end the session: two stop datagrams are to be sent, and that is all.
@@ -256,11 +275,22 @@ impl Peer {
                 payload: control.to_bytes(),
             };
         }
+        if self.is_farsend()
+            && let (State::Present(heard), Some(control)) = (self.state, self.naming.poll())
+        {
+            return Output::Send {
+                to: heard.remote,
+                payload: control.to_bytes(),
+            };
+        }
         if let Some(told) = self.takes.told() {
             return told;
         }
         if let Some(talked) = self.talk.told() {
             return Output::Talked(talked);
+        }
+        if let Some(name) = self.naming.told() {
+            return Output::Called(name);
         }
         if let Some(reception) = self.repairs.told() {
             return Output::Reception(reception);
@@ -385,6 +415,7 @@ impl Peer {
             }
             Control::Chat(piece) => self.talk.handle_piece(at, &piece),
             Control::Heard { talk, number } => self.talk.handle_heard(at, talk, number),
+            Control::Called(name) => self.naming.handle_called(at, name),
             Control::SentAway { seconds } if matches!(self.role, Role::Client { .. }) => {
                 if self.farewell.hear() {
                     self.report(Event::SentAway { seconds });
@@ -438,6 +469,7 @@ impl Peer {
         // What was meant for somebody else is not for this one.
         self.talk.give_up(heard.at);
         self.talk.begin_anew(heard.at);
+        self.naming.begin_anew();
         self.pinger.start(heard.at);
         self.numbering.end_run();
         self.numbering.place(signs, true);
@@ -466,6 +498,7 @@ impl Peer {
             self.repairs = Self::silent_repairs(&self.config);
             self.pinger.start(heard.at);
             self.talk.begin_anew(heard.at);
+            self.naming.begin_anew();
         }
         match place {
             // Late, and perhaps of a former format; or not to be believed yet.
@@ -493,6 +526,7 @@ impl Peer {
         self.owe_stops(remote);
         self.report(event);
         self.talk.give_up(at);
+        self.naming.begin_anew();
         self.pinger = Pinger::new(self.config.ping_every);
         self.repairs = Self::silent_repairs(&self.config);
         self.takes = Takes::default();
@@ -540,7 +574,11 @@ impl Peer {
             State::Calling { since: Some(since) } => give_up(since),
             State::Present(heard) => {
                 let quiet = heard.at + self.config.quiet_limit;
-                let others = [self.pinger.next_timeout(), self.talk.next_timeout()];
+                let others = [
+                    self.pinger.next_timeout(),
+                    self.talk.next_timeout(),
+                    self.naming.next_timeout(self.is_farsend()),
+                ];
                 [give_up(heard.at)]
                     .into_iter()
                     .chain(others)

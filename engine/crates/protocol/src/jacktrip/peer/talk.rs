@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arrayvec::{ArrayString, ArrayVec};
 use farsend_units::MonoTime;
-use farsend_wire::jacktrip::{Control, PIECE_TEXT, Piece};
+use farsend_wire::jacktrip::{Control, PIECE_TEXT, Piece, is_unruly};
 
 /// A line of text: UTF-8 without control characters, up to [`MAX_REMARK`] bytes, without space at its ends, not empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Remark {
     /// As much of `text` as may be in a line; `None` if that is nothing.
     pub fn new(text: &str) -> Option<Self> {
         let mut line: ArrayString<MAX_REMARK> = ArrayString::new();
-        for letter in text.trim().chars().filter(|letter| !is_control(*letter)) {
+        for letter in text.trim().chars().filter(|letter| !is_unruly(*letter)) {
             if line.try_push(letter).is_err() {
                 break;
             }
@@ -49,12 +49,6 @@ impl Remark {
     fn pieces(&self) -> usize {
         self.0.len().div_ceil(PIECE_TEXT)
     }
-}
-
-/// Whether a letter would do something to what is around it.
-fn is_control(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// What became of something that was written.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{
-    CONTROL_LEN, DatagramError, Format, HeaderKind, Hearing, Keep, Kept, Reception, Wanted,
+    CONTROL_LEN, DatagramError, Format, HeaderKind, Hearing, Keep, Kept, Name, Reception, Wanted,
 };
 
 pub use super::talk::{MAX_REMARK, Remark, Talked};
@@ -90,6 +90,8 @@ pub enum Output {
     Reception(Reception),
     /// What people write to each other: tell them.
     Talked(Talked),
+    /// The peer, a Farsend, is called this from now on; empty: it has no name any more.
+    Called(Name),
     /// The peer asks for audio again: for the [`Encoder`](crate::repair::Encoder), and for the [`History`](crate::repair::History) where it is long ago.
     Wanted(Wanted),
     /// The peer, a Farsend, records: for the [`History`](crate::repair::History).
