@@ -7,6 +7,7 @@
 pub mod address;
 pub mod align;
 pub mod automation;
+pub mod choice;
 mod clap;
 pub mod delays;
 pub mod editor;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
+use farsend_ipc::message::Listening;
 use nice_plug::prelude::*;
 
+use crate::choice::{self, Choice, Names};
 use crate::mix::Gains;
 use crate::state::{QUEUE, Session, SessionStore};
 
@@ -60,9 +62,16 @@ pub struct FarsendParams {
     #[id = "mute-return"]
     pub mute_return: BoolParam,
 
+    /// Whom this track hears, in place of what the session says: see [`choice`].
+    #[id = "player"]
+    pub player: IntParam,
+
     /// Where the host renders, the takes are heard in place of the far end.
     #[id = "render"]
     pub render: BoolParam,
+
+    /// What the players are called that *Player* tells of.
+    pub names: Arc<Names>,
 
     /// The session that is wanted.
     #[nested]
@@ -116,6 +125,7 @@ impl FarsendParams {
                 pings.fetch_add(1, Relaxed);
             }
         };
+        let names = Arc::new(Names::default());
         Self {
             mode: EnumParam::new("Mode", Mode::SendReturn),
             dry: gain("Dry", 0.0),
@@ -129,7 +139,9 @@ impl FarsendParams {
             queue: queue(),
             mute_send: switch("Mute send", ["Off", "Muted"]),
             mute_return: switch("Mute return", ["Off", "Muted"]),
+            player: choice::parameter(&names),
             render: BoolParam::new("Render from takes", true),
+            names,
             session,
         }
     }
@@ -148,6 +160,12 @@ impl FarsendParams {
             // SAFETY: it points to a field of ours, and a parameter's value is atomic.
             unsafe { parameter._internal_set_normalized_value(value) };
         }
+    }
+
+    /// Whom this track hears: as the host says, else as the session does.
+    pub fn listening(&self, session: &Session) -> Listening {
+        let chosen = self.names.look(Choice::of(self.player.value()));
+        chosen.unwrap_or_else(|| session.listening())
     }
 
     /// What the parameters ask of the audio now.

@@ -46,7 +46,8 @@ pub fn place(shared: &Shared) -> Option<Place> {
         Situation::Session(SessionState::Hosting { .. })
     );
     let is_hub = hosts || session.role == Role::Hub;
-    let first = whose(&session.listening(), is_hub, view.players.as_deref());
+    let listening = shared.params.listening(&session);
+    let first = whose(&listening, is_hub, view.players.as_deref());
     let outputs = session.outputs.iter().take(shared.outputs());
     let outputs = outputs.map(|name| Whose::Of(vec![name.clone()]));
     let none = std::iter::repeat(Whose::Of(Vec::new()));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::{Answer, FakeEngine, wait_until};
-use farsend_ipc::message::{About, ToEngine};
+use farsend_ipc::message::{About, Listening, ToEngine};
 use farsend_plugin::align::Standing;
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
@@ -130,6 +130,48 @@ fn another_queue_a_new_name_and_a_delay_that_is_to_stay_need_no_other_call() {
     instance.play(Duration::from_millis(600));
     assert_eq!(engine.asked().len(), 1, "{:?}", engine.asked());
     assert_eq!(params.session.get().queue, 9);
+}
+
+#[test]
+fn the_player_that_a_host_chooses_is_heard_in_place_of_the_one_of_the_project() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = connected(&place);
+    let params = instance.shared.params.clone();
+    assert_eq!(params.player.to_string(), "As chosen");
+    let choose = |text: &str| {
+        let value = params.player.string_to_normalized_value(text);
+        set(&params.player, value.unwrap());
+    };
+    let mut heard = |name: &str| {
+        let wanted = match name {
+            "" => Listening::Mix,
+            name => Listening::Player(name.into()),
+        };
+        let is_it = |told: &ToEngine| matches!(told, ToEngine::Listen(told) if *told == wanted);
+        wait_until("the engine knows whom", || {
+            let _ = instance.block(0.5);
+            let told = engine.told();
+            let mut listens = told
+                .iter()
+                .filter(|told| matches!(told, ToEngine::Listen(_)));
+            listens.next_back().is_some_and(is_it)
+        });
+    };
+    // Who that is the engine says after that.
+    choose("Player 2");
+    heard("Ben");
+    assert_eq!(params.player.to_string(), "Player 2: Ben");
+    choose("anna");
+    heard("Anna");
+    choose("As chosen");
+    heard("");
+    assert_eq!(engine.asked().len(), 1);
+    assert_eq!(
+        params.session.get().player,
+        "",
+        "the project keeps what was chosen in it"
+    );
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn the_parameters_are_these_with_these_defaults() {
         "Queue",
         "Mute send",
         "Mute return",
+        "Player",
         "Render from takes",
     ];
     assert_eq!(names, expected);

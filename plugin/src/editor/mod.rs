@@ -207,7 +207,7 @@ impl EditorApp {
                     places::show(ui, shared, &mut self.places, &mut self.call);
                     return;
                 }
-                players::listening(ui, shared, view);
+                players::listening(ui, shared, view, self.gui.0.as_ref());
                 if plays(view) {
                     players::table(ui, view);
                     self.numbers(ui, view);

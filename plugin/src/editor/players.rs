@@ -1,20 +1,27 @@
 //! Whom this track hears, and the hub that it opens.
 
-use egui::{ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
+use egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
 use farsend_ipc::message::{Listening, PlayerInfo};
+use nice_plug::context::gui::GuiContext;
 
 use super::{letters, look};
+use crate::choice::Choice;
+use crate::params::FarsendParams;
 use crate::players::Patch;
 use crate::shared::{Shared, View};
 use crate::state::{PLACES, Role};
 
 /// Whom this track hears: the mix, a player, the next free one, a group. Can be changed at any time.
-pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View) {
+pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiContext>) {
     let store = &shared.params.session;
     let mut session = store.get();
     let Some(players) = view.players.as_deref() else {
         return;
     };
+    if Choice::of(shared.params.player.value()) != Choice::AsChosen {
+        automated(ui, &shared.params, gui);
+        return;
+    }
     let now = session.listening();
     let mut wanted = now.clone();
     ui.horizontal(|ui| {
@@ -55,6 +62,22 @@ pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View) {
         }
         store.set(session);
     }
+}
+
+/// Whom the host's parameter says, which can be taken back here.
+fn automated(ui: &mut Ui, params: &FarsendParams, gui: Option<&GuiContext>) {
+    ui.horizontal(|ui| {
+        ui.label(look::quiet("Hears"));
+        ui.label(params.player.to_string());
+        ui.label(look::quiet("by the host's parameter"));
+        let button = ui.add_enabled(gui.is_some(), Button::new("Choose here"));
+        if let (true, Some(gui)) = (button.clicked(), gui) {
+            let setter = gui.param_setter();
+            setter.begin_set_parameter(&params.player);
+            setter.set_parameter(&params.player, Choice::AsChosen.value());
+            setter.end_set_parameter(&params.player);
+        }
+    });
 }
 
 /// Whose further outputs are, of an instance that has some; each can be made free again.

@@ -33,6 +33,7 @@ use farsend_ipc::segment::PluginEnd;
 
 pub use environment::Environment;
 
+use crate::choice::Choice;
 use crate::link::LinkSender;
 use crate::password;
 use crate::shared::Shared;
@@ -177,6 +178,7 @@ impl Supervisor {
         self.lost = None;
         starter::ended();
         self.show(situation);
+        self.shared.params.names.set(std::iter::empty());
         self.shared.show(|view| {
             (view.statistics, view.levels, view.engine) = (None, None, None);
             (view.sharing, view.players) = (None, None);
@@ -353,8 +355,13 @@ impl Supervisor {
                 takes::merge(known, takes);
             }),
             FromEngine::Players(players) => {
-                let (heard, outputs) = (players.heard.as_deref(), &players.outputs);
-                self.shared.params.session.note_players(heard, outputs);
+                let params = &self.shared.params;
+                let names = players.players.iter().map(|player| player.name.as_str());
+                params.names.set(names);
+                // What the host has chosen is not the project's.
+                let own = Choice::of(params.player.value()) == Choice::AsChosen;
+                let heard = players.heard.as_deref().filter(|_| own);
+                params.session.note_players(heard, &players.outputs);
                 self.shared
                     .show(|view| view.players = Some(Arc::from(players)));
             }

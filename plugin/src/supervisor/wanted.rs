@@ -47,7 +47,7 @@ impl Supervisor {
                 Role::Client | Role::Server | Role::Hub => HubUser::default(),
             },
             share,
-            listening: session.listening(),
+            listening: self.shared.params.listening(session),
             outputs: session.outputs(self.shared.outputs()),
             hub: match session.role {
                 Role::Hub => session.hub(),

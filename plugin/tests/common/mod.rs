@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{Server, ServerConnection};
 use farsend_ipc::message::{
-    FromEngine, Listening, PeerFormat, Players, SessionState, Statistics, ToEngine, WantedSession,
+    FromEngine, Listening, PeerFormat, PlayerInfo, Players, SessionState, Statistics, ToEngine,
+    WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{EngineEnd, SegmentConfig};
@@ -103,6 +104,7 @@ fn serve(
                         let is_free = matches!(listening, Listening::Free { .. });
                         let players = Players {
                             heard: is_free.then(|| "Bob".into()),
+                            players: ["Anna", "Ben"].map(player).into(),
                             ..Players::default()
                         };
                         let said = FromEngine::Players(Box::new(players));
@@ -118,6 +120,13 @@ fn serve(
             true
         });
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn player(name: &str) -> PlayerInfo {
+    PlayerInfo {
+        name: name.into(),
+        ..PlayerInfo::default()
     }
 }
 
