@@ -15,7 +15,7 @@ use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::leftovers::{hasty_engine, leftovers, wait_for_none};
 use farsend_tests::lab::probe::{Plan, Probe};
-use farsend_tests::lab::qtractor::{CLIENT, Display, Qtractor, Session, write_session};
+use farsend_tests::lab::qtractor::{CLIENT, Display, Qtractor, Session, Track, write_session};
 use farsend_tests::lab::{Machine, Need, need, on_a_private_machine};
 use farsend_tests::signal::{listen_to_tone, sine};
 use serde_json::{Value, json};
@@ -36,12 +36,19 @@ fn a_session_plays_to_the_far_end_and_back_is_saved_and_comes_back_as_it_was() {
         let engine = hasty_engine(machine.folder());
         let state = state_to_call("127.0.0.1");
         let (clip, frames) = clip(machine);
+        let track = Track {
+            name: "Far",
+            bus: "Master",
+            plugin: (0, "Farsend"),
+            state: &state,
+            clip: Some((&clip, frames)),
+        };
+        let rate = CLOCK.rate;
         let session = write_session(
             machine,
             Session {
-                state: &state,
-                clip: (&clip, frames),
-                rate: CLOCK.rate,
+                tracks: &[track],
+                rate,
             },
         );
         for turn in 1..=2 {

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use farsend_tests::lab::farsend::Farsend;
+use farsend_tests::lab::hub::{player, wait_for_players};
+use farsend_tests::lab::jack::{JackClock, JackServer};
+use farsend_tests::lab::probe::{Plan, Probe};
 use farsend_tests::lab::studio::Studio;
 use farsend_tests::lab::vst3::{engines, kill_engine};
 use farsend_tests::lab::{Need, on_a_private_machine};
@@ -63,6 +66,46 @@ fn a_project_connects_when_it_is_opened_and_again_when_its_engine_was_killed() {
         let is_alone = (0..5).any(|_| !peer.next_statistics().connected);
         assert!(is_alone, "nobody said goodbye");
         assert!(engines().len() <= 1, "{:?}", engines());
+    });
+}
+
+#[test]
+#[ignore = "for a quiet machine"]
+fn jacktrips_at_a_hub_that_ardour_hosts_are_on_a_track_each() {
+    on_a_private_machine(&[Need::Ardour, Need::Jackd, Need::Jacktrip], |machine| {
+        let clock = JackClock::CALM;
+        let jack = JackServer::start(machine, "players", clock);
+        let studio = Studio::make(machine, 2);
+        let session = json!({
+            "version": 1, "connected": true, "role": "hub", "queue": 16, "share": "Band", "listen": "free",
+        });
+        assert_eq!(studio.want(&session), 2);
+        let mut ardour = studio.open(machine);
+        wait_for_players(machine, &[]);
+        let _alto = player(machine, &jack, "alto", 4471, &["-q", "8"]);
+        wait_for_players(machine, &["alto"]);
+        let _bass = player(machine, &jack, "bass", 4472, &["-q", "8"]);
+        wait_for_players(machine, &["alto", "bass"]);
+        for (turn, (singer, on, off)) in [("alto", "Far1", "Far2"), ("bass", "Far2", "Far1")]
+            .into_iter()
+            .enumerate()
+        {
+            let plan = Plan {
+                name: &format!("voice-{turn}"),
+                play: Some((&format!("{singer}:send_"), 1)),
+                record: None,
+                frames: clock.rate,
+                sine: Some(440),
+            };
+            let _voice = Probe::start(machine, &jack, &plan);
+            let what = format!("{singer} is on {on} and not on {off}");
+            ardour.wait_levels(&what, LIMIT, |levels| {
+                println!("{levels:?}");
+                let level = |track: &str| levels.get(track).copied().unwrap_or_default();
+                level(on) > -10.0 && level(off) < -60.0
+            });
+        }
+        ardour.close();
     });
 }
 

@@ -1,7 +1,7 @@
 //! Players at a hub, and whether they hear each other.
 
 use std::ffi::OsStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -167,3 +167,32 @@ const RATE: u32 = 48_000;
 const TAKE: u32 = RATE * 3 / 2;
 /// Of what does not sound right, twice as long from the third on: it takes a buffer so long to settle on a busy machine.
 const TAKES: u32 = 9;
+
+/// Waits until these players, in the order of the alphabet, and nobody else are at the hub that a plugin's engine is in `run` of this machine.
+///
+/// # Panics
+///
+/// If they are not within half a minute.
+pub fn wait_for_players(machine: &Machine, names: &[&str]) {
+    let started = Instant::now();
+    loop {
+        let mut status = command(&["hub", "status", "--json"]);
+        status.env("FARSEND_RUNTIME_DIR", machine.path("run"));
+        let output = status.output().expect("the program can be started");
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let here = status["players"].as_array().map(|players| {
+            let names = players.iter().filter_map(|one| one["name"].as_str());
+            let mut names: Vec<&str> = names.collect();
+            names.sort_unstable();
+            names
+        });
+        if here.as_deref() == Some(names) {
+            return;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "not there within 30 s: {names:?}; {output:?}"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

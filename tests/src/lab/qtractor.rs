@@ -1,4 +1,4 @@
-//! Qtractor with a session that has our CLAP on its one track, on an Xvfb and a JACK server of the private machine.
+//! Qtractor with a session that has our CLAP on its tracks, on an Xvfb and a JACK server of the private machine.
 //!
 //! It does what signals and JACK tell it: SIGUSR1 saves the session, SIGTERM ends the program, and JACK's transport is
 //! its own. Source: Qtractor 0.9.31, `qtractorMainForm.cpp`, `qtractorSession.cpp`, `qtractorClapPlugin.cpp`.
@@ -18,18 +18,31 @@ use super::{Machine, need};
 /// What is in the session.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {
-    /// The plugin's state, as it saves it.
-    pub state: &'a [u8],
-    /// What is on the track from its beginning on: a stereo WAV at the JACK server's rate, and its length in frames.
-    pub clip: (&'a Path, usize),
+    /// One after another, each with a plugin.
+    pub tracks: &'a [Track<'a>],
     /// The JACK server's rate, in Hz.
     pub rate: u32,
+}
+
+/// A track whose input is monitored, so that its plugin is called all the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Track<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The stereo bus that it comes from and goes to; its ports are `CLIENT:BUS/in_1` and so on.
+    pub bus: &'a str,
+    /// Which plugin of our file it has, from 0, and what that is called, without spaces.
+    pub plugin: (usize, &'a str),
+    /// The plugin's state, as it saves it.
+    pub state: &'a [u8],
+    /// What is on it from its beginning on: a stereo WAV at the JACK server's rate, and its length in frames.
+    pub clip: Option<(&'a Path, usize)>,
 }
 
 /// Its JACK client name, as long as there is one of them.
 pub const CLIENT: &str = "Qtractor";
 
-/// Writes a session file: the track `Far` with the clip, the input monitored, and the plugin.
+/// Writes a session file.
 ///
 /// # Panics
 ///
@@ -39,9 +52,12 @@ pub fn write_session(machine: &Machine, session: Session<'_>) -> PathBuf {
     std::fs::create_dir_all(plugin.parent().expect("it is in a folder"))
         .expect("the test's folder is writable");
     std::os::unix::fs::symlink(need::own_plugin(), &plugin).expect("the test's folder is writable");
-    let (folder, plugin) = (machine.folder().display(), plugin.display());
-    let (clip, frames) = (session.clip.0.display(), session.clip.1);
-    let (rate, state) = (session.rate, compress(session.state));
+    let Session { tracks, rate } = session;
+    let mut buses: Vec<&str> = tracks.iter().map(|track| track.bus).collect();
+    buses.dedup();
+    let buses: String = buses.into_iter().map(bus).collect();
+    let tracks: String = tracks.iter().map(|one| track(one, &plugin)).collect();
+    let folder = machine.folder().display();
     let text = format!(
         r#"<!DOCTYPE qtractorSession>
 <session name="far">
@@ -49,33 +65,54 @@ pub fn write_session(machine: &Machine, session: Session<'_>) -> PathBuf {
  <devices>
   <audio-engine>
    <audio-control><transport-mode>duplex</transport-mode><timebase>0</timebase></audio-control>
-   <audio-bus name="Master" mode="duplex"><channels>2</channels><auto-connect>0</auto-connect></audio-bus>
-  </audio-engine>
+{buses}  </audio-engine>
  </devices>
  <tracks>
-  <track name="Far" type="audio">
-   <properties><input-bus>Master</input-bus><output-bus>Master</output-bus></properties>
-   <state><monitor>1</monitor><gain>1</gain><panning>0</panning></state>
-   <clips>
-    <clip name="clip">
-     <properties><name>clip</name><start>0</start><offset>0</offset><length>{frames}</length><gain>1</gain></properties>
-     <audio-clip><filename>{clip}</filename></audio-clip>
-    </clip>
-   </clips>
-   <plugins>
-    <plugin type="CLAP">
-     <filename>{plugin}</filename><index>0</index><label>Farsend</label><activated>1</activated>
-     <configs><config key="state">{state}</config></configs>
-    </plugin>
-   </plugins>
-  </track>
- </tracks>
+{tracks} </tracks>
 </session>
 "#
     );
     let file = machine.path("far.qtr");
     std::fs::write(&file, text).expect("the test's folder is writable");
     file
+}
+
+fn bus(name: &str) -> String {
+    format!(
+        r#"   <audio-bus name="{name}" mode="duplex"><channels>2</channels><auto-connect>0</auto-connect></audio-bus>
+"#
+    )
+}
+
+fn track(track: &Track<'_>, file: &Path) -> String {
+    let Track { name, bus, .. } = track;
+    let ((index, label), file) = (track.plugin, file.display());
+    let state = compress(track.state);
+    let clip = track.clip.map_or_else(String::new, |(clip, frames)| {
+        let clip = clip.display();
+        format!(
+            r#"    <clip name="clip">
+     <properties><name>clip</name><start>0</start><offset>0</offset><length>{frames}</length><gain>1</gain></properties>
+     <audio-clip><filename>{clip}</filename></audio-clip>
+    </clip>
+"#
+        )
+    });
+    format!(
+        r#"  <track name="{name}" type="audio">
+   <properties><input-bus>{bus}</input-bus><output-bus>{bus}</output-bus></properties>
+   <state><monitor>1</monitor><gain>1</gain><panning>0</panning></state>
+   <clips>
+{clip}   </clips>
+   <plugins>
+    <plugin type="CLAP">
+     <filename>{file}</filename><index>{index}</index><label>{label}</label><activated>1</activated>
+     <configs><config key="state">{state}</config></configs>
+    </plugin>
+   </plugins>
+  </track>
+"#
+    )
 }
 
 /// The plugin's state in a saved session file.
