@@ -135,7 +135,7 @@ impl Player {
             block: BLOCK,
             records: false,
             session: Some(json!({
-                "queue": 0, "bits": 24, "period": period,
+                "queue": 16, "bits": 24, "period": period,
             })),
         };
         let wish = Wish {
@@ -151,8 +151,13 @@ impl Player {
         ardour.set("Record takes", 1.0);
         sleep(SETTLE);
         if self == Self::Jacktrip {
-            ardour.set("Ping", 1.0);
-            sleep(PING);
+            // One is in vain if the delay moves meanwhile.
+            for _ in 0..PINGS {
+                ardour.set("Ping", 1.0);
+                sleep(PING);
+                ardour.set("Ping", 0.0);
+                sleep(Duration::from_secs(1));
+            }
         }
         let before = (
             ardour.xruns(),
@@ -341,7 +346,8 @@ const AFTER_S: i64 = 5;
 /// How long both ends get to know each other before the take.
 const SETTLE: Duration = Duration::from_secs(6);
 /// A ping waits until the delay rests, and listens.
-const PING: Duration = Duration::from_secs(15);
+const PING: Duration = Duration::from_secs(12);
+const PINGS: usize = 2;
 /// What is lost is fetched within this, or not any more.
 const FETCHED: Duration = Duration::from_secs(14);
 /// What the far end keeps is on the disk so long after it was played.
