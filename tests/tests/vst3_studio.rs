@@ -69,9 +69,7 @@ fn a_project_connects_when_it_is_opened_and_again_when_its_engine_was_killed() {
     });
 }
 
-/// Run by hand, as it takes 13 s: `cargo test -p farsend-tests --test vst3_studio -- --ignored`.
 #[test]
-#[ignore = "13 s; a hub in a DAW is tested in Qtractor"]
 fn jacktrips_at_a_hub_that_ardour_hosts_are_on_a_track_each() {
     on_a_private_machine(&[Need::Ardour, Need::Jackd, Need::Jacktrip], |machine| {
         let clock = JackClock::CALM;

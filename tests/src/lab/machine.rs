@@ -92,8 +92,7 @@ pub fn on_a_private_machine<T: FnOnce(&Machine)>(needs: &[Need], test: T) {
     let mark = folder.path().join("was-here");
     let mut child = unshare()
         .arg(program)
-        // One that is ignored runs only when that was asked for.
-        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .args(["--exact", name, "--nocapture"])
         .arg("--test-threads=1")
         .env(INSIDE, &mark)
         // For plugins: no other engine than this build's, and not where the user's own plugins meet theirs.

@@ -103,7 +103,7 @@ impl Depth {
     /// bunches may look like too many.
     fn bearable(&self) -> i64 {
         if self.reserve.is_fixed() {
-            self.period + LEAST_MOVE
+            2 * self.period + LEAST_MOVE
         } else {
             self.not_worth_a_move()
         }
