@@ -124,13 +124,11 @@ mod tests {
     use std::path::Path;
 
     use assert_no_alloc::assert_no_alloc;
-    use farsend_rt::latest;
     use farsend_units::{Channels, Frames, SampleRate};
-    use rtrb::RingBuffer;
 
     use super::*;
     use crate::backend::wav;
-    use crate::hub::floor::{FloorStatistics, Lines};
+    use crate::hub::floor::Lines;
     use crate::hub::socket::HubSocket;
     use crate::hub::{LocalSettings, PatchMode};
 
@@ -151,14 +149,7 @@ mod tests {
     }
 
     fn floor(settings: &HubSettings) -> Floor {
-        let lines = Lines {
-            orders: RingBuffer::new(1).1,
-            knocks: RingBuffer::new(1).0,
-            returns: RingBuffer::new(1).0,
-            statistics: latest(FloorStatistics::default()).0,
-            tapes: RingBuffer::new(1).0,
-        };
-        Floor::new(settings, HubSocket::of_many(false), lines)
+        Floor::new(settings, HubSocket::of_many(false), Lines::to_nobody())
     }
 
     #[test]

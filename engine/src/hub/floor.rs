@@ -119,6 +119,20 @@ pub(super) struct Lines {
     pub(super) tapes: Producer<Tape>,
 }
 
+#[cfg(test)]
+impl Lines {
+    /// Nobody holds the other ends.
+    pub(super) fn to_nobody() -> Self {
+        Self {
+            orders: rtrb::RingBuffer::new(1).1,
+            knocks: rtrb::RingBuffer::new(1).0,
+            returns: rtrb::RingBuffer::new(1).0,
+            statistics: farsend_rt::latest(FloorStatistics::default()).0,
+            tapes: rtrb::RingBuffer::new(1).0,
+        }
+    }
+}
+
 /// All players, and the mix.
 #[derive(Debug)]
 pub(super) struct Floor {
