@@ -89,6 +89,7 @@ enum Step {
     Reset,
     FadeOut,
     Sparing(bool),
+    Company(u8),
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -166,6 +167,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Reset => buffer.reset(),
             Step::FadeOut => buffer.fade_out(),
             Step::Sparing(sparing) => buffer.set_sparing(sparing),
+            Step::Company(streams) => buffer.set_company(usize::from(streams)),
         }
         let _ = (
             buffer.ready(),

@@ -229,7 +229,6 @@ impl Floor {
         let begun = clock::now();
         self.obey();
         self.take(begun);
-        let crowded = self.is_crowded();
         let Self {
             players,
             end,
@@ -241,7 +240,7 @@ impl Floor {
         mixer.clear();
         for (place, player) in (0..).zip(players.iter_mut()) {
             if let Some(player) = player {
-                player.play(begun, place, crowded, mixer);
+                player.play(begun, place, *end, mixer);
             }
         }
         if let Some((input, output)) = local {

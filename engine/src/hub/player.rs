@@ -169,10 +169,13 @@ impl Player {
         self.machines.buffer().reset();
     }
 
-    /// What they play this period from this place, into the total. In a crowd there is no time to foretell what is missing.
-    pub(super) fn play(&mut self, now: MonoTime, place: u16, crowded: bool, mixer: &mut Mixer) {
+    /// What they play this period from this place, into the total. The more `players` there are, the less pains are taken to
+    /// foretell what is missing; in a crowd there is no time for that.
+    pub(super) fn play(&mut self, now: MonoTime, place: u16, players: usize, mixer: &mut Mixer) {
         self.machines.attend(now);
-        self.machines.buffer().set_sparing(crowded);
+        let buffer = self.machines.buffer();
+        buffer.set_company(players);
+        buffer.set_sparing(players > CROWD);
         {
             let mut lanes: ArrayVec<&mut [f32], MAX_CHANNELS> = ArrayVec::new();
             lanes.extend(self.heard.iter_mut());
@@ -370,6 +373,8 @@ impl Shelf {
     }
 }
 
+/// With more players than this what is missing is faded, not foretold: there is no time for that.
+const CROWD: usize = 48;
 /// One who was not heard for so long has gone, as with JackTrip's hub.
 const VANISHED_AFTER: Duration = Duration::from_secs(10);
 /// How old the published numbers may be.

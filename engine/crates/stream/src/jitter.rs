@@ -380,6 +380,12 @@ impl JitterBuffer {
         self.weaver.set_sparing(sparing);
     }
 
+    /// How many streams like this one share a thread, this one included: in company prediction takes fewer pains, so that all
+    /// together cost about what one alone does.
+    pub fn set_company(&mut self, streams: usize) {
+        self.weaver.set_company(streams);
+    }
+
     /// Holds the stream back so that what is heard has [waited](Wait::now) here for so long at least, as far as there is memory;
     /// 0: no longer than it must. It goes there inaudibly, a few milliseconds a second; what comes late meanwhile has all of that
     /// time. On a queue of a fixed length it may be off by two packets.

@@ -76,20 +76,22 @@ fn it_is_nearer_to_what_was_sent_than_the_other_inventions() {
         ..PathConfig::default()
     };
     for queue in [1, 4] {
-        let scene = |conceal| Scene {
+        let scene = |conceal, company| Scene {
             queue,
             path,
             conceal,
+            company,
             signal: music,
             seconds: 8.0,
             ..predicting()
         };
-        let foretold = signal_to_error(&scene(Conceal::Predict)).0;
-        for conceal in [Conceal::Fade, Conceal::Zero, Conceal::Wavetable] {
-            let other = signal_to_error(&scene(conceal)).0;
+        let others = [Conceal::Fade, Conceal::Zero, Conceal::Wavetable];
+        let others = others.map(|conceal| signal_to_error(&scene(conceal, 1)).0);
+        for (company, better) in [(1, 3.0), (3, 2.0), (16, 1.0), (48, 1.0)] {
+            let foretold = signal_to_error(&scene(Conceal::Predict, company)).0;
             assert!(
-                foretold > other + 3.0,
-                "{foretold} dB, {conceal:?} {other} dB"
+                others.iter().all(|other| foretold > other + better),
+                "queue {queue}, one of {company}: {foretold} dB, others {others:?} dB"
             );
         }
     }

@@ -2,7 +2,7 @@
 
 use farsend_units::SampleRate;
 
-use super::effort::{BACKGROUND, Effort};
+use super::effort::{BACKGROUND, Effort, IN_COMPANY};
 use super::levinson::Levinson;
 
 /// Makes one model after another, a bounded piece of work at a time, as long as it is wanted.
@@ -17,6 +17,8 @@ pub(crate) struct Analyst {
     made: Box<[Made]>,
     stride: usize,
     effort: Effort,
+    /// Multiply-adds for each frame at 48 kHz.
+    budget: usize,
     channels: usize,
     rate: usize,
     /// The channel whose model is being made, and when it was begun.
@@ -44,6 +46,7 @@ impl Analyst {
             made: vec![Made::default(); channels].into_boxed_slice(),
             stride: order,
             effort,
+            budget: BACKGROUND,
             channels: 0,
             rate: 48_000,
             job: None,
@@ -54,10 +57,22 @@ impl Analyst {
 
     /// Forgets all models; so many channels at this rate from now on.
     pub(crate) fn set_format(&mut self, rate: SampleRate, channels: usize) {
-        self.effort = Effort::of(channels);
         self.channels = channels.min(self.made.len());
         self.rate = (rate.0 as usize).max(1);
         self.forget();
+    }
+
+    /// Takes no more pains than this from now on, of which so many streams take as much.
+    pub(crate) fn set_effort(&mut self, effort: Effort, streams: usize) {
+        self.budget = if streams > 1 {
+            IN_COMPANY.div_ceil(streams)
+        } else {
+            BACKGROUND
+        };
+        if self.effort != effort {
+            self.effort = effort;
+            self.forget();
+        }
     }
 
     /// Forgets all models.
@@ -95,8 +110,8 @@ impl Analyst {
             return;
         }
         // The same work a second at each rate, in pieces no larger than 512 frames' at 48 kHz.
-        let share = (BACKGROUND * frames).saturating_mul(48_000) / self.rate;
-        let mut budget = share.min(BACKGROUND * 512) as i64;
+        let share = (self.budget * frames).saturating_mul(48_000) / self.rate;
+        let mut budget = share.min(self.budget * 512) as i64;
         let (order, length) = self.effort.long;
         while budget > 0 {
             let (channel, at) = *self.job.get_or_insert_with(|| {

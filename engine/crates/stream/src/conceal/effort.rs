@@ -49,6 +49,16 @@ impl Effort {
         }
     }
 
+    /// For so many channels where as many streams like this one share a thread. In company each has less, but no less than what is
+    /// worth foretelling with.
+    pub(crate) const fn in_company(channels: usize, streams: usize) -> Self {
+        if streams <= 1 || channels > WORTH {
+            return Self::of(channels);
+        }
+        let all = channels.saturating_mul(streams);
+        Self::of(if all < WORTH { all } else { WORTH })
+    }
+
     /// The largest of each that any number of channels is given.
     pub(crate) const MOST: Self = Self::of(1);
 
@@ -68,6 +78,10 @@ impl Effort {
 /// Multiply-adds that the background analysis may do for each frame that is played, at 48 kHz, all
 /// channels together; at other rates the same a second.
 pub(crate) const BACKGROUND: usize = 5000;
+/// The same for all streams in company together: they have other work, and most have lost nothing.
+pub(crate) const IN_COMPANY: usize = 2500;
+/// The most channels whose effort is of use where a stream has fewer.
+const WORTH: usize = 24;
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +104,16 @@ mod tests {
             let work = Levinson::cost(order, frames) + Levinson::step(order, frames) + 2 * frames;
             let seconds = (channels * work) as f64 / (BACKGROUND * 48_000) as f64;
             assert!(seconds < 0.05, "{channels} channels: {seconds} s");
+        }
+    }
+
+    #[test]
+    fn in_company_a_model_is_older_but_of_use() {
+        for streams in [2, 4, 16, 48] {
+            let (order, frames) = Effort::in_company(2, streams).long;
+            let work = Levinson::cost(order, frames) + Levinson::step(order, frames) + 2 * frames;
+            let seconds = (2 * streams * work) as f64 / (IN_COMPANY * 48_000) as f64;
+            assert!(seconds < 0.4, "{streams} streams: {seconds} s");
         }
     }
 }

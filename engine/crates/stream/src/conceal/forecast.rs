@@ -66,9 +66,8 @@ impl Forecast {
         }
     }
 
-    /// For so many channels from now on.
-    pub(crate) fn set_channels(&mut self, channels: usize) {
-        self.effort = Effort::of(channels);
+    /// Another number of channels from now on.
+    pub(crate) fn forget(&mut self) {
         self.tried_at = None;
         self.made = 0;
         self.closed = None;
@@ -113,11 +112,16 @@ impl Forecast {
     /// and one made of the last frames, by how well they would have foretold the last ones.
     pub(crate) fn begin(
         &mut self,
+        effort: Effort,
         now: usize,
         channels: usize,
         analyst: &Analyst,
         history: impl Fn(usize, &mut [f32]),
     ) {
+        if self.effort != effort {
+            self.effort = effort;
+            self.tried_at = None;
+        }
         let (order, frames) = self.effort.short;
         // Gaps in quick succession share the short models.
         let again = self

@@ -19,6 +19,7 @@ mod foretell;
 
 use super::Conceal;
 use super::analyst::Analyst;
+use super::effort::Effort;
 use super::forecast::{CHUNK, Forecast};
 use crate::slots::Slots;
 use foretell::last;
@@ -29,6 +30,9 @@ pub(crate) struct Weaver {
     conceal: Conceal,
     /// Nothing is to be foretold for now.
     sparing: bool,
+    /// What foretelling may cost, and how many streams share a thread.
+    effort: Effort,
+    company: usize,
     state: State,
     /// Of use with [`Conceal::Predict`], without memory else.
     forecast: Forecast,
@@ -130,6 +134,8 @@ impl Weaver {
         Self {
             conceal,
             sparing: false,
+            effort: Effort::MOST,
+            company: 1,
             state: State::Inventing(Invention {
                 from: 0,
                 kind: Kind::Fading,
@@ -154,12 +160,13 @@ impl Weaver {
     pub(crate) fn set_format(&mut self, rate: SampleRate, period: Frames, channels: usize) {
         let ms = |ms: usize| rate.0 as usize * ms / 1000;
         self.ebb = (ms(15), ms(80).max(ms(15) + 1));
-        self.forecast.set_channels(channels);
+        self.forecast.forget();
         self.analyst.set_format(rate, channels);
         let period = period.get().max(1);
         // Periods enough that the seam is a small part of them.
         self.turn = (4 * self.cross.len()).div_ceil(period) * period;
         self.channels = channels.min(self.history.len() / self.ring);
+        self.take_effort();
         if self.channels > self.sounding {
             self.history[self.sounding * self.ring..self.channels * self.ring].fill(0.0);
             self.sounding = self.channels;
@@ -172,6 +179,19 @@ impl Weaver {
             self.sparing = sparing;
             self.analyst.rest();
         }
+    }
+
+    /// How many streams like this one share a thread, this one included.
+    pub(crate) fn set_company(&mut self, streams: usize) {
+        if self.company != streams {
+            self.company = streams;
+            self.take_effort();
+        }
+    }
+
+    fn take_effort(&mut self) {
+        self.effort = Effort::in_company(self.channels, self.company);
+        self.analyst.set_effort(self.effort, self.company);
     }
 
     /// Silent at once.

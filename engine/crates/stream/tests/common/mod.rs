@@ -41,6 +41,8 @@ pub struct Scene {
     pub conceal: Conceal,
     /// Nothing is foretold, whatever `conceal` is.
     pub sparing: bool,
+    /// Streams that share a thread.
+    pub company: usize,
     /// When the peer's first packet is sent, after the first local block.
     pub phase: Duration,
     pub path: PathConfig,
@@ -70,6 +72,7 @@ impl Default for Scene {
             peer_channels: 2,
             conceal: Conceal::Fade,
             sparing: false,
+            company: 1,
             phase: Duration::from_micros(700),
             path: PathConfig::default(),
             redundancy: 1,
@@ -118,6 +121,7 @@ impl Scene {
             )
             .unwrap();
         buffer.set_sparing(self.sparing);
+        buffer.set_company(self.company);
         buffer
     }
 

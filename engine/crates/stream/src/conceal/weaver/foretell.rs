@@ -66,10 +66,15 @@ impl Weaver {
     pub(super) fn foretold(&mut self) -> Invention {
         self.analyst.alarm();
         let (past, mask, now) = (&self.history, self.ring - 1, self.written);
-        self.forecast
-            .begin(now, self.sounding, &self.analyst, |channel, out| {
+        self.forecast.begin(
+            self.effort,
+            now,
+            self.sounding,
+            &self.analyst,
+            |channel, out| {
                 last(&past[channel * (mask + 1)..][..mask + 1], now, out);
-            });
+            },
+        );
         Invention {
             from: now,
             kind: Kind::Foretold,
