@@ -76,7 +76,7 @@ impl Depth {
             // There was a break of our own making. Only what has come can be passed over: the peer may have stood, too.
             self.fell_behind = false;
             let less = less.min(self.spare.there());
-            if less > self.bearable() {
+            if less > self.not_worth_a_move() {
                 return self.jump(less);
             }
         }
@@ -105,8 +105,13 @@ impl Depth {
         if self.reserve.is_fixed() {
             2 * self.period + LEAST_MOVE
         } else {
-            (self.period / 8).max(LEAST_MOVE)
+            self.not_worth_a_move()
         }
+    }
+
+    /// Frames too many that nobody minds.
+    fn not_worth_a_move(&self) -> i64 {
+        (self.period / 8).max(LEAST_MOVE)
     }
 
     fn judge_bent(&mut self) -> Step {

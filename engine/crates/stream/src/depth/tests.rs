@@ -256,3 +256,18 @@ fn another_queue_is_jumped_to_at_once_and_kept() {
         assert!((depth(&play) - before).abs() <= PERIOD as f64);
     }
 }
+
+#[test]
+fn a_queue_that_was_asked_for_is_soon_what_it_was_when_our_own_blocks_stood() {
+    for queue in [1, 2, 4] {
+        let mut play = Play::new(DepthPolicy::Fixed(queue), 0.0);
+        play.xrun = (true, 400);
+        play.run(375 * 25);
+        let asked = (i64::from(queue) - 1) * PERIOD;
+        let depths: Vec<i64> = (0..375 * 10).map(|_| play.run(1).held() - asked).collect();
+        let most = depths.iter().max();
+        assert!(most <= Some(&PERIOD), "{queue}: {most:?}");
+        let mean = depths.iter().sum::<i64>() / depths.len() as i64;
+        assert!(mean < PERIOD / 2, "{queue}: {mean}");
+    }
+}
