@@ -137,7 +137,7 @@ pub fn no_caller(port: u16, waiting: Duration, now: &Statistics) -> Option<Strin
 }
 
 /// The sentence about destroyed 32 bit samples.
-pub const BROKEN_FLOATS: &str = "the peer is a JackTrip of 1.3 to 2.7.2 with 32 bit samples, which it destroys before sending (its issue 1469): have it use -b 16 or -b 24";
+pub const BROKEN_FLOATS: &str = "the peer is a JackTrip of 1.3 to 2.7.2 with 32 bit samples, which it destroys before sending (its issue 1469): nothing of it can be heard until it uses -b 16 or -b 24";
 
 /// A peak as decibels below full scale, -120 at the least.
 pub fn decibels(peak: f32) -> f32 {

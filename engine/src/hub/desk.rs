@@ -219,6 +219,12 @@ impl<'a> Desk<'a> {
     fn report(&mut self, reporter: &mut HubReporter) {
         let numbers = self.numbers.read();
         self.sight.note(&mut self.roster, &numbers);
+        for (_, entry) in self.roster.iter_mut() {
+            if !entry.told_broken_floats && entry.watch.statistics.read().broken_floats {
+                entry.told_broken_floats = true;
+                reporter.broken_floats(entry);
+            }
+        }
         self.align();
         let status = self.status();
         reporter.statistics(&mut self.roster, &numbers, &status);
@@ -384,6 +390,7 @@ impl<'a> Desk<'a> {
                     format,
                     round_trip: self.door.round_trip(host),
                     watch,
+                    told_broken_floats: false,
                 };
                 let group = self.book.groups.recall(&entry, &self.roster);
                 if let Some(takes) = &mut self.track_takes {

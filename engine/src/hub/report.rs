@@ -18,9 +18,9 @@ use super::ports::NoPort;
 use super::roster::{Entry, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
-use crate::control::adopted;
 use crate::control::printer::Printer;
 use crate::control::report::Style;
+use crate::control::{adopted, words};
 use crate::peers::LinkEvent;
 
 /// Prints to standard output, or tells the log. Control thread.
@@ -254,6 +254,15 @@ impl HubReporter {
         let text = format!("the hub writes{whom}: {}", line.as_str());
         let facts = json!({ "text": line.as_str(), "to": to });
         self.say("said", &text, facts);
+    }
+
+    /// A player is silence to all, and cannot know.
+    pub(super) fn broken_floats(&mut self, entry: &Entry) {
+        let title = title(entry.name, entry.address);
+        let text = format!("{title} is not heard: {}", words::BROKEN_FLOATS);
+        let mut facts = of(entry.name, entry.address.ip());
+        facts["remote"] = json!(entry.address);
+        self.say("advice", &text, facts);
     }
 
     /// Something in the life of a player.

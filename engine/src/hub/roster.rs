@@ -33,6 +33,8 @@ pub(super) struct Entry {
     /// The round trip to their host when they logged in, as the system has it.
     pub(super) round_trip: Option<Duration>,
     pub(super) watch: Watch,
+    /// It was said that their 32-bit samples are destroyed.
+    pub(super) told_broken_floats: bool,
 }
 
 #[cfg(test)]
@@ -61,6 +63,7 @@ impl Entry {
                 statistics: farsend_rt::latest(crate::statistics::Statistics::default()).1,
                 minute: crate::control::minute::LastMinute::default(),
             },
+            told_broken_floats: false,
         }
     }
 }

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::farsend::{Farsend, command};
 use super::jack::JackServer;
-use super::jacktrip::Jacktrip;
+use super::jacktrip::{self, Jacktrip};
 use super::machine::is_listening;
 use super::probe::{Plan, Probe};
-use super::program;
 use super::wait::wait_until;
 use super::{Machine, Running};
 use crate::signal::listen_to_tone;
@@ -112,8 +111,8 @@ pub fn jacktrips_hub(
     port: u16,
     options: &[impl AsRef<OsStr>],
 ) -> Running {
-    let mut command = program::command("jacktrip", &["-S", "-B", &port.to_string()]);
-    command.args(options).env("QT_LOGGING_RULES", "*=false");
+    let mut command = jacktrip::command(&["-S", "-B", &port.to_string()]);
+    command.args(options);
     let hub = Running::start(machine, "hub", jack.used_by(&mut command));
     // It listens some time after it is ready to say so.
     wait_until("JackTrip's hub listens", LIMIT, || is_listening(port));

@@ -11,7 +11,7 @@ pub enum Need {
     Namespaces,
     /// The JACK 2 server with its dummy driver.
     Jackd,
-    /// The real JackTrip, 1.7.0 or compatible.
+    /// The real JackTrip, 1.7.0 or compatible: [`find_jacktrip`].
     Jacktrip,
     /// `jack_iodelay`, which measures a loop through JACK ports.
     JackIodelay,
@@ -39,7 +39,7 @@ impl Need {
         match self {
             Need::Namespaces => super::machine::can_be_made(),
             Need::Jackd => find_program("jackd").is_some(),
-            Need::Jacktrip => find_program("jacktrip").is_some(),
+            Need::Jacktrip => find_jacktrip().is_some(),
             Need::JackIodelay => find_program("jack_iodelay").is_some(),
             Need::Openssl => find_program("openssl").is_some(),
             Need::Pedalboard => find_pedalboard().is_some(),
@@ -62,7 +62,9 @@ impl Need {
                  or with unprivileged user namespaces switched on)"
             }
             Need::Jackd => "jackd (Debian: apt-get install jackd2)",
-            Need::Jacktrip => "jacktrip (Debian: apt-get install jacktrip)",
+            Need::Jacktrip => {
+                "jacktrip (Debian: apt-get install jacktrip; or FARSEND_JACKTRIP names the program)"
+            }
             Need::JackIodelay => {
                 "jack_iodelay (Debian: apt-get install jackd2 or jack-example-tools)"
             }
@@ -107,6 +109,15 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
+}
+
+/// The real JackTrip: the program that the runner names (`FARSEND_JACKTRIP`, an absolute path), else the one along
+/// `PATH`.
+pub fn find_jacktrip() -> Option<PathBuf> {
+    let Some(named) = std::env::var_os("FARSEND_JACKTRIP") else {
+        return find_program("jacktrip");
+    };
+    Some(PathBuf::from(named)).filter(|program| program.is_file())
 }
 
 /// The Python that has pedalboard: the one that `cargo xtask test` names or made, under `target/python`.

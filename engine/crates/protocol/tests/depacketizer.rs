@@ -408,6 +408,47 @@ fn the_32_bit_bug_of_a_peer_is_reported_and_floats_and_silence_are_not() {
 }
 
 #[test]
+fn what_the_32_bit_bug_leaves_of_a_peer_is_silence_from_the_first_packet_on_and_floats_are_what_they_are()
+ {
+    let wide = Format {
+        samples: SampleFormat::F32,
+        ..FORMAT
+    };
+    let with = |words: [f32; 2], seq| {
+        let mut bytes = audio(wide, seq);
+        let words: Vec<u8> = words.iter().flat_map(|x| x.to_le_bytes()).collect();
+        bytes[16..].copy_from_slice(&words.repeat(64));
+        bytes
+    };
+    let heard = |depacketizer: &mut Depacketizer, payload: &[u8]| {
+        let mut out = [f32::NAN; 2];
+        depacketizer.take(payload, &mut |arrival| {
+            arrival.packet.decode_channel(0, &mut out);
+        });
+        out
+    };
+    // What it makes of samples with all their bits, and of samples with few.
+    let loud = f32::from_bits(0xe000_0000);
+    assert!(loud < -1e19);
+    let mut disturbed = depacketizer();
+    for (seq, words) in (0..).zip([
+        [2.0, 0.0],
+        [loud, -loud],
+        [-2.0, 2.0],
+        [loud, 0.0],
+        [loud; 2],
+    ]) {
+        assert_eq!(heard(&mut disturbed, &with(words, seq)), [0.0; 2]);
+    }
+    assert!(disturbed.has_32_bit_bug());
+
+    let mut healthy = depacketizer();
+    for (seq, words) in (0..).zip([[0.1, 2.0], [2.0, -2.0], [0.0, 1.0], [loud, 0.0]]) {
+        assert_eq!(heard(&mut healthy, &with(words, seq)), words);
+    }
+}
+
+#[test]
 fn behind_headers_without_numbers_packets_are_numbered_as_they_come() {
     let mut depacketizer = Depacketizer::new(HeaderKind::Empty, Some(FORMAT));
     let one = vec![1; FORMAT.samples_len()];

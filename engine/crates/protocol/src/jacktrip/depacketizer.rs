@@ -99,7 +99,8 @@ impl Depacketizer {
     }
 
     /// The peer sends 32-bit samples that are no floats: it is a JackTrip from 1.3.0 to 2.7.2, and
-    /// nothing of its audio can be saved; other depths work. See [`classify_words`].
+    /// nothing of its audio can be saved; other depths work. Its packets are handed over as silence, from the first
+    /// on: read as floats they would be noise of any loudness. See [`classify_words`].
     pub fn has_32_bit_bug(&self) -> bool {
         self.floats == Floats::No
     }
@@ -164,7 +165,11 @@ impl Depacketizer {
         let format = datagram.format();
         let mut packets = datagram.packets();
         let Some(first) = packets.next() else { return };
-        let mut deliver = |packet: Packet<'_>, number, redundant| {
+        let doubtful = format.samples == SampleFormat::F32 && self.floats != Floats::Yes;
+        let mut deliver = |mut packet: Packet<'_>, number, redundant| {
+            if doubtful && classify_words(packet.samples) != Words::Floats {
+                packet.samples = SILENCE.get(..packet.samples.len()).unwrap_or_default();
+            }
             self.counts.packets += 1;
             self.counts.revived += u64::from(redundant);
             let anew = std::mem::take(&mut self.anew);
@@ -303,3 +308,6 @@ impl DepacketizerCounts {
 
 /// Packets that fit the 32-bit bug and nothing else, before it is reported.
 const CONVINCING: u8 = 3;
+
+/// Samples of any packet: no datagram is longer.
+static SILENCE: [u8; 1 << 16] = [0; 1 << 16];
