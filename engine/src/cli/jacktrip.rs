@@ -1,6 +1,6 @@
 //! JackTrip's own command line, so that recipes people have written down work unchanged.
 //!
-//! Source: the option table of JackTrip 1.7.0 (`jacktrip --help`), whose defaults are kept: two channels, 16 bit, a
+//! Source: the option tables of JackTrip 1.7.0 and 2.7.2 (`jacktrip --help`), whose defaults are kept: two channels, 16 bit, a
 //! queue of 4, the session ends with its peer. Numbers are read as leniently as C's `atoi` does.
 
 mod hub;
@@ -133,7 +133,7 @@ pub fn main(options: Vec<OsString>) -> Exit {
     };
     if options.version {
         println!(
-            "farsend {} as jacktrip (protocol of JackTrip 1.7.0)",
+            "farsend {} as jacktrip (protocol of JackTrip 1.4.0 to 2.7.2)",
             env!("CARGO_PKG_VERSION")
         );
         return Exit::Done;
@@ -209,12 +209,7 @@ impl Options {
         if !(-1..=4).contains(&self.strategy) {
             return Err("--bufstrategy takes a number from -1 to 4".into());
         }
-        if self.strategy > 1 {
-            remarks.push(format!(
-                "--bufstrategy {} means nothing here: Farsend has one buffer of its own",
-                self.strategy
-            ));
-        }
+        remarks.extend(self.strategy_remark());
         let name = self.name.clone().unwrap_or_else(|| match &role {
             Role::Client { host, .. } | Role::Member { host, .. } => host.replace(':', "_"),
             Role::Server => "JackTrip".into(),
@@ -291,8 +286,38 @@ impl Options {
             .ok_or_else(wrong)
     }
 
-    /// `auto`, `autoK` (about one packet in K may be late), or packets.
+    /// What becomes of `--bufstrategy`.
+    fn strategy_remark(&self) -> Option<String> {
+        let strategy = self.strategy;
+        let what = match (strategy, self.queue.starts_with("auto")) {
+            (..=1, _) => return None,
+            (3.., false) => "only makes -q milliseconds, at most so many of which are kept",
+            _ => "means nothing",
+        };
+        Some(format!(
+            "--bufstrategy {strategy} {what} here: Farsend has one buffer of its own"
+        ))
+    }
+
+    /// `auto`, `autoK` (about one packet in K may be late), or packets. Strategies 3 and 4 count milliseconds: of
+    /// lateness that is waited for, and as K of headroom, which is found without being told.
     fn depth(&self) -> Result<DepthPolicy, String> {
+        if self.strategy >= 3 {
+            if self.queue.starts_with("auto") {
+                return Ok(DepthPolicy::AUTO);
+            }
+            let ms = u64::try_from(atoi(&self.queue)?).ok();
+            let ms = ms.filter(|ms| (1..=MOST_MS).contains(ms)).ok_or_else(|| {
+                format!(
+                    "-q takes 1 to {MOST_MS} milliseconds or \"auto\" with --bufstrategy {}, not \"{}\"",
+                    self.strategy, self.queue
+                )
+            })?;
+            return Ok(DepthPolicy::Auto {
+                latency_target: Some(Duration::from_millis(ms)),
+                dry_target: None,
+            });
+        }
         if let Some(one_in) = self.queue.strip_prefix("auto") {
             return Ok(DepthPolicy::Auto {
                 latency_target: None,
@@ -334,12 +359,16 @@ fn atoi(text: &str) -> Result<i64, String> {
         .map_err(|_| format!("\"{text}\" does not begin with a number"))
 }
 
+/// The longest `-q` of strategies 3 and 4, in milliseconds, as JackTrip has it.
+const MOST_MS: u64 = 250;
+
 /// JackTrip's `-t`.
 const JACKTRIP_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use farsend_stream::DepthPolicy;
     use farsend_wire::jacktrip::Name;
 
     use super::Options;
@@ -438,6 +467,28 @@ mod tests {
     }
 
     #[test]
+    fn newer_recipes_count_a_queue_in_milliseconds() {
+        let kept = |line: &str| match request(line).unwrap().0.session.depth {
+            DepthPolicy::Auto { latency_target, .. } => latency_target.map(|ms| ms.as_millis()),
+            DepthPolicy::Fixed(packets) => panic!("{packets} packets"),
+        };
+        assert_eq!(kept("jacktrip -s --bufstrategy 3 -q 20"), Some(20));
+        assert_eq!(kept("jacktrip -s --bufstrategy 4 -q auto8"), None);
+        let (_, remarks) = request("jacktrip -s --bufstrategy 3 -q 20").unwrap();
+        assert!(remarks[0].contains("milliseconds"), "{remarks:?}");
+        let (hub, _) = Options::try_parse_from("jacktrip -S -p 2 --bufstrategy 3 -q 20".split(' '))
+            .unwrap()
+            .hub()
+            .unwrap();
+        assert!(matches!(hub.depth, DepthPolicy::Auto { .. }));
+        let (_, remarks) = request(
+            "jacktrip -s --audioinputdevice a --audiooutputdevice=b --listdevices --gui --classic-gui --deeplink",
+        )
+        .unwrap();
+        assert_eq!(remarks.len(), 6, "{remarks:?}");
+    }
+
+    #[test]
     fn contradictions_and_nonsense_are_named() {
         for (line, word) in [
             ("jacktrip", "-s"),
@@ -446,6 +497,7 @@ mod tests {
             ("jacktrip -s -n 65", "-n"),
             ("jacktrip -s -b 17", "-b"),
             ("jacktrip -s -q many", "number"),
+            ("jacktrip -s --bufstrategy 3 -q 9000", "milliseconds"),
             ("jacktrip -s -o 70000", "port"),
             ("jacktrip -S -s", "only one"),
             ("jacktrip -s stray", "stray"),

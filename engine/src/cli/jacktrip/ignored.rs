@@ -2,7 +2,7 @@
 
 use clap::ArgAction;
 
-/// What JackTrip 1.7.0 knows and has no meaning here.
+/// What JackTrip 1.7.0 or 2.7.2 knows and has no meaning here.
 #[derive(Debug, clap::Args)]
 pub(super) struct Ignored {
     #[arg(long = "appendthreadid", hide = true, action = ArgAction::SetTrue)]
@@ -52,12 +52,24 @@ pub(super) struct Ignored {
     deviceid: Option<String>,
     #[arg(long, value_name = "NAME", hide = true)]
     audiodevice: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    audioinputdevice: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    audiooutputdevice: Option<String>,
+    #[arg(long, hide = true)]
+    listdevices: bool,
+    #[arg(long, hide = true)]
+    gui: bool,
+    #[arg(long = "classic-gui", hide = true)]
+    classic_gui: bool,
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, hide = true)]
+    deeplink: Option<Option<String>>,
 }
 
 impl Ignored {
     /// A line for each option given.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let given: [(bool, &str, &str); 16] = [
+        let given: [(bool, &str, &str); 22] = [
             (
                 self.append_thread_id,
                 "--appendthreadid",
@@ -118,9 +130,33 @@ impl Ignored {
             (self.rtaudio, "-R", "JACK is used"),
             (self.deviceid.is_some(), "-d", "JACK is used"),
             (self.audiodevice.is_some(), "--audiodevice", "JACK is used"),
+            (
+                self.audioinputdevice.is_some(),
+                "--audioinputdevice",
+                "JACK is used",
+            ),
+            (
+                self.audiooutputdevice.is_some(),
+                "--audiooutputdevice",
+                "JACK is used",
+            ),
+            (
+                self.listdevices,
+                "--listdevices",
+                "JACK is used; jack_lsp lists its ports",
+            ),
+            (self.gui, "--gui", NO_WINDOW),
+            (self.classic_gui, "--classic-gui", NO_WINDOW),
+            (
+                self.deeplink.is_some(),
+                "--deeplink",
+                "Virtual Studio's links are for JackTrip's own window",
+            ),
         ];
         let line =
             |(_, option, why): &(bool, &str, &str)| format!("{option} means nothing here: {why}");
         given.iter().filter(|one| one.0).map(line).collect()
     }
 }
+
+const NO_WINDOW: &str = "there is no window; the plugin has one";

@@ -25,7 +25,7 @@ pub enum OscRequest {
         /// What.
         key: String,
     },
-    /// Any other message, or one of those with other arguments.
+    /// Any other message, or one of those with other arguments. More arguments are passed over, as by JackTrip.
     Other {
         /// Where it was sent to.
         address: String,
@@ -63,14 +63,14 @@ impl OscRequest {
     fn of(message: OscMessage) -> Self {
         let OscMessage { addr, args } = message;
         match (addr.as_str(), &args[..]) {
-            ("/config", [OscType::String(key), value]) => match number(value) {
+            ("/config", [OscType::String(key), value, ..]) => match number(value) {
                 Some(value) => Self::Config {
                     key: key.clone(),
                     value,
                 },
                 None => Self::Other { address: addr },
             },
-            ("/get", [OscType::String(key)]) => Self::Get { key: key.clone() },
+            ("/get", [OscType::String(key), ..]) => Self::Get { key: key.clone() },
             _ => Self::Other { address: addr },
         }
     }
@@ -168,6 +168,8 @@ mod tests {
     fn messages_are_read_alone_in_bundles_and_in_bundles_of_bundles() {
         assert_eq!(OscRequest::read(CONFIG), Ok(vec![config(20.0)]));
         assert_eq!(OscRequest::read(GET), Ok(vec![get()]));
+        let more = b"/get\0\0\0\0,si\0latency\0\0\0\0\x07";
+        assert_eq!(OscRequest::read(more), Ok(vec![get()]));
         let inner = bundle(&[GET, CONFIG]);
         let all = Ok(vec![config(20.0), get(), config(20.0)]);
         assert_eq!(OscRequest::read(&bundle(&[CONFIG, &inner])), all);
@@ -218,6 +220,16 @@ mod tests {
         let answer = latency_response(&[("ann".into(), 2.5), ("ben".into(), -1.0)]);
         let message = b"/response/latency\0\0\0,sfsf\0\0\0ann\0\x40\x20\0\0ben\0\xbf\x80\0\0";
         assert_eq!(answer, [bundle(&[message])]);
+        // What the hub of JackTrip 2.7.2 (Qt 6) told of two players, but for the time.
+        let answer = latency_response(&[
+            ("__ffff_127.0.0.1".into(), f32::from_bits(0x412c_6141)),
+            ("anna".into(), f32::from_bits(0x412a_8a12)),
+        ]);
+        let seen = b"#bundle\0\0\0\0\0\x6b\x02\xc8\xaf\0\0\0\x40/response/latency\0\0\0,sfsf\0\0\0__ffff_127.0.0.1\0\0\0\0\x41\x2c\x61\x41anna\0\0\0\0\x41\x2a\x8a\x12";
+        assert_eq!(
+            (&answer[0][..8], &answer[0][16..]),
+            (&seen[..8], &seen[16..])
+        );
         let nobody = b"/response/latency\0\0\0,\0\0\0";
         assert_eq!(latency_response(&[]), [bundle(&[nobody])]);
     }
