@@ -1,7 +1,7 @@
 //! The editor in a window of its own, without a host: `cargo run -p farsend-plugin --example editor`.
 //!
 //! It shows a made-up session (`connected`, `hub`, `calling`, `trouble`, `off` ..., the first by default), so that
-//! its looks can be worked on, and `live` talks to a real engine, though there is no audio to send.
+//! its looks can be worked on; `takes FILE...` lists these files, to be dragged somewhere; and `live` talks to a real engine, though there is no audio to send.
 
 #![allow(
     unsafe_code,
@@ -32,6 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shared = if SCENES.contains(&what.as_str()) {
         let mut scene = Scene::of(&what);
         let shared = Arc::clone(&scene.shared);
+        shared.show(|view| {
+            let mut takes = (*view.takes).clone();
+            let files = takes.iter_mut().zip(std::env::args().skip(2));
+            files.for_each(|(take, file)| take.path = file);
+            view.takes = Arc::new(takes);
+        });
         std::thread::spawn(move || play(&mut scene));
         shared
     } else {

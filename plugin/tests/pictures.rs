@@ -175,6 +175,26 @@ fn everything_can_be_done_with_the_keyboard_alone() {
 }
 
 #[test]
+fn an_emoji_without_a_picture_is_written_by_its_name_and_sent_as_it_is() {
+    let mut window = Window::open(Scene::of("chat"), files(Theme::Dark), ORDINARY, 1.0);
+    window.frame(0.0, vec![]);
+    // Four pages, then the field.
+    tab(&mut window, 5);
+    window.write("The 🥁");
+    // Behind the name, not within it.
+    window.write(" was early");
+    window.press(Key::Backspace, Modifiers::NONE);
+    window.press(Key::Enter, Modifiers::NONE);
+    let said = window.scene.shared.take_said();
+    assert_eq!(said, ["The 🥁 was earl"]);
+    // Without its last colon it is no name any more.
+    window.write("🥁");
+    window.press(Key::Backspace, Modifiers::NONE);
+    window.press(Key::Enter, Modifiers::NONE);
+    assert_eq!(window.scene.shared.take_said(), [":drum"]);
+}
+
+#[test]
 fn the_window_is_drawn_again_only_when_something_moves() {
     let mut window = Window::open(Scene::of("connected"), files(Theme::Dark), ORDINARY, 1.0);
     window.frame(0.0, vec![]);

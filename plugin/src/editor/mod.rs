@@ -12,6 +12,8 @@
 
 mod areas;
 mod calling;
+mod carry;
+mod chosen;
 mod gain;
 mod header;
 mod hold;
@@ -48,6 +50,7 @@ use crate::situation::Situation;
 use crate::user::{Book, Preferences, UserFile};
 use areas::{Areas, within};
 use calling::CallForm;
+use chosen::Chosen;
 use hold::Meters;
 use joining::JoiningForm;
 use places::Places;
@@ -109,6 +112,7 @@ pub struct EditorApp {
     joining: JoiningForm,
     talk: TalkForm,
     places: Places,
+    chosen: Chosen,
     wishes: Wishes,
     sent: Meters,
     returned: Meters,
@@ -134,6 +138,7 @@ impl EditorApp {
             joining: JoiningForm::default(),
             talk: TalkForm::default(),
             places: Places::new(files.addresses),
+            chosen: Chosen::default(),
             wishes: Wishes::new(files.preferences),
             sent: Meters::default(),
             returned: Meters::default(),
@@ -179,6 +184,8 @@ impl EditorApp {
             strip::show(ui, Side::Right, &params.returned, gui, &mut self.returned);
         });
         within(ui, areas.foot, |ui| mixer::show(ui, params, gui));
+        // What it says of the pointer counts, since it comes last.
+        carry::follow(ui);
     }
 
     /// What is between the strips.
@@ -214,7 +221,7 @@ impl EditorApp {
                 }
             }
             Page::Takes => look::card(ui, "", |ui| {
-                takes::show(ui, shared, view, self.gui.0.as_ref());
+                takes::show(ui, shared, view, self.gui.0.as_ref(), &mut self.chosen);
             }),
             // Scrolls by itself.
             Page::Chat => {}

@@ -1,19 +1,27 @@
 //! Takes: whether they are recorded, where to, and what there is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use egui::{Button, RichText, TextEdit, Ui};
+use egui::{Button, CursorIcon, Frame, Response, RichText, Sense, TextEdit, Ui, Vec2, vec2};
 use farsend_ipc::message::{Take, TakeState};
 use nice_plug::context::gui::GuiContext;
 use nice_plug::prelude::{BoolParam, ParamSetter};
 
-use super::look;
+use super::chosen::{Chosen, Click};
+use super::{carry, letters, look};
+use crate::drag;
 use crate::shared::{Shared, View};
 use crate::state::LONGEST_PATH;
 use crate::takes;
 
 /// Everything about takes. Without a host (`gui`) nothing of it can be automated.
-pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiContext>) {
+pub(super) fn show(
+    ui: &mut Ui,
+    shared: &Shared,
+    view: &View,
+    gui: Option<&GuiContext>,
+    chosen: &mut Chosen,
+) {
     let mut session = shared.params.session.get();
     let folder = takes::folder(&session);
     ui.horizontal_wrapped(|ui| {
@@ -41,12 +49,44 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
     if view.takes.is_empty() {
         ui.label(look::quiet("No takes yet.").small());
     }
-    for take in view.takes.iter().rev().take(LISTED) {
-        row(ui, take);
+    let listed = view.takes.iter().rev().take(LISTED);
+    let whole: Vec<&str> = listed
+        .clone()
+        .filter(|take| is_whole(take))
+        .map(|take| &*take.path)
+        .collect();
+    for take in listed {
+        let Some(name) = row(ui, take, chosen.has(&take.path)) else {
+            continue;
+        };
+        if name.clicked() {
+            chosen.click(&take.path, how(ui), &whole);
+        }
+        if name.drag_started() {
+            let files = chosen.with(&take.path, &whole);
+            let files = files.into_iter().map(PathBuf::from).collect();
+            carry::start(ui, files, shared.repaint());
+        }
+    }
+    carry::note(ui);
+}
+
+/// Whether it can be used: what is still written, waited for or laid along the timeline is another file in a moment.
+fn is_whole(take: &Take) -> bool {
+    take.state == TakeState::Done
+}
+
+fn how(ui: &Ui) -> Click {
+    let modifiers = ui.input(|input| input.modifiers);
+    match (modifiers.command, modifiers.shift) {
+        (true, _) => Click::Toggle,
+        (_, true) => Click::UpTo,
+        _ => Click::Only,
     }
 }
 
-fn row(ui: &mut Ui, take: &Take) {
+/// A row; gives its name, if that can be chosen and dragged.
+fn row(ui: &mut Ui, take: &Take, chosen: bool) -> Option<Response> {
     let colours = look::palette(ui);
     let colour = match &take.state {
         TakeState::Recording => colours.bad,
@@ -56,15 +96,35 @@ fn row(ui: &mut Ui, take: &Take) {
         TakeState::Failed(_) => colours.bad,
     };
     ui.horizontal(|ui| {
-        let title = format!("{}  {}  {}", take.number, take.player, length(take));
-        ui.label(title).on_hover_text(take.name());
+        let player = letters::shown(ui, &take.player);
+        let title = format!("{}  {player}  {}", take.number, length(take));
+        let name = name(ui, take, title, chosen);
         let text = RichText::new(take.to_string()).color(colour).small();
         ui.label(text);
-        let can = take.state == TakeState::Done;
-        if ui.add_enabled(can, Button::new("Show").small()).clicked() {
+        let button = Button::new("Show").small();
+        if ui.add_enabled(is_whole(take), button).clicked() {
             reveal(Path::new(&take.path));
         }
+        name
+    })
+    .inner
+}
+
+fn name(ui: &mut Ui, take: &Take, title: String, chosen: bool) -> Option<Response> {
+    if !(drag::POSSIBLE && is_whole(take)) {
+        let around = Frame::new().inner_margin(PADDING);
+        let name = around.show(ui, |ui| ui.label(title)).inner;
+        name.on_hover_text(take.name());
+        return None;
+    }
+    let name = ui.scope(|ui| {
+        ui.spacing_mut().button_padding = PADDING;
+        let button = Button::selectable(chosen, title).min_size(vec2(0.0, ROW));
+        ui.add(button.sense(Sense::click_and_drag()))
     });
+    let hint = format!("{}\nDrag it to a track of your DAW.", take.name());
+    let name = name.inner.on_hover_text(hint);
+    Some(name.on_hover_cursor(CursorIcon::Grab))
 }
 
 /// `1:05.3`.
@@ -105,6 +165,12 @@ fn reveal(path: &Path) {
             .spawn(move || opener::open(folder));
     }
 }
+
+/// How high the name in a row is.
+const ROW: f32 = 20.0;
+
+/// Around it.
+const PADDING: Vec2 = vec2(4.0, 1.0);
 
 /// Files that are listed, newest first.
 const LISTED: usize = 12;

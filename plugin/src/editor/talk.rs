@@ -1,8 +1,10 @@
 //! What people write to each other.
 
+use egui::text::{CCursor, CCursorRange};
 use egui::{Align, Button, Key, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use farsend_ipc::message::{ChatLine, Fate};
 
+use super::letters::Typed;
 use super::{letters, look};
 use crate::shared::{Shared, View};
 use crate::situation::Situation;
@@ -10,7 +12,7 @@ use crate::situation::Situation;
 /// What is being written, and what was read.
 #[derive(Debug, Default)]
 pub(super) struct TalkForm {
-    text: String,
+    typed: Typed,
     /// The number of the last line that was shown.
     read: Option<u64>,
 }
@@ -95,20 +97,28 @@ fn said(ui: &mut Ui, line: &ChatLine) {
 fn field(ui: &mut Ui, shared: &Shared, form: &mut TalkForm) {
     ui.horizontal(|ui| {
         let width = ui.available_width() - BUTTON - ui.spacing().item_spacing.x;
-        let field = ui.add(
-            TextEdit::singleline(&mut form.text)
-                .hint_text("Write a line")
-                .char_limit(LONGEST)
-                .min_size(vec2(0.0, look::HEIGHT))
-                .desired_width(width),
-        );
+        let output = TextEdit::singleline(&mut form.typed.text)
+            .hint_text("Write a line")
+            .char_limit(LONGEST)
+            .min_size(vec2(0.0, look::HEIGHT))
+            .desired_width(width)
+            .show(ui);
+        let field = output.response.response;
+        let cursor = output.cursor_range.map_or(0, |range| range.primary.index.0);
+        if field.changed()
+            && let Some(cursor) = form.typed.spell(ui, cursor)
+        {
+            let mut state = output.state;
+            let cursor = CCursorRange::one(CCursor::new(cursor));
+            state.cursor.set_char_range(Some(cursor));
+            state.store(ui.ctx(), field.id);
+            ui.ctx().request_repaint();
+        }
         let button = Button::new("Send").min_size(vec2(BUTTON, look::HEIGHT));
         let pressed = ui.add(button).clicked();
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-        let text = form.text.trim();
-        if (pressed || entered) && !text.is_empty() {
-            shared.say(text.to_owned());
-            form.text.clear();
+        if (pressed || entered) && !form.typed.text.trim().is_empty() {
+            shared.say(form.typed.take());
         }
         if entered {
             field.request_focus();

@@ -32,6 +32,9 @@ pub(crate) enum Answer {
 /// What the far end makes of a sample.
 pub(crate) const ECHO: f32 = -0.5;
 
+/// What is in a channel that comes beside those that were sent, times its number.
+pub(crate) const NUMBERED: f32 = 0.0078125;
+
 /// A running engine. Dropped, it is gone at once, as if killed.
 pub(crate) struct FakeEngine {
     stop: Arc<AtomicBool>,
@@ -193,6 +196,9 @@ fn echo(end: &mut EngineEnd) {
         .iter_mut()
         .flatten()
         .for_each(|sample| *sample *= ECHO);
+    for channel in audio.len()..end.config().receive.get() {
+        audio.push(vec![NUMBERED * channel as f32; frames]);
+    }
     let channels: Vec<&[f32]> = audio.iter().map(Vec::as_slice).collect();
     let _ = end.release(&channels);
 }
