@@ -23,8 +23,8 @@ pub type FarsendClap = Farsend<false, 0>;
 /// The plugin in VST3: a stereo insert. Its speaker arrangements have no names for wider ones.
 pub type FarsendVst3 = Farsend<true, 0>;
 
-/// The same in CLAP for a stereo track, with eight more stereo outputs: a player each.
-pub type FarsendPlayersClap = Farsend<true, MOST_OUTPUTS>;
+/// In both formats: the same for a stereo track, with eight more stereo outputs, a player each.
+pub type FarsendPlayers = Farsend<true, MOST_OUTPUTS>;
 
 /// One instance. Neither making it nor activating it connects to anything: a thread of its own does,
 /// when somebody wants it.
@@ -212,8 +212,12 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> ClapPlugin for Farsend<STERE
     ];
 }
 
-impl Vst3Plugin for Farsend<true, 0> {
-    const VST3_CLASS_ID: [u8; 16] = *b"FarsendInsert001";
+impl<const OUTPUTS: usize> Vst3Plugin for Farsend<true, OUTPUTS> {
+    const VST3_CLASS_ID: [u8; 16] = if OUTPUTS > 0 {
+        *b"FarsendPlayers01"
+    } else {
+        *b"FarsendInsert001"
+    };
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[
         Vst3SubCategory::Fx,
         Vst3SubCategory::Network,

@@ -4,13 +4,16 @@
 
 #[path = "common/raw.rs"]
 mod raw;
+#[path = "common/rude.rs"]
+mod rude;
 
+use std::ffi::CStr;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use clap_sys::process::{CLAP_PROCESS_CONTINUE, CLAP_PROCESS_ERROR};
 use proptest::prelude::*;
-use raw::{Block, Event, INPUT, Raw};
+use raw::{Block, Event, INPUT, INSERT, PLAYERS, Raw};
 
 /// Stereo in, stereo out.
 fn stereo(frames: usize) -> Block {
@@ -23,21 +26,34 @@ fn stereo(frames: usize) -> Block {
 }
 
 /// Passes its input on.
-fn sending() -> Raw {
-    let plugin = Raw::new();
+fn sending(id: &CStr) -> Raw {
+    let plugin = Raw::new(id);
     plugin.flush(&[Event::Set(plugin.index("Mode"), 0.0)]);
     plugin
 }
 
-fn active() -> Raw {
-    let plugin = sending();
+fn active(id: &CStr) -> Raw {
+    let plugin = sending(id);
     assert!(plugin.activate(48_000.0, 64) && plugin.start());
     plugin
 }
 
+/// Plays a short block through these ports; gives what is in the outputs.
+fn came(plugin: &Raw, inputs: &[Option<usize>], outputs: &[Option<usize>]) -> Vec<Vec<f32>> {
+    let block = Block {
+        inputs: inputs.to_vec(),
+        outputs: outputs.to_vec(),
+        frames: 3,
+        ..Block::default()
+    };
+    let (status, ports) = plugin.process(&block);
+    assert_eq!(status, CLAP_PROCESS_CONTINUE, "{block:?}");
+    rude::levels(&ports)
+}
+
 #[test]
 fn a_block_outside_of_activation_is_refused_and_silent() {
-    let plugin = sending();
+    let plugin = sending(INSERT);
     let refused = (CLAP_PROCESS_ERROR, vec![vec![vec![0.0; 64]; 2]]);
     assert_eq!(plugin.process(&stereo(64)), refused);
     assert!(plugin.activate(48_000.0, 64) && plugin.start());
@@ -53,7 +69,7 @@ fn a_block_outside_of_activation_is_refused_and_silent() {
 
 #[test]
 fn a_rate_that_is_none_is_refused() {
-    let plugin = sending();
+    let plugin = sending(INSERT);
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(!plugin.activate(rate, 64), "{rate}");
     }
@@ -62,47 +78,35 @@ fn a_rate_that_is_none_is_refused() {
 
 #[test]
 fn ports_other_than_agreed_are_heard_as_far_as_they_go() {
-    let plugin = active();
-    let came = |inputs: &[Option<usize>], outputs: &[Option<usize>]| {
+    let plugin = active(INSERT);
+    rude::assert_heard_as_far_as_they_go(INPUT, |ins, outs| came(&plugin, ins, outs));
+}
+
+#[test]
+fn outputs_behind_the_first_may_be_missing_or_have_one_memory() {
+    let plugin = active(PLAYERS);
+    rude::assert_further_outputs_may_be_missing(INPUT, |ins, outs| came(&plugin, ins, outs));
+    for frames in [3, 64, 5_000, 9_000] {
         let block = Block {
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            frames: 3,
-            ..Block::default()
+            outputs: vec![Some(2); 9],
+            one_memory: true,
+            ..stereo(frames)
         };
         let (status, ports) = plugin.process(&block);
-        assert_eq!(status, CLAP_PROCESS_CONTINUE, "{block:?}");
-        let level = |channel: &Vec<f32>| {
-            assert!(
-                channel.iter().all(|sample| *sample == channel[0]),
-                "{channel:?}"
-            );
-            channel[0]
-        };
-        let levels = ports.iter().map(|port| port.iter().map(level).collect());
-        levels.collect::<Vec<Vec<f32>>>()
-    };
-    let (on, off) = (INPUT, 0.0);
-    assert_eq!(came(&[Some(4)], &[Some(4)]), [[on, on, off, off]]);
-    assert_eq!(came(&[Some(2)], &[Some(100)])[0][..3], [on, on, off]);
-    assert_eq!(came(&[Some(100)], &[Some(2)]), [[on, on]]);
-    assert_eq!(came(&[Some(1)], &[Some(2)]), [[on, off]]);
-    for few in [&[Some(1)][..], &[Some(0)], &[None], &[]] {
-        let silent: Vec<Vec<f32>> = few.iter().map(|n| vec![off; n.unwrap_or(0)]).collect();
-        assert_eq!(came(&[Some(2)], few), silent, "{few:?}");
+        // More than it has memory for.
+        let level = if frames > 8_192 { 0.0 } else { INPUT };
+        let heard = (status, &ports[0], &ports[1][0]);
+        let expected = vec![vec![level; frames]; 2];
+        assert_eq!(
+            heard,
+            (CLAP_PROCESS_CONTINUE, &expected, &vec![0.0; frames])
+        );
     }
-    for few in [&[Some(0)][..], &[None], &[]] {
-        assert_eq!(came(few, &[Some(2)]), [[off, off]], "{few:?}");
-    }
-    let more = came(&[Some(2), Some(2)], &[Some(2), None, Some(1)]);
-    assert_eq!(more, [vec![on, on], vec![], vec![off]]);
-    // And as agreed again.
-    assert_eq!(came(&[Some(2)], &[Some(2)]), [[on, on]]);
 }
 
 #[test]
 fn a_channel_without_memory_is_as_if_it_were_not_there() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let torn = Block {
         torn: true,
         ..stereo(8)
@@ -116,7 +120,7 @@ fn a_channel_without_memory_is_as_if_it_were_not_there() {
 
 #[test]
 fn blocks_are_of_any_length() {
-    let plugin = active();
+    let plugin = active(INSERT);
     for frames in [0, 1, 64, 65, 5_000, 0, 64] {
         let heard = vec![vec![vec![INPUT; frames]; 2]];
         assert_eq!(plugin.process(&stereo(frames)).1, heard, "{frames}");
@@ -125,7 +129,7 @@ fn blocks_are_of_any_length() {
 
 #[test]
 fn events_out_of_bounds_out_of_order_and_cut_off_do_no_harm() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let (mode, dry) = (plugin.index("Mode"), plugin.index("Dry"));
     let soups = [
         vec![Event::Transport(63), Event::Transport(64)],
@@ -169,7 +173,7 @@ fn events_out_of_bounds_out_of_order_and_cut_off_do_no_harm() {
 
 #[test]
 fn there_is_no_parameter_after_the_last() {
-    let plugin = Raw::new();
+    let plugin = Raw::new(INSERT);
     let count = plugin.parameter_count();
     assert!((0..count).all(|index| plugin.parameter(index).is_some()));
     for index in [count, count + 1, u32::MAX] {
@@ -179,7 +183,7 @@ fn there_is_no_parameter_after_the_last() {
 
 #[test]
 fn threads_that_call_at_once_are_let_in_one_by_one() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let (dry, bypass) = (plugin.index("Dry"), plugin.index("Bypass"));
     let (over, whole) = (AtomicBool::new(false), plugin.save());
     std::thread::scope(|scope| {
@@ -242,16 +246,19 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn any_block() -> impl Strategy<Value = Block> {
-    let ports = || proptest::collection::vec(proptest::option::of(0..5_usize), 0..3);
+    let some = || proptest::collection::vec(proptest::option::of(0..5_usize), 0..12);
+    let ports = || prop_oneof![some(), Just(vec![Some(2)]), Just(vec![Some(2); 9])];
     let frames = prop_oneof![Just(0_usize), 1..300_usize];
     let events = proptest::collection::vec(any_event(), 0..5);
-    (ports(), ports(), frames, events, any::<bool>()).prop_map(
-        |(inputs, outputs, frames, events, torn)| Block {
+    let odd = any::<(bool, bool)>();
+    (ports(), ports(), frames, events, odd).prop_map(
+        |(inputs, outputs, frames, events, (torn, one_memory))| Block {
             inputs,
             outputs,
             frames,
             events,
             torn,
+            one_memory,
         },
     )
 }
@@ -277,8 +284,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn calls_in_any_order_end_no_host(acts in proptest::collection::vec(any_act(), 1..40)) {
-        let plugin = sending();
+    fn calls_in_any_order_end_no_host(
+        acts in proptest::collection::vec(any_act(), 1..40),
+        which in prop_oneof![Just(INSERT), Just(PLAYERS)],
+    ) {
+        let plugin = sending(which);
         for act in acts {
             match act {
                 Act::Activate(rate, frames) => {
@@ -294,6 +304,8 @@ proptest! {
                 Act::Process(block) => {
                     let (_, ports) = plugin.process(&block);
                     let torn = usize::from(block.torn);
+                    // The memory of the others is not passed.
+                    let ports = ports.iter().take(if block.one_memory { 1 } else { 16 });
                     for port in ports {
                         let there = port.len().saturating_sub(torn);
                         let mut samples = port.iter().take(there).flatten();

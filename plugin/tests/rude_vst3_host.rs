@@ -4,12 +4,14 @@
 
 #[path = "common/raw_vst3.rs"]
 mod raw;
+#[path = "common/rude.rs"]
+mod rude;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
-use raw::{Block, INPUT, Raw};
+use raw::{Block, INPUT, INSERT, PLAYERS, Raw};
 use vst3::Steinberg::{kInvalidArgument, kResultFalse, kResultOk, tresult};
 
 /// Stereo in, stereo out.
@@ -23,17 +25,30 @@ fn stereo(frames: i32) -> Block {
 }
 
 /// Passes its input on.
-fn sending() -> Raw {
-    let plugin = Raw::new();
+fn sending(class: i32) -> Raw {
+    let plugin = Raw::new(class);
     assert!(plugin.set(plugin.index("Mode"), 0.0));
     plugin
 }
 
-fn active() -> Raw {
-    let plugin = sending();
+fn active(class: i32) -> Raw {
+    let plugin = sending(class);
     assert!(plugin.set_up(48_000.0, 64) && plugin.activate(true));
     plugin.start(true);
     plugin
+}
+
+/// Plays a short block through these busses; gives what is in the outputs.
+fn came(plugin: &Raw, inputs: &[Option<usize>], outputs: &[Option<usize>]) -> Vec<Vec<f32>> {
+    let block = Block {
+        inputs: inputs.to_vec(),
+        outputs: outputs.to_vec(),
+        frames: 3,
+        ..Block::default()
+    };
+    let (result, busses) = plugin.process(&block);
+    assert_eq!(result, kResultOk, "{block:?}");
+    rude::levels(&busses)
 }
 
 fn all(result: tresult, level: f32, frames: usize) -> raw::Came {
@@ -42,7 +57,7 @@ fn all(result: tresult, level: f32, frames: usize) -> raw::Came {
 
 #[test]
 fn a_block_outside_of_activation_is_refused_and_silent() {
-    let plugin = sending();
+    let plugin = sending(INSERT);
     let (refused, heard) = (all(kResultFalse, 0.0, 64), all(kResultOk, INPUT, 64));
     assert_eq!(plugin.process(&stereo(64)), refused);
     assert!(!plugin.activate(true), "it was not set up");
@@ -61,7 +76,7 @@ fn a_block_outside_of_activation_is_refused_and_silent() {
 
 #[test]
 fn a_rate_that_is_none_is_refused() {
-    let plugin = sending();
+    let plugin = sending(INSERT);
     for (rate, frames) in [
         (0.0, 64),
         (-1.0, 64),
@@ -78,45 +93,52 @@ fn a_rate_that_is_none_is_refused() {
 
 #[test]
 fn busses_other_than_agreed_are_heard_as_far_as_they_go() {
-    let plugin = active();
-    let came = |inputs: &[Option<usize>], outputs: &[Option<usize>]| {
+    let plugin = active(INSERT);
+    rude::assert_heard_as_far_as_they_go(INPUT, |ins, outs| came(&plugin, ins, outs));
+}
+
+#[test]
+fn outputs_behind_the_first_may_be_missing_or_have_one_memory() {
+    let plugin = active(PLAYERS);
+    rude::assert_further_outputs_may_be_missing(INPUT, |ins, outs| came(&plugin, ins, outs));
+    for frames in [3_u16, 64, 5_000, 9_000] {
         let block = Block {
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            frames: 3,
-            ..Block::default()
+            outputs: vec![Some(2); 9],
+            one_memory: true,
+            ..stereo(frames.into())
         };
         let (result, busses) = plugin.process(&block);
-        assert_eq!(result, kResultOk, "{block:?}");
-        let level = |channel: &Vec<f32>| {
-            let even = channel.iter().all(|sample| *sample == channel[0]);
-            assert!(even, "{channel:?}");
-            channel[0]
-        };
-        let levels = busses.iter().map(|bus| bus.iter().map(level).collect());
-        levels.collect::<Vec<Vec<f32>>>()
-    };
-    let (on, off) = (INPUT, 0.0);
-    assert_eq!(came(&[Some(4)], &[Some(4)]), [[on, on, off, off]]);
-    assert_eq!(came(&[Some(2)], &[Some(100)])[0][..3], [on, on, off]);
-    assert_eq!(came(&[Some(100)], &[Some(2)]), [[on, on]]);
-    assert_eq!(came(&[Some(1)], &[Some(2)]), [[on, off]]);
-    for few in [&[Some(1)][..], &[Some(0)], &[None], &[]] {
-        let silent: Vec<Vec<f32>> = few.iter().map(|n| vec![off; n.unwrap_or(0)]).collect();
-        assert_eq!(came(&[Some(2)], few), silent, "{few:?}");
+        // More than it has memory for.
+        let level = if frames > 8_192 { 0.0 } else { INPUT };
+        let heard = (result, &busses[0], &busses[1][0]);
+        let frames = frames.into();
+        let expected = vec![vec![level; frames]; 2];
+        assert_eq!(heard, (kResultOk, &expected, &vec![0.0; frames]));
     }
-    for few in [&[Some(0)][..], &[None], &[]] {
-        assert_eq!(came(few, &[Some(2)]), [[off, off]], "{few:?}");
+}
+
+#[test]
+fn the_outputs_are_stereo_and_no_others_can_be_agreed() {
+    let insert = Raw::new(INSERT);
+    assert_eq!(insert.outputs(), [2]);
+    let plugin = Raw::new(PLAYERS);
+    assert_eq!(plugin.outputs(), [2; 9]);
+    let (stereo, mono) = (0b11, 0b1);
+    assert!(plugin.arrange(&[stereo; 9]));
+    for odd in 0..9 {
+        let mut arrangement = [stereo; 9];
+        arrangement[odd] = mono;
+        assert!(!plugin.arrange(&arrangement), "{odd}");
+        arrangement[odd] = 0;
+        assert!(!plugin.arrange(&arrangement), "{odd}");
     }
-    let more = came(&[Some(2), Some(2)], &[Some(2), None, Some(1)]);
-    assert_eq!(more, [vec![on, on], vec![], vec![off]]);
-    // And as agreed again.
-    assert_eq!(came(&[Some(2)], &[Some(2)]), [[on, on]]);
+    assert!(!plugin.arrange(&[stereo]) && !plugin.arrange(&[stereo; 10]));
+    assert_eq!(plugin.outputs(), [2; 9]);
 }
 
 #[test]
 fn a_channel_without_memory_is_as_if_it_were_not_there() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let torn = Block {
         torn: true,
         ..stereo(8)
@@ -127,7 +149,7 @@ fn a_channel_without_memory_is_as_if_it_were_not_there() {
 
 #[test]
 fn blocks_are_of_any_length_and_of_32_bits() {
-    let plugin = active();
+    let plugin = active(INSERT);
     for frames in [0_u16, 1, 64, 65, 5_000, 0, 64] {
         let heard = all(kResultOk, INPUT, frames.into());
         assert_eq!(plugin.process(&stereo(frames.into())), heard, "{frames}");
@@ -145,7 +167,7 @@ fn blocks_are_of_any_length_and_of_32_bits() {
 
 #[test]
 fn parameters_are_taken_in_with_a_block_that_has_no_sound_and_nonsense_is_not() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let (queue, mode) = (plugin.index("Queue"), plugin.index("Mode"));
     let changed = |changes: &[(i32, f64)], block: Block| {
         let block = Block {
@@ -180,7 +202,7 @@ fn parameters_are_taken_in_with_a_block_that_has_no_sound_and_nonsense_is_not() 
 
 #[test]
 fn there_is_no_parameter_after_the_last() {
-    let plugin = Raw::new();
+    let plugin = Raw::new(INSERT);
     let count = plugin.parameter_count();
     assert!((0..count).all(|index| plugin.parameter(index).is_some()));
     for index in [count, count + 1, i32::MAX, -1, i32::MIN] {
@@ -190,7 +212,7 @@ fn there_is_no_parameter_after_the_last() {
 
 #[test]
 fn threads_that_call_at_once_are_let_in_one_by_one() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let dry = plugin.index("Dry");
     let (over, whole) = (AtomicBool::new(false), plugin.save());
     std::thread::scope(|scope| {
@@ -232,7 +254,7 @@ fn threads_that_call_at_once_are_let_in_one_by_one() {
 
 #[test]
 fn a_host_that_deactivates_during_a_block_hears_silence_from_then_on() {
-    let plugin = active();
+    let plugin = active(INSERT);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -262,7 +284,8 @@ enum Act {
 }
 
 fn any_bus() -> impl Strategy<Value = Vec<Option<usize>>> {
-    proptest::collection::vec(proptest::option::of(0..5_usize), 0..3)
+    let some = proptest::collection::vec(proptest::option::of(0..5_usize), 0..12);
+    prop_oneof![some, Just(vec![Some(2)]), Just(vec![Some(2); 9])]
 }
 
 fn any_value() -> impl Strategy<Value = f64> {
@@ -277,17 +300,19 @@ fn any_block() -> impl Strategy<Value = Block> {
         any_bus(),
         frames,
         changes,
-        any::<bool>(),
-        any::<bool>(),
+        any::<(bool, bool, bool)>(),
     );
-    parts.prop_map(|(inputs, outputs, frames, changes, torn, double)| Block {
-        inputs,
-        outputs,
-        frames,
-        changes,
-        torn,
-        double,
-    })
+    parts.prop_map(
+        |(inputs, outputs, frames, changes, (torn, double, one_memory))| Block {
+            inputs,
+            outputs,
+            frames,
+            changes,
+            torn,
+            double,
+            one_memory,
+        },
+    )
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
@@ -310,8 +335,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn calls_in_any_order_end_no_host(acts in proptest::collection::vec(any_act(), 1..40)) {
-        let plugin = sending();
+    fn calls_in_any_order_end_no_host(
+        acts in proptest::collection::vec(any_act(), 1..40),
+        which in prop_oneof![Just(INSERT), Just(PLAYERS)],
+    ) {
+        let plugin = sending(which);
         for act in acts {
             match act {
                 Act::SetUp(rate, frames) => {
@@ -324,7 +352,9 @@ proptest! {
                 Act::Process(block) => {
                     let (result, busses) = plugin.process(&block);
                     let torn = usize::from(block.torn);
-                    for bus in busses.iter().filter(|_| result != kInvalidArgument) {
+                    // The memory of the others is not passed.
+                    let busses = busses.iter().take(if block.one_memory { 1 } else { 16 });
+                    for bus in busses.filter(|_| result != kInvalidArgument) {
                         let there = bus.len().saturating_sub(torn);
                         let mut samples = bus.iter().take(there).flatten();
                         prop_assert!(samples.all(|sample| sample.is_finite()), "{block:?}");

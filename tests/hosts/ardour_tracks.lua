@@ -1,9 +1,11 @@
 -- A headless Ardour session of several tracks with the Farsend insert, on Ardour's own engine, whose inputs hold a constant.
 --
 --   ardour7-lua ardour_tracks.lua FOLDER make TRACKS     makes the session `farsend` in FOLDER, and ends
+--   ardour7-lua ardour_tracks.lua FOLDER players         the same with one track that has Farsend Players
 --   ardour7-lua ardour_tracks.lua FOLDER open            loads it, and does what it is told, until told to quit
 --
--- Each track `Far N` hears the input, through the insert; the track `Plain` hears it as it is. Orders are files in FOLDER
+-- Each track `Far N` hears the input, through the insert; the track `Plain` hears it as it is. With `players` the tracks `Player 1` and
+-- `Player 2` hear the outputs of Farsend Players on `Far 1` that are called so. Orders are files in FOLDER
 -- (`roll`, `back`, `export`, `save`, `quit`), removed when they are carried out. What `open` prints: `loading` and
 -- `loaded`; `levels` and the tracks' meters in dB, a hundred times a second; the name of an order that is done.
 
@@ -33,13 +35,13 @@ local function use_backend()
 	backend:set_buffer_size(512)
 end
 
-local function find_plugin()
+local function find_plugin(name)
 	for plugin in ARDOUR.LuaAPI.list_plugins():iter() do
-		if plugin.name == "Farsend" and plugin.type == VST3 then
+		if plugin.name == name and plugin.type == VST3 then
 			return plugin.unique_id
 		end
 	end
-	error("Ardour does not list the plugin")
+	error("Ardour does not list " .. name)
 end
 
 local function new_track(name)
@@ -51,14 +53,43 @@ local function new_track(name)
 	return track
 end
 
+local function new_track_with(plugin, name)
+	local track = new_track(name)
+	-- As many outputs as the plugin has, which Ardour calls flexible.
+	track:set_strict_io(false)
+	local insert = ARDOUR.LuaAPI.new_plugin(Session, find_plugin(plugin), VST3, "")
+	assert(not insert:isnil(), "the plugin cannot be loaded")
+	assert(track:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
+	return track
+end
+
+local function connect(port, name)
+	assert(port:connect(name) == 0, "no cable to " .. name)
+end
+
 -- All tracks hear the same two inputs. Ardour has a thread that plugs cables of its own into a new track: after it.
 local function plug()
 	sleep(1)
 	for track in Session:get_tracks():iter() do
 		track:input():disconnect_all(nil)
 		for channel = 0, 1 do
-			local port = track:input():audio(channel)
-			assert(port:connect("system:capture_" .. channel + 1) == 0, "no cable")
+			connect(track:input():audio(channel), "system:capture_" .. channel + 1)
+		end
+	end
+	sleep(0.5)
+end
+
+-- The tracks for two players hear an output of Farsend Players each instead.
+local function plug_players()
+	local far = Session:route_by_name("Far 1"):output()
+	assert(far:n_ports():n_audio() == 18, "not as many outputs as the plugin has")
+	for player = 1, 2 do
+		local track = Session:route_by_name("Player " .. player):input()
+		track:disconnect_all(nil)
+		for channel = 0, 1 do
+			local port = far:audio(2 * player + channel)
+			port:disconnect_all()
+			connect(port, track:audio(channel):name())
 		end
 	end
 	sleep(0.5)
@@ -67,15 +98,23 @@ end
 local function make(count)
 	assert(create_session(session_folder, NAME, RATE), "no session was made")
 	new_track("Plain")
-	local plugin = find_plugin()
 	for number = 1, count do
-		local track = new_track("Far " .. number)
-		local insert = ARDOUR.LuaAPI.new_plugin(Session, plugin, VST3, "")
-		assert(not insert:isnil(), "the plugin cannot be loaded")
-		assert(track:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
-		track, insert = nil, nil
+		new_track_with("Farsend", "Far " .. number)
 	end
 	plug()
+end
+
+local function make_players()
+	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	new_track("Plain")
+	new_track("Player 1")
+	new_track("Player 2")
+	new_track_with("Farsend Players", "Far 1")
+	plug()
+	plug_players()
+end
+
+local function save_and_close()
 	Session:save_state("", false, false, false, false, false)
 	collectgarbage()
 	Session:close()
@@ -136,6 +175,10 @@ end
 use_backend()
 if arg[2] == "make" then
 	make(tonumber(arg[3]))
+	save_and_close()
+elseif arg[2] == "players" then
+	make_players()
+	save_and_close()
 else
 	open()
 end

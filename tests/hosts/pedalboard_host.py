@@ -1,6 +1,6 @@
 """Plays the ramp through the Farsend VST3 in pedalboard, a JUCE host, and records what comes out.
 
-    python pedalboard_host.py PLUGIN RECORDING [--seconds S] [--block FRAMES] [--render S]
+    python pedalboard_host.py PLUGIN RECORDING [--name NAME] [--seconds S] [--block FRAMES] [--render S]
 
 Block after block at its time on the machine's clock, as a sound card would call. With --render, S seconds of silence
 go through as fast as they can when half of the ramp is played, as in an export. RECORDING is a float WAV whose frame
@@ -70,12 +70,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("plugin")
     arguments.add_argument("recording")
+    arguments.add_argument("--name", default="Farsend")
     arguments.add_argument("--seconds", type=float, default=6.0)
     arguments.add_argument("--block", type=int, default=256)
     arguments.add_argument("--render", type=float, default=0.0)
     options = arguments.parse_args()
 
-    performance = Performance(load_plugin(options.plugin), options.block)
+    # The file holds two plugins: which of them has to be said.
+    plugin = load_plugin(options.plugin, plugin_name=options.name)
+    performance = Performance(plugin, options.block)
     sent = ramp(int(options.seconds * RATE) // options.block * options.block)
     half = sent.shape[1] // 2 // options.block * options.block
     returned = [performance.pace(sent[:, :half])]

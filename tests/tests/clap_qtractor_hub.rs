@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   JackTrip alto ──┐            ┌──▶ track Alto [Farsend, the hub] ──▶ bus Alto
-//!                   ├──▶ engine ─┤
-//!   JackTrip bass ──┘            └──▶ track Bass [Farsend]          ──▶ bus Bass
+//!                   ├──▶ engine ─┼──▶ track Bass [Farsend]          ──▶ bus Bass
+//!   JackTrip bass ──┘            └──▶ track Both [Farsend Players]  ──▶ bus Both
 //! ```
+//! Qtractor knows the main output of a CLAP only (`qtractorClapPlugin.cpp` of 0.9.31 as of 1.6.2): of Farsend Players it plays what is there. Its further
+//! outputs are heard in `vst3_players.rs`.
 
 use std::path::Path;
 
@@ -36,15 +38,21 @@ fn players_of_a_hub_that_a_daw_hosts_are_on_their_tracks() {
         let display = Display::start(machine);
         let engine = hasty_engine(machine.folder());
         let hub = json!({ "role": "hub", "listen": "player", "player": "alto" });
-        let states = [hub, json!({ "listen": "player", "player": "bass" })].map(state);
-        let track = |at: usize, name| Track {
+        let bass = json!({ "listen": "player", "player": "bass" });
+        let states = [hub, bass, json!({ "listen": "mix" })].map(state);
+        let track = |at: usize, name, plugin| Track {
             name,
             bus: name,
-            plugin: (0, "Farsend"),
+            plugin,
             state: &states[at],
             clip: None,
         };
-        let tracks = [track(0, "Alto"), track(1, "Bass")];
+        let (insert, players) = ((0, "Farsend"), (1, "Farsend_Players"));
+        let tracks = [
+            track(0, "Alto", insert),
+            track(1, "Bass", insert),
+            track(2, "Both", players),
+        ];
         let session = Session {
             tracks: &tracks,
             rate: CLOCK.rate,
@@ -58,6 +66,8 @@ fn players_of_a_hub_that_a_daw_hosts_are_on_their_tracks() {
         for (singer, bus, is_heard) in [
             ("alto", "Alto", true),
             ("bass", "Bass", true),
+            ("alto", "Both", true),
+            ("bass", "Both", true),
             ("alto", "Bass", false),
             ("bass", "Alto", false),
         ] {

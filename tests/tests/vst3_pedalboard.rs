@@ -54,6 +54,22 @@ fn a_farsend_that_loops_back_is_heard_to_the_sample() {
 }
 
 #[test]
+fn farsend_players_is_heard_in_a_host_that_has_no_use_for_its_further_outputs() {
+    on_a_private_machine(&[Need::Pedalboard], |machine| {
+        let _peer = Farsend::start_looping(machine, &["-q", QUEUE]);
+        let options = ["--name", "Farsend Players"];
+        let heard = (0..ATTEMPTS).any(|_| {
+            let mut host = Pedalboard::start(machine, TO_THE_PEER, 2.0, &options);
+            let (returned, _) = host.returned(Duration::from_secs(40));
+            let share = share_of_ramp(&returned, WHOLE);
+            println!("{share}");
+            share > 0.6
+        });
+        assert!(heard, "not once, see above");
+    });
+}
+
+#[test]
 fn a_jacktrip_that_loops_back_is_heard_to_the_sample() {
     on_a_private_machine(WITH_JACKTRIP, |machine| {
         let jack = JackServer::start(machine, "peer", JackClock::default());

@@ -39,7 +39,7 @@ pub(crate) fn install(args: InstallArgs) -> Result<()> {
     if let Some(command) = &places.command {
         link(&places.engine, command)?;
     }
-    println!("Rescan plugins in your DAW; \"Farsend\" is an effect.");
+    println!("Rescan plugins in your DAW; \"Farsend\" and \"Farsend Players\" are effects.");
     Ok(())
 }
 

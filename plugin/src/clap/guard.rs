@@ -16,8 +16,8 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use arrayvec::ArrayVec;
 use clap_sys::audio_buffer::clap_audio_buffer;
@@ -30,6 +30,7 @@ use clap_sys::process::{
 };
 
 use super::events::Sieve;
+use crate::ports::{Fitted, MOST_PORTS, Ports};
 
 /// One guarded instance. The host's pointer to its plugin is one to this.
 #[repr(C)]
@@ -43,19 +44,9 @@ struct Guard {
     active: AtomicBool,
     /// A thread is in a call that nobody else may be in.
     busy: AtomicBool,
-    inputs: Layout,
-    outputs: Layout,
+    inputs: Ports,
+    outputs: Ports,
 }
-
-/// The ports of one direction, as they were when the plugin was activated.
-#[derive(Default)]
-struct Layout {
-    ports: AtomicU32,
-    channels: [AtomicU32; MOST_PORTS],
-}
-
-/// More than the plugin has in one direction.
-const MOST_PORTS: usize = 16;
 
 /// Buffers for the ports of one direction.
 type Buffers = ArrayVec<clap_audio_buffer, MOST_PORTS>;
@@ -85,8 +76,8 @@ pub(super) unsafe fn stand_before(inner: *const clap_plugin) -> *const clap_plug
         inner_params,
         active: AtomicBool::new(false),
         busy: AtomicBool::new(false),
-        inputs: Layout::default(),
-        outputs: Layout::default(),
+        inputs: Ports::default(),
+        outputs: Ports::default(),
     }))
     .cast()
 }
@@ -138,33 +129,31 @@ impl Guard {
         let Some(ports) = (unsafe { ports.as_ref() }) else {
             return;
         };
-        for (layout, is_input) in [(&self.inputs, true), (&self.outputs, false)] {
+        let count = |is_input| {
             // SAFETY: the main thread may ask at any time.
             let count = ports
                 .count
                 .map_or(0, |count| unsafe { count(self.inner, is_input) });
-            let count = count.min(MOST_PORTS as u32);
-            for (index, channels) in (0..count).zip(&layout.channels) {
-                let mut info = MaybeUninit::zeroed();
-                let known = ports.get.is_some_and(|get| {
-                    // SAFETY: likewise, and there is room for the answer.
-                    unsafe { get(self.inner, index, is_input, info.as_mut_ptr()) }
-                });
-                // SAFETY: zeroes are a valid value, and so is what the framework writes.
-                let info = unsafe { info.assume_init() };
-                channels.store(if known { info.channel_count } else { 0 }, Relaxed);
+            count.min(MOST_PORTS as u32)
+        };
+        let channels = |index, is_input| {
+            let mut info = MaybeUninit::zeroed();
+            let known = ports.get.is_some_and(|get| {
+                // SAFETY: likewise, and there is room for the answer.
+                unsafe { get(self.inner, index, is_input, info.as_mut_ptr()) }
+            });
+            // SAFETY: zeroes are a valid value, and so is what the framework writes.
+            let info = unsafe { info.assume_init() };
+            if known {
+                info.channel_count as usize
+            } else {
+                0
             }
-            layout.ports.store(count, Relaxed);
-        }
-    }
-}
-
-impl Layout {
-    /// The channels of each port.
-    fn channels(&self) -> impl Iterator<Item = usize> {
-        let ports = self.ports.load(Relaxed) as usize;
-        let channels = self.channels.iter().take(ports);
-        channels.map(|channels| channels.load(Relaxed) as usize)
+        };
+        self.inputs
+            .agree((0..count(true)).map(|index| channels(index, true)));
+        self.outputs
+            .agree_outputs((0..count(false)).map(|index| channels(index, false)));
     }
 }
 
@@ -233,7 +222,7 @@ unsafe extern "C" fn process(
     let turn = guard.turn();
     let (Some(_turn), true, Some(inner)) = (turn, guard.active.load(Acquire), inner) else {
         // SAFETY: the block's buffers are the host's, and there.
-        unsafe { silence(block, 0) };
+        unsafe { silence(block) };
         return CLAP_PROCESS_ERROR;
     };
 
@@ -244,20 +233,34 @@ unsafe extern "C" fn process(
             slice(block.audio_outputs.cast_const(), block.audio_outputs_count),
         )
     };
-    let (inputs, heard) = fit(given_in, &guard.inputs, Few::AreTaken);
-    let (mut outputs, whole) = fit(given_out, &guard.outputs, Few::AreNone);
+    // SAFETY: likewise, for their channels.
+    let channels_in = |port| unsafe { channels(given_in, port) };
+    // SAFETY: likewise.
+    let channels_out = |port| unsafe { channels(given_out, port) };
+    let fitted_in = guard.inputs.inputs(channels_in);
+    let heard = fitted_in.first().is_some_and(|port| port.count > 0);
+    let frames = block.frames_count as usize;
+    let fitted_out = guard.outputs.outputs(frames, channels_out);
     // What the framework does not write would be left as it is: channels beyond those agreed, all if some are
     // missing, and its input where there is none, as it works in place.
-    let kept = |port: usize| match outputs.get(port) {
-        Some(buffer) if whole && heard => buffer.channel_count,
+    let kept = |port: usize| match fitted_out.as_ref().and_then(|ports| ports.get(port)) {
+        Some(port) if heard && port.is_hosts => port.count,
         _ => 0,
     };
     // SAFETY: the block's buffers are the host's, and there.
     unsafe { silence_beyond(block, kept) };
-    if !whole {
+    let inputs: Buffers = (0..)
+        .zip(&fitted_in)
+        .map(|(port, fit)| buffer(fit, given_in.get(port)))
+        .collect();
+    let mut outputs: Buffers = match &fitted_out {
+        Some(ports) => (0..)
+            .zip(ports)
+            .map(|(port, fit)| buffer(fit, given_out.get(port)))
+            .collect(),
         // Events are taken in all the same.
-        outputs.iter_mut().for_each(|buffer| *buffer = NO_BUFFER);
-    }
+        None => guard.outputs.agreed().map(|_| NO_BUFFER).collect(),
+    };
     // SAFETY: the host's events are there during this call.
     let sieve = unsafe { block.in_events.as_ref() }.map(|events| Sieve::new(events, block));
     let events = sieve.as_ref().map(Sieve::as_clap);
@@ -271,47 +274,40 @@ unsafe extern "C" fn process(
     };
     // SAFETY: active, alone, with as many ports, channels and frames as it takes for granted.
     let status = unsafe { inner(guard.inner, &guarded) };
-    if whole { status } else { CLAP_PROCESS_CONTINUE }
+    match fitted_out {
+        Some(_) => status,
+        None => CLAP_PROCESS_CONTINUE,
+    }
 }
 
-/// What becomes of a port that has fewer channels than agreed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Few {
-    /// They are used; the framework takes the others for silent.
-    AreTaken,
-    /// The port counts as missing.
-    AreNone,
+/// A port of a block as the framework is to have it; what else there is to say about it is as the host says.
+fn buffer(fit: &Fitted, given: Option<&clap_audio_buffer>) -> clap_audio_buffer {
+    clap_audio_buffer {
+        data32: fit.channels,
+        channel_count: fit.count as u32,
+        ..given.copied().filter(|_| fit.is_hosts).unwrap_or(NO_BUFFER)
+    }
 }
 
-/// The ports that were agreed, from those that came. False if the first is missing, or with [`Few::AreNone`] any.
-fn fit(given: &[clap_audio_buffer], layout: &Layout, few: Few) -> (Buffers, bool) {
-    let mut whole = true;
-    let buffers = layout.channels().enumerate().map(|(port, agreed)| {
-        let buffer = given.get(port).copied().unwrap_or(NO_BUFFER);
-        // SAFETY: as many pointers are there as the buffer has channels, or none.
-        let pointers = unsafe { slice(buffer.data32.cast_const(), buffer.channel_count) };
-        let there = pointers.iter().take_while(|pointer| !pointer.is_null());
-        let channels = there.take(agreed).count();
-        let usable = channels == agreed || (few == Few::AreTaken && channels > 0);
-        whole &= usable || (few == Few::AreTaken && port > 0);
-        if usable {
-            clap_audio_buffer {
-                channel_count: channels as u32,
-                ..buffer
-            }
-        } else {
-            NO_BUFFER
-        }
-    });
-    (buffers.collect(), whole)
+/// The channels of one of these ports.
+///
+/// # Safety
+///
+/// The buffers are as they say.
+unsafe fn channels(given: &[clap_audio_buffer], port: usize) -> &[*mut f32] {
+    let Some(buffer) = given.get(port) else {
+        return &[];
+    };
+    // SAFETY: as many pointers are there as the buffer has channels, or none.
+    unsafe { slice(buffer.data32.cast_const(), buffer.channel_count) }
 }
 
 /// # Safety
 ///
 /// The block's output buffers are as it says.
-unsafe fn silence(block: &clap_process, kept: u32) {
+unsafe fn silence(block: &clap_process) {
     // SAFETY: the caller says so.
-    unsafe { silence_beyond(block, |_| kept) };
+    unsafe { silence_beyond(block, |_| 0) };
 }
 
 /// Silences the outputs' channels from `kept(port)` on.
@@ -319,13 +315,13 @@ unsafe fn silence(block: &clap_process, kept: u32) {
 /// # Safety
 ///
 /// The block's output buffers are as it says.
-unsafe fn silence_beyond(block: &clap_process, kept: impl Fn(usize) -> u32) {
+unsafe fn silence_beyond(block: &clap_process, kept: impl Fn(usize) -> usize) {
     // SAFETY: the caller says so.
     let ports = unsafe { slice(block.audio_outputs.cast_const(), block.audio_outputs_count) };
     for (index, port) in ports.iter().enumerate() {
         // SAFETY: as many pointers are there as the buffer has channels, or none.
         let channels = unsafe { slice(port.data32.cast_const(), port.channel_count) };
-        let beyond = channels.iter().skip(kept(index) as usize);
+        let beyond = channels.iter().skip(kept(index));
         for channel in beyond.filter(|channel| !channel.is_null()) {
             // SAFETY: each channel has as many frames as the block; all bits zero is 0.0.
             unsafe { channel.write_bytes(0, block.frames_count as usize) };

@@ -20,7 +20,7 @@ use nice_plug::prelude::ClapPlugin;
 use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
-use crate::plugin::{FarsendClap, FarsendPlayersClap};
+use crate::plugin::{FarsendClap, FarsendPlayers};
 
 /// What a host looks for in the library.
 #[allow(non_upper_case_globals, reason = "the format says how it is called")]
@@ -45,7 +45,7 @@ fn descriptors() -> &'static [PluginDescriptor; 2] {
     DESCRIPTORS.get_or_init(|| {
         [
             PluginDescriptor::for_plugin::<FarsendClap>(),
-            PluginDescriptor::for_plugin::<FarsendPlayersClap>(),
+            PluginDescriptor::for_plugin::<FarsendPlayers>(),
         ]
     })
 }
@@ -95,7 +95,7 @@ unsafe extern "C" fn create_plugin(
         unsafe { create::<FarsendClap>(host) }
     } else if id == players.clap_id() {
         // SAFETY: as above.
-        unsafe { create::<FarsendPlayersClap>(host) }
+        unsafe { create::<FarsendPlayers>(host) }
     } else {
         ptr::null()
     }

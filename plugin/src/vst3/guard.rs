@@ -13,16 +13,19 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use ::vst3::Steinberg::Vst::{
     AudioBusBuffers, AudioBusBuffers__type0, BusDirection, BusDirections_, BusInfo,
     IAudioProcessorTrait, IComponentTrait, MediaTypes_, ProcessData, ProcessSetup,
-    SymbolicSampleSizes_,
+    SpeakerArrangement, SymbolicSampleSizes_,
 };
 use ::vst3::Steinberg::{TBool, int32, kInvalidArgument, kResultFalse, kResultOk, tresult};
+use arrayvec::ArrayVec;
 use nice_plug::wrapper::vst3::{Vst3Plugin, Wrapper};
+
+use crate::ports::{Fitted, MOST_PORTS, Ports};
 
 /// One guarded instance: what the host holds.
 pub(super) struct Guarded<P: Vst3Plugin> {
@@ -30,10 +33,12 @@ pub(super) struct Guarded<P: Vst3Plugin> {
     active: AtomicBool,
     /// A thread is in a block.
     busy: AtomicBool,
-    /// Channels of the first bus, as they were when the plugin was activated. There are no others.
-    inputs: AtomicUsize,
-    outputs: AtomicUsize,
+    inputs: Ports,
+    outputs: Ports,
 }
+
+/// The busses of one direction.
+type Busses = ArrayVec<AudioBusBuffers, MOST_PORTS>;
 
 /// Held while no other thread may be in the framework's audio code.
 struct Turn<'a>(&'a AtomicBool);
@@ -51,8 +56,8 @@ impl<P: Vst3Plugin> Guarded<P> {
             inner: Wrapper::new(),
             active: AtomicBool::new(false),
             busy: AtomicBool::new(false),
-            inputs: AtomicUsize::new(0),
-            outputs: AtomicUsize::new(0),
+            inputs: Ports::default(),
+            outputs: Ports::default(),
         }
     }
 
@@ -62,19 +67,45 @@ impl<P: Vst3Plugin> Guarded<P> {
         (!self.busy.swap(true, Acquire)).then(|| Turn(&self.busy))
     }
 
-    /// Channels of the first bus of a direction. On the main thread.
-    fn channels(&self, direction: BusDirection) -> usize {
-        let mut info = MaybeUninit::<BusInfo>::zeroed();
-        // SAFETY: there is room for the answer.
-        let known = unsafe {
-            let audio = MediaTypes_::kAudio as int32;
-            self.inner
-                .getBusInfo(audio, direction, 0, info.as_mut_ptr())
-                == kResultOk
+    /// Channels of each bus of a direction. On the main thread.
+    fn channels(&self, direction: BusDirection) -> impl Iterator<Item = usize> {
+        let audio = MediaTypes_::kAudio as int32;
+        // SAFETY: the framework knows at any time.
+        let busses = unsafe { self.inner.getBusCount(audio, direction) };
+        let channels = move |index| {
+            let mut info = MaybeUninit::<BusInfo>::zeroed();
+            // SAFETY: there is room for the answer.
+            let known = unsafe {
+                self.inner
+                    .getBusInfo(audio, direction, index, info.as_mut_ptr())
+                    == kResultOk
+            };
+            // SAFETY: zeroes are a valid value, and so is what the framework writes.
+            let info = unsafe { info.assume_init() };
+            if known { count(info.channelCount) } else { 0 }
         };
-        // SAFETY: zeroes are a valid value, and so is what the framework writes.
-        let info = unsafe { info.assume_init() };
-        if known { count(info.channelCount) } else { 0 }
+        (0..busses.min(MOST_PORTS as int32)).map(channels)
+    }
+
+    /// As [`IAudioProcessorTrait::setBusArrangements`]. Where there are several busses the framework looks at the wrong ones.
+    ///
+    /// # Safety
+    ///
+    /// `inputs` and `outputs` are null, or as many arrangements as said.
+    pub(super) unsafe fn arrange(
+        &self,
+        (inputs, ins): (*mut SpeakerArrangement, int32),
+        (outputs, outs): (*mut SpeakerArrangement, int32),
+    ) -> tresult {
+        // SAFETY: the caller says so.
+        let wanted = unsafe { slice(outputs.cast_const(), outs) };
+        let agreed = self.channels(BusDirections_::kOutput as BusDirection);
+        let mut further = wanted.iter().zip(agreed).skip(1);
+        if !further.all(|(wanted, agreed)| wanted.count_ones() as usize == agreed) {
+            return kResultFalse;
+        }
+        // SAFETY: likewise.
+        unsafe { self.inner.setBusArrangements(inputs, ins, outputs, outs) }
     }
 
     /// As [`IAudioProcessorTrait::setupProcessing`].
@@ -107,10 +138,10 @@ impl<P: Vst3Plugin> Guarded<P> {
             // From here on blocks are silent; one that is under way is waited for by the framework.
             self.active.store(false, Release);
         }
-        let inputs = self.channels(BusDirections_::kInput as BusDirection);
-        let outputs = self.channels(BusDirections_::kOutput as BusDirection);
-        self.inputs.store(inputs, Relaxed);
-        self.outputs.store(outputs, Relaxed);
+        self.inputs
+            .agree(self.channels(BusDirections_::kInput as BusDirection));
+        self.outputs
+            .agree_outputs(self.channels(BusDirections_::kOutput as BusDirection));
         // SAFETY: the caller says so.
         let result = unsafe { self.inner.setActive(state) };
         self.active.store(active && result == kResultOk, Release);
@@ -131,42 +162,42 @@ impl<P: Vst3Plugin> Guarded<P> {
         let turn = self.turn();
         let (Some(_turn), true, true) = (turn, is_single, self.active.load(Acquire)) else {
             // SAFETY: as above.
-            unsafe { silence_beyond(block, 0) };
+            unsafe { silence_beyond(block, |_| 0) };
             return kResultFalse;
         };
         if block.numSamples < 0 {
             return kInvalidArgument;
         }
         // SAFETY: as above.
-        let (input, output) = unsafe {
+        let (given_in, given_out) = unsafe {
             (
-                first_bus(block.inputs, block.numInputs, self.inputs.load(Relaxed)),
-                first_bus(block.outputs, block.numOutputs, self.outputs.load(Relaxed)),
+                slice(block.inputs.cast_const(), block.numInputs),
+                slice(block.outputs.cast_const(), block.numOutputs),
             )
         };
-        let outputs = self.outputs.load(Relaxed);
-        let whole = count(output.numChannels) == outputs;
-        let heard = input.numChannels > 0;
+        // SAFETY: as above, for their channels.
+        let channels_in = |port| unsafe { channels(given_in, port) };
+        // SAFETY: as above.
+        let channels_out = |port| unsafe { channels(given_out, port) };
+        let inputs = self.inputs.inputs(channels_in);
+        let heard = inputs.first().is_some_and(|input| input.count > 0);
+        let outputs = self.outputs.outputs(count(block.numSamples), channels_out);
         // What the framework does not write would be left as it is: channels beyond those agreed, all if some are missing,
         // and its input where there is none, as it works in place.
-        let kept = if whole && heard { outputs } else { 0 };
+        let kept = |port: usize| match outputs.as_ref().and_then(|outputs| outputs.get(port)) {
+            Some(output) if heard && output.is_hosts => output.count,
+            _ => 0,
+        };
         // SAFETY: as above.
         unsafe { silence_beyond(block, kept) };
-        let (mut input, mut output) = (input, output);
+        let mut inputs: Busses = inputs.iter().filter(|_| heard).map(bus).collect();
+        // Without them parameters are taken in all the same.
+        let mut outputs: Busses = outputs.iter().flatten().map(bus).collect();
         let guarded = ProcessData {
-            numInputs: int32::from(heard),
-            inputs: if heard {
-                &raw mut input
-            } else {
-                ptr::null_mut()
-            },
-            // Without it parameters are taken in all the same.
-            numOutputs: int32::from(whole),
-            outputs: if whole {
-                &raw mut output
-            } else {
-                ptr::null_mut()
-            },
+            numInputs: inputs.len() as int32,
+            inputs: start(&mut inputs),
+            numOutputs: outputs.len() as int32,
+            outputs: start(&mut outputs),
             ..*block
         };
         // SAFETY: active, alone, with as many busses, channels and frames as it takes for granted.
@@ -174,37 +205,45 @@ impl<P: Vst3Plugin> Guarded<P> {
     }
 }
 
-/// A bus of up to so many channels, all of which have memory: as much as there is of the first of these.
-///
-/// # Safety
-///
-/// `busses` is null, or that many busses with as much memory as they say.
-unsafe fn first_bus(busses: *const AudioBusBuffers, number: int32, most: usize) -> AudioBusBuffers {
-    // SAFETY: the caller says so.
-    let first = unsafe { slice(busses, number) }.first().copied();
-    let Some(bus) = first else {
-        return NO_BUS;
-    };
-    // SAFETY: likewise; both kinds of pointers are alike.
-    let channels = unsafe { slice(bus.__field0.channelBuffers32.cast_const(), bus.numChannels) };
-    let there = channels.iter().take_while(|channel| !channel.is_null());
-    let there = there.take(most).count();
-    if there == 0 {
-        return NO_BUS;
-    }
+/// A bus as the framework is to have it.
+fn bus(fit: &Fitted) -> AudioBusBuffers {
     AudioBusBuffers {
-        // No more than came in such a number.
-        numChannels: there as int32,
-        ..bus
+        numChannels: fit.count as int32,
+        silenceFlags: 0,
+        __field0: AudioBusBuffers__type0 {
+            channelBuffers32: fit.channels,
+        },
     }
 }
 
-/// Silences the channels of the first output from `kept` on, and all of the others.
+/// Null where there are none.
+fn start(busses: &mut Busses) -> *mut AudioBusBuffers {
+    if busses.is_empty() {
+        ptr::null_mut()
+    } else {
+        busses.as_mut_ptr()
+    }
+}
+
+/// The channels of one of these busses.
+///
+/// # Safety
+///
+/// The busses are as they say.
+unsafe fn channels(given: &[AudioBusBuffers], port: usize) -> &[*mut f32] {
+    let Some(bus) = given.get(port) else {
+        return &[];
+    };
+    // SAFETY: as many pointers are there as the bus has channels, or none; both kinds of pointers are alike.
+    unsafe { slice(bus.__field0.channelBuffers32.cast_const(), bus.numChannels) }
+}
+
+/// Silences the outputs' channels from `kept(bus)` on.
 ///
 /// # Safety
 ///
 /// The block's outputs have as much memory as it says.
-unsafe fn silence_beyond(block: &ProcessData, kept: usize) {
+unsafe fn silence_beyond(block: &ProcessData, kept: impl Fn(usize) -> usize) {
     let is_double = block.symbolicSampleSize == SymbolicSampleSizes_::kSample64 as int32;
     let sample = if is_double {
         size_of::<f64>()
@@ -218,7 +257,7 @@ unsafe fn silence_beyond(block: &ProcessData, kept: usize) {
         // SAFETY: likewise.
         let channels =
             unsafe { slice(bus.__field0.channelBuffers32.cast_const(), bus.numChannels) };
-        let beyond = channels.iter().skip(if index == 0 { kept } else { 0 });
+        let beyond = channels.iter().skip(kept(index));
         for channel in beyond.filter(|channel| !channel.is_null()) {
             // SAFETY: likewise; all bits zero is 0.0.
             unsafe { channel.cast::<u8>().write_bytes(0, bytes) };
@@ -241,12 +280,3 @@ unsafe fn slice<'a, T>(start: *const T, number: int32) -> &'a [T] {
 fn count(number: int32) -> usize {
     usize::try_from(number).unwrap_or(0)
 }
-
-/// A bus that is not there.
-const NO_BUS: AudioBusBuffers = AudioBusBuffers {
-    numChannels: 0,
-    silenceFlags: 0,
-    __field0: AudioBusBuffers__type0 {
-        channelBuffers32: ptr::null_mut(),
-    },
-};

@@ -1,6 +1,7 @@
 //! The VST3 as a host loads it: the entry points, the factory, and a [`guard`] in front of every instance.
 //!
-//! As the framework's own macro makes them, but for the guard.
+//! As the framework's own macro makes them, but for the guard. The file holds two plugins, the insert and the one with an output
+//! for each player: a host lists both.
 
 #![allow(unsafe_code, reason = "a host calls C functions with its pointers")]
 #![allow(
@@ -21,16 +22,17 @@ use ::vst3::Steinberg::{
 };
 use ::vst3::{Class, ComWrapper};
 use nice_plug::wrapper::setup_logger;
-use nice_plug::wrapper::vst3::PluginInfo;
+use nice_plug::wrapper::vst3::{PluginInfo, Vst3Plugin};
 
 use self::guard::Guarded;
-use crate::plugin::FarsendVst3;
+use crate::plugin::{FarsendPlayers, FarsendVst3};
 
 /// What a host asks for first; it gives the answer back when it has no more use for it.
 #[unsafe(no_mangle)]
 pub extern "system" fn GetPluginFactory() -> *mut c_void {
     let factory = Factory {
-        info: PluginInfo::for_plugin::<FarsendVst3>(),
+        insert: PluginInfo::for_plugin::<FarsendVst3>(),
+        players: PluginInfo::for_plugin::<FarsendPlayers>(),
     };
     let factory = ComWrapper::new(factory).to_com_ptr::<IPluginFactory>();
     factory.map_or(ptr::null_mut(), |factory| factory.into_raw().cast())
@@ -85,40 +87,67 @@ fn enter() -> bool {
 
 /// Makes instances.
 struct Factory {
-    info: PluginInfo,
+    insert: PluginInfo,
+    players: PluginInfo,
+}
+
+impl Factory {
+    /// What the host is told of the plugin of this number; the insert comes first.
+    fn info(&self, index: int32) -> Option<&PluginInfo> {
+        match index {
+            0 => Some(&self.insert),
+            1 => Some(&self.players),
+            _ => None,
+        }
+    }
 }
 
 impl Class for Factory {
     type Interfaces = (IPluginFactory, IPluginFactory2, IPluginFactory3);
 }
 
-/// Writes the answer, if there is room for it.
+/// Writes the answer, if there is one and room for it.
 ///
 /// # Safety
 ///
 /// `place` is null, or there is room for a `T`.
-unsafe fn answer<T>(place: *mut T, index: int32, answer: impl FnOnce() -> T) -> tresult {
-    if index != 0 || place.is_null() {
+unsafe fn answer<T>(place: *mut T, answer: Option<T>) -> tresult {
+    let Some(answer) = answer.filter(|_| !place.is_null()) else {
         return kInvalidArgument;
-    }
+    };
     // SAFETY: the caller says so.
-    unsafe { place.write(answer()) };
+    unsafe { place.write(answer) };
     kResultOk
+}
+
+/// Makes an instance with a guard before it, and writes this interface of it.
+///
+/// # Safety
+///
+/// `interface` has sixteen bytes, and there is room for a pointer at `place`.
+unsafe fn create<P: Vst3Plugin>(interface: FIDString, place: *mut *mut c_void) -> tresult {
+    let instance = ComWrapper::new(Guarded::<P>::new());
+    let Some(unknown) = instance.as_com_ref::<FUnknown>() else {
+        return kInvalidArgument;
+    };
+    let unknown = unknown.as_ptr();
+    // SAFETY: it was just made; whoever gets an interface of it keeps it alive.
+    unsafe { ((*(*unknown).vtbl).queryInterface)(unknown, interface.cast::<TUID>(), place) }
 }
 
 impl IPluginFactoryTrait for Factory {
     unsafe fn getFactoryInfo(&self, info: *mut PFactoryInfo) -> tresult {
         // SAFETY: the host has room for the answer. So everywhere below.
-        unsafe { answer(info, 0, || self.info.create_factory_info()) }
+        unsafe { answer(info, Some(self.insert.create_factory_info())) }
     }
 
     unsafe fn countClasses(&self) -> int32 {
-        1
+        2
     }
 
     unsafe fn getClassInfo(&self, index: int32, info: *mut PClassInfo) -> tresult {
         // SAFETY: as above.
-        unsafe { answer(info, index, || self.info.create_class_info()) }
+        unsafe { answer(info, self.info(index).map(PluginInfo::create_class_info)) }
     }
 
     unsafe fn createInstance(
@@ -131,30 +160,36 @@ impl IPluginFactoryTrait for Factory {
             return kInvalidArgument;
         }
         // SAFETY: an id has sixteen bytes.
-        if unsafe { class.cast::<[u8; 16]>().read_unaligned() } != *self.info.cid {
-            return kInvalidArgument;
+        let class = unsafe { class.cast::<[u8; 16]>().read_unaligned() };
+        // SAFETY: likewise, and the host has room for the answer.
+        unsafe {
+            if class == *self.insert.cid {
+                create::<FarsendVst3>(interface, place)
+            } else if class == *self.players.cid {
+                create::<FarsendPlayers>(interface, place)
+            } else {
+                kInvalidArgument
+            }
         }
-        let instance = ComWrapper::new(Guarded::<FarsendVst3>::new());
-        let Some(unknown) = instance.as_com_ref::<FUnknown>() else {
-            return kInvalidArgument;
-        };
-        let unknown = unknown.as_ptr();
-        // SAFETY: it was just made; whoever gets an interface of it keeps it alive.
-        unsafe { ((*(*unknown).vtbl).queryInterface)(unknown, interface.cast::<TUID>(), place) }
     }
 }
 
 impl IPluginFactory2Trait for Factory {
     unsafe fn getClassInfo2(&self, index: int32, info: *mut PClassInfo2) -> tresult {
         // SAFETY: as above.
-        unsafe { answer(info, index, || self.info.create_class_info_2()) }
+        unsafe { answer(info, self.info(index).map(PluginInfo::create_class_info_2)) }
     }
 }
 
 impl IPluginFactory3Trait for Factory {
     unsafe fn getClassInfoUnicode(&self, index: int32, info: *mut PClassInfoW) -> tresult {
         // SAFETY: as above.
-        unsafe { answer(info, index, || self.info.create_class_info_unicode()) }
+        unsafe {
+            answer(
+                info,
+                self.info(index).map(PluginInfo::create_class_info_unicode),
+            )
+        }
     }
 
     unsafe fn setHostContext(&self, _: *mut FUnknown) -> tresult {

@@ -88,11 +88,21 @@ impl<P: Vst3Plugin> IComponentTrait for Guarded<P> {
 
 impl<P: Vst3Plugin> IAudioProcessorTrait for Guarded<P> {
     pass_on! { IAudioProcessorTrait:
-        setBusArrangements(inputs: *mut SpeakerArrangement, ins: int32, outputs: *mut SpeakerArrangement, outs: int32);
         canProcessSampleSize(size: int32);
         getLatencySamples() -> uint32;
         setProcessing(state: TBool);
         getTailSamples() -> uint32;
+    }
+
+    unsafe fn setBusArrangements(
+        &self,
+        inputs: *mut SpeakerArrangement,
+        ins: int32,
+        outputs: *mut SpeakerArrangement,
+        outs: int32,
+    ) -> tresult {
+        // SAFETY: the host passes as many as it says.
+        unsafe { self.arrange((inputs, ins), (outputs, outs)) }
     }
 
     unsafe fn getBusArrangement(

@@ -41,6 +41,8 @@ pub(crate) struct Block {
     pub(crate) events: Vec<Event>,
     /// The last channel of each port has no memory.
     pub(crate) torn: bool,
+    /// All outputs behind the first have one memory.
+    pub(crate) one_memory: bool,
 }
 
 /// What comes with a block.
@@ -62,8 +64,12 @@ pub(crate) type Came = (i32, Vec<Vec<Vec<f32>>>);
 /// What is in an input.
 pub(crate) const INPUT: f32 = 0.5;
 
+/// The plugins in the file, by their ids.
+pub(crate) const INSERT: &CStr = c"org.farsend.farsend";
+pub(crate) const PLAYERS: &CStr = c"org.farsend.players";
+
 impl Raw {
-    pub(crate) fn new() -> Raw {
+    pub(crate) fn new(id: &CStr) -> Raw {
         let mut host = Box::new(clap_host {
             clap_version: CLAP_VERSION,
             host_data: ptr::null_mut(),
@@ -83,7 +89,7 @@ impl Raw {
             let factory = entry.get_factory.unwrap()(CLAP_PLUGIN_FACTORY_ID.as_ptr());
             let factory = factory.cast::<clap_plugin_factory>();
             let create = (*factory).create_plugin.unwrap();
-            create(factory, &raw mut *host, c"org.farsend.farsend".as_ptr())
+            create(factory, &raw mut *host, id.as_ptr())
         };
         assert!(!plugin.is_null());
         // SAFETY: just made.
@@ -130,6 +136,9 @@ impl Raw {
         let torn = block.torn;
         let mut inputs: Vec<Port> = port(&block.inputs, frames, INPUT, torn);
         let mut outputs: Vec<Port> = port(&block.outputs, frames, f32::NAN, torn);
+        if block.one_memory {
+            share(&mut outputs);
+        }
         let (ins, mut outs) = (buffers(&mut inputs), buffers(&mut outputs));
         let list = EventList::new(self, &block.events);
         let events = list.as_clap();
@@ -250,6 +259,15 @@ fn port(ports: &[Option<usize>], frames: usize, value: f32, torn: bool) -> Vec<P
         }
     }
     ports
+}
+
+/// Gives all channels behind the first port the memory of the first of them.
+fn share(ports: &mut [Port]) {
+    let further = ports.iter_mut().skip(1);
+    let mut channels = further.flat_map(|port| &mut port.pointers);
+    if let Some(first) = channels.next() {
+        channels.for_each(|channel| *channel = *first);
+    }
 }
 
 fn buffers(ports: &mut [Port]) -> Vec<clap_audio_buffer> {

@@ -6,10 +6,11 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use vst3::Steinberg::Vst::{
-    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessor, IAudioProcessorTrait, IComponent,
-    IComponentTrait, IEditController, IEditControllerTrait, IParamValueQueue,
-    IParamValueQueueTrait, IParameterChanges, IParameterChangesTrait, ParamID, ParamValue,
-    ParameterInfo, ProcessData, ProcessModes_, ProcessSetup, SymbolicSampleSizes_,
+    AudioBusBuffers, AudioBusBuffers__type0, BusDirections_, BusInfo, IAudioProcessor,
+    IAudioProcessorTrait, IComponent, IComponentTrait, IEditController, IEditControllerTrait,
+    IParamValueQueue, IParamValueQueueTrait, IParameterChanges, IParameterChangesTrait,
+    MediaTypes_, ParamID, ParamValue, ParameterInfo, ProcessData, ProcessModes_, ProcessSetup,
+    SpeakerArr, SpeakerArrangement, SymbolicSampleSizes_,
 };
 use vst3::Steinberg::{
     IBStream, IBStreamTrait, IPluginFactory, IPluginFactoryTrait, PClassInfo, int32, int64,
@@ -44,6 +45,8 @@ pub(crate) struct Block {
     pub(crate) torn: bool,
     /// Samples are said to have 64 bits.
     pub(crate) double: bool,
+    /// All outputs behind the first have one memory.
+    pub(crate) one_memory: bool,
 }
 
 /// What came of a call: its result, and what is in each channel of each output.
@@ -52,15 +55,24 @@ pub(crate) type Came = (tresult, Vec<Vec<Vec<f32>>>);
 /// What is in an input.
 pub(crate) const INPUT: f32 = 0.5;
 
+/// The plugins in the file, by their numbers.
+pub(crate) const INSERT: int32 = 0;
+pub(crate) const PLAYERS: int32 = 1;
+
 impl Raw {
-    pub(crate) fn new() -> Raw {
+    pub(crate) fn new(class: int32) -> Raw {
         let factory = farsend_plugin::GetPluginFactory().cast::<IPluginFactory>();
         // SAFETY: called as the format says. So everywhere below, but for what is tested.
         unsafe {
             let factory = ComPtr::from_raw(factory).unwrap();
-            assert_eq!(factory.countClasses(), 1);
+            assert_eq!(factory.countClasses(), 2);
             let mut info = MaybeUninit::<PClassInfo>::zeroed();
-            assert_eq!(factory.getClassInfo(0, info.as_mut_ptr()), kResultOk);
+            assert_eq!(factory.getClassInfo(2, info.as_mut_ptr()), kInvalidArgument);
+            assert_eq!(
+                factory.getClassInfo(-1, info.as_mut_ptr()),
+                kInvalidArgument
+            );
+            assert_eq!(factory.getClassInfo(class, info.as_mut_ptr()), kResultOk);
             let class = info.assume_init().cid;
             let mut instance: *mut c_void = ptr::null_mut();
             let interface = IComponent::IID.as_ptr().cast();
@@ -72,6 +84,36 @@ impl Raw {
                 controller: component.cast().unwrap(),
                 component,
             }
+        }
+    }
+
+    /// How many channels each output has.
+    pub(crate) fn outputs(&self) -> Vec<i32> {
+        let (audio, output) = (MediaTypes_::kAudio, BusDirections_::kOutput);
+        let (audio, output) = (audio as int32, output as int32);
+        // SAFETY: there is room for the answer.
+        let channels = |index| unsafe {
+            let mut info = MaybeUninit::<BusInfo>::zeroed();
+            let known = self
+                .component
+                .getBusInfo(audio, output, index, info.as_mut_ptr());
+            assert_eq!(known, kResultOk);
+            info.assume_init().channelCount
+        };
+        // SAFETY: as above.
+        let count = unsafe { self.component.getBusCount(audio, output) };
+        (0..count).map(channels).collect()
+    }
+
+    /// Asks for a stereo input and these outputs, a bit for each speaker.
+    pub(crate) fn arrange(&self, outputs: &[SpeakerArrangement]) -> bool {
+        let (mut input, mut outputs) = (SpeakerArr::kStereo, outputs.to_vec());
+        let count = outputs.len() as int32;
+        // SAFETY: as above.
+        unsafe {
+            let processor = &self.processor;
+            processor.setBusArrangements(&raw mut input, 1, outputs.as_mut_ptr(), count)
+                == kResultOk
         }
     }
 
@@ -103,6 +145,9 @@ impl Raw {
             busses(&block.inputs, frames, INPUT, block),
             busses(&block.outputs, frames, f32::NAN, block),
         );
+        if block.one_memory {
+            share(&mut outputs);
+        }
         let (mut ins, mut outs) = (buffers(&mut inputs), buffers(&mut outputs));
         let changes = Changes::new(self, &block.changes);
         let size = if block.double {
@@ -223,6 +268,15 @@ fn busses(busses: &[Option<usize>], frames: usize, value: f32, block: &Block) ->
         }
     }
     busses
+}
+
+/// Gives all channels behind the first bus the memory of the first of them.
+fn share(busses: &mut [Bus]) {
+    let further = busses.iter_mut().skip(1);
+    let mut channels = further.flat_map(|bus| &mut bus.pointers);
+    if let Some(first) = channels.next() {
+        channels.for_each(|channel| *channel = *first);
+    }
 }
 
 fn buffers(busses: &mut [Bus]) -> Vec<AudioBusBuffers> {

@@ -31,7 +31,7 @@ pub struct Track<'a> {
     pub name: &'a str,
     /// The stereo bus that it comes from and goes to; its ports are `CLIENT:BUS/in_1` and so on.
     pub bus: &'a str,
-    /// Which plugin of our file it has, from 0, and what that is called, without spaces.
+    /// Which plugin of our file it has, from 0, and what that is called, with `_` for each space.
     pub plugin: (usize, &'a str),
     /// The plugin's state, as it saves it.
     pub state: &'a [u8],

@@ -46,11 +46,24 @@ impl Studio {
     ///
     /// If there is no Ardour, or the session cannot be made.
     pub fn make(machine: &Machine, tracks: usize) -> Studio {
+        Self::make_by(machine, &["make", &tracks.to_string()])
+    }
+
+    /// The same with *Farsend Players* on the track `Far 1`, and the tracks `Player 1` and `Player 2` for its outputs of these names.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::make`].
+    pub fn make_for_players(machine: &Machine) -> Studio {
+        Self::make_by(machine, &["players"])
+    }
+
+    fn make_by(machine: &Machine, words: &[&str]) -> Studio {
         let folder = machine.path("studio");
         std::fs::create_dir(&folder).expect("the test's folder is writable");
         vst3::scan(machine, NOBODY);
         let mut command = ardour(machine, &folder);
-        command.arg("make").arg(tracks.to_string());
+        command.args(words);
         program::run_to_end(machine, "studio-make", &mut command, LIMIT);
         Studio { folder }
     }
