@@ -8,7 +8,7 @@ mod overdub;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::JackServer;
 use farsend_tests::lab::probe::{Plan as ProbePlan, Probe};
 use farsend_tests::lab::session::{Kind, Session, Setup};
-use farsend_tests::lab::{Machine, machine, program};
+use farsend_tests::lab::{Machine, jacktrip, machine, program};
 use farsend_tests::quality::clips::{self, Clip};
 use farsend_tests::quality::{Contender, through};
 use farsend_tests::signal::{self, listen};
@@ -120,16 +120,7 @@ fn head() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let version = Command::new("jacktrip").arg("--version").output();
-    let version = version
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .unwrap_or_default();
-    let version = version
-        .lines()
-        .find_map(|line| line.split("VERSION:").nth(1))
-        .unwrap_or("?")
-        .trim()
-        .to_owned();
+    let version = jacktrip::version().unwrap_or_else(|| "?".into());
     format!(
         "# Benchmarks\n\n\
          `cargo xtask bench --save` measures all of this anew, Farsend {} and JackTrip {version} side by side in one \
