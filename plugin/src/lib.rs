@@ -31,6 +31,7 @@ pub mod supervisor;
 pub mod takes;
 pub mod user;
 mod vst3;
+pub mod worker;
 
 pub use self::vst3::GetPluginFactory;
 pub use clap::clap_entry;

@@ -16,6 +16,7 @@ use crate::playback::{Pace, Playback, playback};
 use crate::shared::{Setup, Shared};
 use crate::supervisor::{Environment, Supervision};
 use crate::takes;
+use crate::worker::{self, Mark};
 
 /// The plugin in CLAP: an insert of 1 to 64 channels.
 pub type FarsendClap = Farsend<false, 0>;
@@ -111,14 +112,18 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
 
     type Editor = EguiEditor<EditorApp>;
     type SysExMessage = ();
-    /// Nothing: a task that is queued when its instance goes away would end the host.
-    type BackgroundTask = ();
+    type BackgroundTask = Mark;
+
+    fn task_executor(&mut self) -> TaskExecutor<Self> {
+        Box::new(Mark::reach)
+    }
 
     fn params(&self) -> Arc<dyn Params> {
         self.shared.params.clone()
     }
 
-    fn editor(&mut self, _: AsyncExecutor<Self>) -> Option<Self::Editor> {
+    fn editor(&mut self, executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
+        worker::offer(executor);
         create_editor(Arc::clone(&self.shared))
     }
 

@@ -11,7 +11,8 @@
 //! ```
 //! Nothing in `process` allocates, locks or waits; its loops are bounded by the busses, channels and frames of one call.
 
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -26,10 +27,12 @@ use arrayvec::ArrayVec;
 use nice_plug::wrapper::vst3::{Vst3Plugin, Wrapper};
 
 use crate::ports::{Fitted, MOST_PORTS, Ports};
+use crate::worker::{self, Tasks};
 
 /// One guarded instance: what the host holds.
 pub(super) struct Guarded<P: Vst3Plugin> {
-    pub(super) inner: Wrapper<P>,
+    pub(super) inner: ManuallyDrop<Wrapper<P>>,
+    tasks: Option<Tasks>,
     active: AtomicBool,
     /// A thread is in a block.
     busy: AtomicBool,
@@ -52,8 +55,10 @@ impl Drop for Turn<'_> {
 impl<P: Vst3Plugin> Guarded<P> {
     /// An instance that is not active.
     pub(super) fn new() -> Self {
+        let (inner, tasks) = worker::with_tasks(Wrapper::new);
         Self {
-            inner: Wrapper::new(),
+            inner: ManuallyDrop::new(inner),
+            tasks,
             active: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             inputs: Ports::default(),
@@ -202,6 +207,18 @@ impl<P: Vst3Plugin> Guarded<P> {
         };
         // SAFETY: active, alone, with as many busses, channels and frames as it takes for granted.
         unsafe { self.inner.process(ptr::from_ref(&guarded).cast_mut()) }
+    }
+}
+
+impl<P: Vst3Plugin> Drop for Guarded<P> {
+    fn drop(&mut self) {
+        if let Some(tasks) = &self.tasks {
+            tasks.finish();
+        }
+        // SAFETY: nobody comes here again.
+        let inner = unsafe { ManuallyDrop::take(&mut self.inner) };
+        // It panics without a worker. That was reported; there is nothing left that could be done.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(inner)));
     }
 }
 
