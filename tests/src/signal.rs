@@ -179,11 +179,32 @@ impl Heard {
         self.wrong.iter().map(|stretch| stretch.len()).sum()
     }
 
+    /// The longest stretch of a recording of `length` samples that is exact throughout at one delay; empty if there is none.
+    pub fn longest_exact(&self, length: usize) -> Range<usize> {
+        let ends = self.wrong.iter().map(|stretch| stretch.start);
+        let ends = ends.chain(self.lines.iter().map(|line| line.at));
+        let starts = self.wrong.iter().map(|stretch| stretch.end);
+        let starts = starts.chain(self.lines.iter().map(|line| line.at));
+        let mut ends: Vec<usize> = ends.chain([length]).collect();
+        ends.sort_unstable();
+        let from = |start: usize| {
+            let end = ends.iter().find(|end| **end > start).copied();
+            start..end.unwrap_or(start)
+        };
+        let longest = starts.map(from).max_by_key(|stretch| stretch.len());
+        longest.unwrap_or(0..0)
+    }
+
+    /// As [`Self::delay`], for what is heard at this index; `None`: that is before the first exact sample.
+    pub fn delay_at(&self, at: usize, first: u32) -> Option<u32> {
+        let line = self.lines.iter().rev().find(|line| line.at <= at)?;
+        Some(first.wrapping_add(line.at as u32).wrapping_sub(line.frame) % RAMP_PERIOD)
+    }
+
     /// Frames from the ramp's going out to its return, for a recording that began at JACK frame `first` of
     /// the clock that the ramp was made from.
     pub fn delay(&self, first: u32) -> Option<u32> {
-        let line = self.lines.last()?;
-        Some(first.wrapping_add(line.at as u32).wrapping_sub(line.frame) % RAMP_PERIOD)
+        self.delay_at(self.lines.last()?.at, first)
     }
 }
 
@@ -311,6 +332,14 @@ mod tests {
                 at: 10_000,
                 frame: 10_128
             }
+        );
+        assert_eq!(heard.longest_exact(recording.len()), 10_000..19_872);
+        assert_eq!(heard.delay_at(9_999, 0), Some(0));
+        assert_eq!(heard.delay_at(10_000, 0), Some(RAMP_PERIOD - 128));
+        assert_eq!(heard.delay(0), Some(RAMP_PERIOD - 128));
+        assert_eq!(
+            listen(&[0.0; 1_000], 1, Depth::Bits16, 1).longest_exact(1_000),
+            0..0
         );
     }
 }

@@ -381,10 +381,11 @@ pub fn ardours_scanner(machine: &Machine, wish: Wish<'_>) -> Command {
     command
 }
 
-/// The delay, in frames, at the end of a recording that began with frame 0 of the ramp.
+/// The delay, in frames, in the last `frames` of a recording that began with frame 0 of the ramp.
 ///
-/// On all channels the last `frames` are the ramp to the sample, after 16 bits there and back, and equally late. The
-/// delay may have come down on the way, where a queue found that it keeps more than it needs: that is a cross-fade.
+/// The longest stretch there that is the ramp to the sample, after 16 bits there and back, is an eighth of them at least, and the
+/// same on all channels. A machine that hesitates makes holes, and for a while after them nothing is exact; most is the ramp all
+/// the same.
 ///
 /// # Errors
 ///
@@ -393,48 +394,57 @@ pub fn delay_of_end(recording: &[Vec<f32>], frames: usize) -> Result<u32, String
     let mut delays = Vec::new();
     for (channel, samples) in (0..).zip(recording) {
         let from = samples.len().saturating_sub(frames);
-        let heard = listen(&samples[from..], channel, Depth::Bits16, 2);
-        let faded = frames.saturating_sub(heard.exact);
-        if heard.lines.len() > MOST_LINES || faded > heard.lines.len() * LONGEST_FADE {
+        let end = &samples[from..];
+        let heard = listen(end, channel, Depth::Bits16, 2);
+        let exact = heard.longest_exact(end.len());
+        if exact.len() < frames / 8 {
             return Err(format!("channel {channel}, from frame {from}: {heard:?}"));
         }
-        delays.extend(heard.delay(from as u32));
+        delays.extend(heard.delay_at(exact.start, from as u32));
     }
+    let share = share_of_ramp(recording, frames);
     match delays[..] {
+        _ if share < MOST => Err(format!("only {share:.2} are the ramp")),
         [left, right] if left == right => Ok(left),
         _ => Err(format!("delays of {delays:?}")),
     }
 }
 
+/// How much has to be heard at all.
+const MOST: f64 = 0.6;
+
 /// How much of the last `frames` of a recording rises as the ramp does, played a little faster or slower perhaps; 0 to 1, of the
 /// channel that has least of it. Silence, holes and what is repeated do not.
 pub fn share_of_ramp(recording: &[Vec<f32>], frames: usize) -> f64 {
-    let rises = |pair: &[f32]| {
-        let step = f64::from(pair[1] - pair[0]) * 32_768.0;
-        (step - 37.0).abs() < 4.0
-    };
     let share_of = |samples: &Vec<f32>| {
         let end = &samples[samples.len().saturating_sub(frames)..];
-        let rising = end.windows(2).filter(|pair| rises(pair)).count();
-        rising as f64 / frames as f64
+        rising(end) as f64 / frames as f64
     };
     recording.iter().map(share_of).fold(1.0, f64::min)
 }
 
-/// Delays that follow one another within a few seconds, on a machine that is not too busy.
-const MOST_LINES: usize = 5;
+/// How often the ramp rises in there.
+fn rising(samples: &[f32]) -> usize {
+    let rises = |pair: &&[f32]| {
+        let step = f64::from(pair[1] - pair[0]) * 32_768.0;
+        (step - 37.0).abs() < 4.0
+    };
+    samples.windows(2).filter(rises).count()
+}
 
-/// Frames of a change from one to the next.
-const LONGEST_FADE: usize = 512;
-
-/// The longest stretch that is not the ramp, on any channel, after the first that is; in frames.
+/// The longest time without the ramp, on any channel, after it was heard first; in frames, to a hundredth of a second.
 pub fn longest_gap(recording: &[Vec<f32>]) -> usize {
-    (0..)
-        .zip(recording)
-        .flat_map(|(channel, samples)| listen(samples, channel, Depth::Bits16, 2).wrong)
-        .map(|stretch| stretch.len())
-        .max()
-        .unwrap_or(0)
+    const BLOCK: usize = 480;
+    let gap = |samples: &Vec<f32>| {
+        let blocks = samples.chunks(BLOCK);
+        let heard: Vec<bool> = blocks
+            .map(|block| rising(block) > block.len() / 2)
+            .skip_while(|heard| !heard)
+            .collect();
+        let silent = heard.split(|heard| *heard).map(<[bool]>::len);
+        BLOCK * silent.max().unwrap_or(0)
+    };
+    recording.iter().map(gap).max().unwrap_or(0)
 }
 
 /// The engines that plugins have started on this machine and that run now: those of the bundle.
