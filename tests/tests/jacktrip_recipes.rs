@@ -200,11 +200,9 @@ fn works(recipe: &Recipe<'_>) {
             let recording = probe.recording();
             for (channel, samples) in (0..).zip(&recording.channels) {
                 let heard = listen(samples, channel, recipe.depth, 1);
-                assert!(
-                    heard.exact > 40_000,
-                    "{end} {heard:?}\n{}",
-                    farsend.output()
-                );
+                // A machine that hesitates makes breaks, and for seconds after one the clocks are followed.
+                let exact = heard.longest_exact(samples.len()).len();
+                assert!(exact > 12_000, "{end} {heard:?}\n{}", farsend.output());
             }
         }
         farsend.signal(nix::sys::signal::Signal::SIGINT);

@@ -15,6 +15,7 @@ pub mod program;
 pub mod qtractor;
 pub mod relay;
 pub mod session;
+pub mod stops;
 pub mod studio;
 pub mod voices;
 pub mod vst3;

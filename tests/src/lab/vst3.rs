@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use super::jack::{JackClock, JackServer};
 use super::program::{self, Running};
+use super::stops::Stops;
 use super::{Machine, engines, need};
 use crate::signal::{Depth, listen};
 
@@ -381,6 +382,33 @@ pub fn ardours_scanner(machine: &Machine, wish: Wish<'_>) -> Command {
     command
 }
 
+/// Asserts that the last `frames` of what `perform` returns are the ramp to the sample, as [`delay_of_end`] has it, at most so late, in
+/// one of some attempts. Where the machine stops in all of them most has to be there, in one.
+///
+/// # Panics
+///
+/// If it is not so.
+pub fn assert_to_the_sample(
+    attempts: usize,
+    frames: usize,
+    longest_delay: u32,
+    mut perform: impl FnMut() -> Vec<Vec<f32>>,
+) {
+    let (mut calm, mut heard) = (false, false);
+    let exact = (0..attempts).any(|_| {
+        let stops = Stops::watch();
+        let returned = perform();
+        let stops = stops.number();
+        let share = share_of_ramp(&returned, frames);
+        let delay = delay_of_end(&returned, frames);
+        println!("the machine stopped {stops} times, {share:.2} are there: {delay:?}");
+        calm |= stops == 0;
+        heard |= share > MOST;
+        delay.is_ok_and(|frames| frames <= longest_delay)
+    });
+    assert!(exact || heard && !calm, "not once, see above");
+}
+
 /// The delay, in frames, in the last `frames` of a recording that began with frame 0 of the ramp.
 ///
 /// The longest stretch there that is the ramp to the sample, after 16 bits there and back, is an eighth of them at least, and the
@@ -390,7 +418,7 @@ pub fn ardours_scanner(machine: &Machine, wish: Wish<'_>) -> Command {
 /// # Errors
 ///
 /// What is wrong.
-pub fn delay_of_end(recording: &[Vec<f32>], frames: usize) -> Result<u32, String> {
+fn delay_of_end(recording: &[Vec<f32>], frames: usize) -> Result<u32, String> {
     let mut delays = Vec::new();
     for (channel, samples) in (0..).zip(recording) {
         let from = samples.len().saturating_sub(frames);
