@@ -121,10 +121,10 @@ fn complain(error: &RunError) -> Exit {
     error.exit()
 }
 
-/// Logs go to standard error; `FARSEND_LOG` says how much (`warn`, `info`, `debug`).
+/// Logs go to standard error; `FARSEND_LOG` says how much (`warn`, `info`, `debug`). That a library was found is no news.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FARSEND_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,jack_sys=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
