@@ -131,6 +131,8 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let period = Frames(*input.choose(&[1, 64, 64, 128, 1024])?);
     let _ = buffer.set_format(config.rate, period, Channels(2));
     while !input.is_empty() {
+        buffer.prefetch();
+        buffer.prefetch_pull();
         match input.arbitrary()? {
             Step::Next {
                 later,

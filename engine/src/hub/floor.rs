@@ -238,9 +238,10 @@ impl Floor {
         } = self;
         let players = players.get_mut(..*end).unwrap_or_default();
         mixer.clear();
-        for (place, player) in (0..).zip(players.iter_mut()) {
-            if let Some(player) = player {
-                player.play(begun, place, *end, mixer);
+        for place in 0..players.len() {
+            look_ahead(players, place, Player::prefetch_play);
+            if let Some(player) = &mut players[place] {
+                player.play(begun, place as u16, *end, mixer);
             }
         }
         if let Some((input, output)) = local {
@@ -250,6 +251,7 @@ impl Floor {
         mixer.complete();
         let wall_us = clock::wall_us();
         for place in 0..players.len() {
+            look_ahead(players, place, Player::prefetch_mix);
             // Out of the row, so that it can be looked along.
             let Some(mut player) = players[place].take() else {
                 continue;
@@ -433,6 +435,17 @@ impl Floor {
             self.numbers.unsent = flushed.unsent as u64;
             self.lines.statistics.write(self.numbers);
         }
+    }
+}
+
+/// Has the memory of those who come next brought near: hundreds have more of it than the caches hold. First a player, then, when that is
+/// there, the audio.
+fn look_ahead(players: &[Option<Box<Player>>], place: usize, audio: impl Fn(&Player)) {
+    if let Some(Some(next)) = players.get(place + 2) {
+        next.prefetch();
+    }
+    if let Some(Some(next)) = players.get(place + 1) {
+        audio(next);
     }
 }
 

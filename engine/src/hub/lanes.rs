@@ -1,5 +1,6 @@
 //! Audio of one player for a period.
 
+use farsend_stream::prefetch;
 use farsend_units::{Channels, Frames};
 
 use crate::settings::MAX_CHANNELS;
@@ -22,6 +23,11 @@ impl Lanes {
             channels,
             period,
         }
+    }
+
+    /// Has the audio brought near.
+    pub(super) fn prefetch(&self) {
+        prefetch(&*self.samples);
     }
 
     pub(super) fn channels(&self) -> usize {

@@ -133,6 +133,23 @@ impl Player {
         &self.heard
     }
 
+    /// Has what each period needs of them brought near, but for their audio, which one of the other two asks for when this is there.
+    pub(super) fn prefetch(&self) {
+        self.machines.jitter_buffer().prefetch();
+    }
+
+    /// The audio for [`play`](Self::play).
+    pub(super) fn prefetch_play(&self) {
+        self.machines.jitter_buffer().prefetch_pull();
+        self.heard.prefetch();
+    }
+
+    /// The audio for [`mix`](Self::mix).
+    pub(super) fn prefetch_mix(&self) {
+        self.heard.prefetch();
+        self.mix.prefetch();
+    }
+
     /// Takes what has come through a line of their own. How many datagrams there were of others.
     pub(super) fn listen(&mut self, now: MonoTime, socket: &mut HubSocket) -> u64 {
         let Self {

@@ -271,6 +271,11 @@ impl<O: Outlet> Machines<O> {
         &mut self.out
     }
 
+    /// The jitter buffer, to look at.
+    pub fn jitter_buffer(&self) -> &JitterBuffer {
+        &self.buffer
+    }
+
     /// The jitter buffer, to play from.
     pub fn buffer(&mut self) -> &mut JitterBuffer {
         &mut self.buffer

@@ -30,6 +30,7 @@ use crate::contract::{
     BufferConfig, DepthPolicy, Inserted, LONGEST_PERIOD, Origin, Pulled, Unsupported,
 };
 use crate::depth::{Depth, FASTER, Pace, Place, Step};
+use crate::prefetch::prefetch;
 use crate::resample::{Kernel, Kernels, Resampler};
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
@@ -359,6 +360,20 @@ impl JitterBuffer {
         } else {
             Pulled::Idle
         }
+    }
+
+    /// Has the buffer itself brought near, but none of its audio: see [`prefetch`](crate::prefetch).
+    pub fn prefetch(&self) {
+        prefetch(self);
+    }
+
+    /// Has the memory brought near that is played from next. The buffer itself is to be near.
+    pub fn prefetch_pull(&self) {
+        let block = self.config.block.get().min(CHUNK);
+        self.slots
+            .prefetch(self.next.div_euclid(self.period.max(1)));
+        self.resampler.prefetch(block);
+        self.weaver.prefetch(block);
     }
 
     /// Forgets the stream, and is silent at once. The format stays.

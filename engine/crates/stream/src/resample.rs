@@ -180,6 +180,11 @@ impl Resampler {
         self.held.room(self.outdated())
     }
 
+    /// Has the memory brought near that as many frames would be pushed to.
+    pub(crate) fn prefetch(&self, frames: usize) {
+        self.held.prefetch(frames);
+    }
+
     /// Has `fill` write the next `frames` source frames: one slice a channel, in their order, with whatever in
     /// them before. Returns how many it was really asked for: never more than [`room`](Self::room).
     ///

@@ -2,6 +2,8 @@
 
 use farsend_units::Frames;
 
+use crate::prefetch::prefetch;
+
 /// Memory for the packets of one peer: a ring of slots, the packet `n` in slot `n mod count`.
 ///
 /// Numbers count from the first packet of the stream (see `JitterBuffer`) and positions are frames
@@ -113,6 +115,16 @@ impl Slots {
         let last = position.saturating_add(most).div_euclid(period);
         let n = (first..=last.min(first.saturating_add(self.count()))).find(|n| self.has(*n))?;
         Some(position.max(n * period))
+    }
+
+    /// Has the slot of packet `n` brought near.
+    pub(crate) fn prefetch(&self, n: i64) {
+        let slot = self.slot(n);
+        let size = self.period * self.channels;
+        if let Some(samples) = self.memory.get(slot * size..(slot + 1) * size) {
+            prefetch(samples);
+            prefetch(&self.numbers[slot]);
+        }
     }
 
     /// Copies one channel from `position` on; silence where nothing is.

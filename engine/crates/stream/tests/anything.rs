@@ -131,6 +131,10 @@ proptest! {
         let _ = buffer.set_format(RATE, Frames(128), Channels(2));
         for call in calls {
             out.iter_mut().for_each(Vec::clear);
+            assert_no_alloc(|| {
+                buffer.prefetch();
+                buffer.prefetch_pull();
+            });
             match call {
                 Call::Format { rate, period, channels } => {
                     let _ = assert_no_alloc(|| buffer.set_format(SampleRate(rate), Frames(period), Channels(channels)));

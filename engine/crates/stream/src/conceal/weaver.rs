@@ -21,6 +21,7 @@ use super::Conceal;
 use super::analyst::Analyst;
 use super::effort::Effort;
 use super::forecast::{CHUNK, Forecast};
+use crate::prefetch::prefetch;
 use crate::slots::Slots;
 use foretell::last;
 
@@ -192,6 +193,14 @@ impl Weaver {
     fn take_effort(&mut self) {
         self.effort = Effort::in_company(self.channels, self.company);
         self.analyst.set_effort(self.effort, self.company);
+    }
+
+    /// Has the memory brought near that as many frames would be put out to.
+    pub(crate) fn prefetch(&self, frames: usize) {
+        let at = self.written % self.ring;
+        for ring in self.history.chunks_exact(self.ring).take(self.sounding) {
+            ring.get(at..at + frames).inspect(|next| prefetch(*next));
+        }
     }
 
     /// Silent at once.

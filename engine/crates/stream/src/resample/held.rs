@@ -2,6 +2,8 @@
 
 use arrayvec::ArrayVec;
 
+use crate::prefetch::prefetch;
+
 /// Frames of all channels, one behind the other: what a kernel is laid over.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -57,6 +59,14 @@ impl Held {
         &self.samples[channel * self.stride..][..self.end]
     }
 
+    /// Has the memory brought near that as many frames would be pushed to.
+    pub(crate) fn prefetch(&self, frames: usize) {
+        let new = self.end..self.end + frames;
+        for line in self.samples.chunks_exact(self.stride) {
+            line.get(new.clone()).inspect(|new| prefetch(*new));
+        }
+    }
+
     /// Drops the first frames: the others move down by as many.
     pub(crate) fn drop_first(&mut self, frames: usize) {
         let frames = frames.min(self.end);
@@ -83,8 +93,9 @@ impl Held {
         let all = self.samples.chunks_exact_mut(self.stride);
         lines.extend(all.map(|line| &mut line[new.clone()]));
         fill(&mut lines);
-        for sample in lines.iter_mut().flat_map(|line| line.iter_mut()) {
-            *sample = sane(*sample);
+        // Line by line: the compiler makes vector code of that.
+        for line in &mut lines {
+            line.iter_mut().for_each(|sample| *sample = sane(*sample));
         }
         self.end += frames;
     }
