@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use farsend_wire::jacktrip::Name;
 
+use super::fair::network;
 use super::groups::Groups;
 use super::roster::Entry;
 use super::strips::{MOST_STRIPS, Strip};
@@ -176,7 +177,9 @@ impl Book {
     /// Whether one who wants in may not come.
     pub(super) fn bars(&mut self, host: IpAddr, name: Name, now: Instant) -> Option<Barred> {
         self.kept_out.retain(|one| one.until > now);
-        let same = |one: &&mut KeptOut| one.host == host && one.name.is_none_or(|one| one == name);
+        let same = |one: &&mut KeptOut| {
+            network(one.host) == network(host) && one.name.is_none_or(|one| one == name)
+        };
         let longest = self.kept_out.iter_mut().filter(same);
         let one = longest.max_by_key(|one| one.until)?;
         Some(Barred {

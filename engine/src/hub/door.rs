@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
 use super::auth::{Auth, Porter};
-use super::fair::crowd;
+use super::fair::{crowd, network};
 use super::tidings::Tidings;
 
 /// The listener and those who are being greeted.
@@ -231,9 +231,12 @@ impl Door {
 
     /// For one more: a crowded host loses its oldest. A hello takes a moment, so that those are hardly ever people.
     fn make_room(&mut self, host: IpAddr) {
-        let hosts = self.visitors.iter().map(|visitor| visitor.host);
-        let oldest = |crowd| self.visitors.iter().position(|one| one.host == crowd);
-        if let Some(index) = crowd(hosts, host, MOST_VISITORS).and_then(oldest) {
+        let hosts = self.visitors.iter().map(|visitor| network(visitor.host));
+        let oldest = |crowd| {
+            let mut all = self.visitors.iter();
+            all.position(|one| network(one.host) == crowd)
+        };
+        if let Some(index) = crowd(hosts, network(host), MOST_VISITORS).and_then(oldest) {
             self.visitors.remove(index);
         }
     }

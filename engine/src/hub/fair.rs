@@ -1,7 +1,15 @@
 //! How much of what is short one host may have: players, and whole schools, share an address behind a NAT, so that a
 //! fixed number would be wrong for most.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Whom an address belongs to: of IPv6, everyone has 2^64.
+pub(super) fn network(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(_) => host,
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)).into(),
+    }
+}
 
 /// Of so many that the others have left, one host may hold this: all of up to three, and of more at most three
 /// quarters, so that something is always left for somebody else.

@@ -21,7 +21,7 @@ use super::Auth;
 use super::book::Book;
 use super::guest::{Guest, Standing};
 use super::throttle::Throttle;
-use crate::hub::fair::crowd;
+use crate::hub::fair::{crowd, network};
 use crate::hub::tidings::Tidings;
 
 /// The control thread's end.
@@ -206,9 +206,9 @@ impl Lodge {
 
     /// Makes room for one more: a crowded host loses its oldest whose password is not known to be right.
     fn admit(&mut self, newcomer: Newcomer) {
-        let hosts = self.guests.iter().map(|guest| guest.host);
-        if let Some(crowd) = crowd(hosts, newcomer.1, MOST_GUESTS) {
-            let oldest = |guest: &Guest| guest.host == crowd && guest.is_unknown();
+        let hosts = self.guests.iter().map(|guest| network(guest.host));
+        if let Some(crowd) = crowd(hosts, network(newcomer.1), MOST_GUESTS) {
+            let oldest = |guest: &Guest| network(guest.host) == crowd && guest.is_unknown();
             match self.guests.iter().position(oldest) {
                 Some(index) => drop(self.guests.remove(index)),
                 None => return,

@@ -5,8 +5,10 @@
 //! and neither does a guesser get further by more connections.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::hub::fair::network;
 
 /// The hosts that were wrong lately.
 #[derive(Debug, Default)]
@@ -71,14 +73,6 @@ impl Tries {
         } else {
             self.at + EVERY * back
         };
-    }
-}
-
-/// Whom an address belongs to: of IPv6, everyone has 2^64.
-fn network(host: IpAddr) -> IpAddr {
-    match host {
-        IpAddr::V4(_) => host,
-        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)).into(),
     }
 }
 
