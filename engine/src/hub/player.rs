@@ -347,14 +347,15 @@ struct Shelf(RefCell<Datagrams>);
 #[derive(Debug)]
 struct Datagrams {
     bytes: Box<[u8]>,
-    ends: ArrayVec<(SocketAddr, usize), MOST_DATAGRAMS>,
+    /// Never more than there is room for.
+    ends: Vec<(SocketAddr, usize)>,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
         Self(RefCell::new(Datagrams {
             bytes: vec![0; SHELF].into(),
-            ends: ArrayVec::new(),
+            ends: Vec::with_capacity(MOST_DATAGRAMS),
         }))
     }
 }
@@ -366,7 +367,7 @@ impl Outlet for Shelf {
         };
         let begin = shelf.ends.last().map_or(0, |(_, end)| *end);
         let end = begin + payload.len();
-        if shelf.ends.is_full() {
+        if shelf.ends.len() == shelf.ends.capacity() {
             return false;
         }
         let Some(room) = shelf.bytes.get_mut(begin..end) else {
@@ -400,6 +401,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 const MOST_COPIES: u8 = 4;
 /// Events that the control thread may be behind.
 const EVENTS: usize = 32;
-/// Datagrams and bytes that one player may get in a period: a period of 1024 frames in packets of 16, repair and pings.
-const MOST_DATAGRAMS: usize = 96;
-const SHELF: usize = 128 * 1024;
+/// Datagrams and bytes that one player may get in a period: a period of 2048 frames in packets of 16 at four times the rate and as many
+/// parities, or 64 channels of floats, in four copies; and pings. Memory that is not used costs nothing.
+const MOST_DATAGRAMS: usize = 1100;
+const SHELF: usize = 3 << 20;
