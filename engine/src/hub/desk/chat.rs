@@ -24,6 +24,10 @@ impl Desk<'_> {
             line: *line,
         });
         let Some(signed) = signed else { return };
+        if self.pending.len() > MOST_PENDING {
+            // More than the audio thread has time for: it is not told to anybody, and what else is to be done does not wait for it.
+            return;
+        }
         let others = self.roster.iter().map(|(place, _)| place);
         let others: Vec<u16> = others.filter(|place| *place != from).collect();
         for place in others {
@@ -83,6 +87,9 @@ fn signed(entry: &Entry, line: &Remark) -> Option<Remark> {
         false => Remark::new(&format!("{}: {}", entry.name.as_str(), line.as_str())),
     }
 }
+
+/// Lines are passed on while no more than this is to be done.
+const MOST_PENDING: usize = 2048;
 
 /// What the hub calls itself.
 const HUB: &str = "hub";
