@@ -27,6 +27,8 @@ pub struct Statistics {
     pub redundancy: u8,
     /// Whether it is there now.
     pub present: bool,
+    /// Whether the session is over for good.
+    pub ended: bool,
     /// Whether it sends 32 bit samples as JackTrip 1.3 to 2.7.2 do, which destroys them.
     pub broken_floats: bool,
     /// Audio datagrams sent.
@@ -89,6 +91,7 @@ impl Default for Statistics {
             adopted: None,
             redundancy: 1,
             present: false,
+            ended: false,
             broken_floats: false,
             sent: 0,
             unsent: 0,

@@ -31,7 +31,7 @@ use super::player::Player;
 use super::ports::{Line, Ports};
 use super::recordings::{Recordings, TAPES};
 use super::report::HubReporter;
-use super::roster::{Entry, Expected, LogIn, Roster};
+use super::roster::{Entry, Expected, KNOCKS_WITHIN, LogIn, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
 use super::track_takes::TrackTakes;
@@ -225,6 +225,7 @@ impl<'a> Desk<'a> {
                 reporter.broken_floats(entry);
             }
         }
+        self.see_off_silent(reporter);
         self.align();
         let status = self.status();
         reporter.statistics(&mut self.roster, &numbers, &status);
@@ -343,15 +344,20 @@ impl<'a> Desk<'a> {
                     None => return,
                 }
             }
-            Err(error) => return reporter.not_understood(knock.from, &error),
+            Err(error) => {
+                if self.roster.note_junk(knock.from.ip()) {
+                    reporter.not_understood(knock.from, &error);
+                }
+                return;
+            }
         };
         if let Some(before) = before {
             // Of a program that began again behind a NAT.
             self.let_go(before, "began again", reporter);
         }
-        let Some(place) = self.roster.free() else {
+        if self.roster.free().is_none() {
             return;
-        };
+        }
         let expected = match at {
             Some(port) => self.roster.knocked_at(port),
             None => self.roster.knocked(knock.from),
@@ -362,6 +368,12 @@ impl<'a> Desk<'a> {
         let Expected {
             host, name, line, ..
         } = expected;
+        if let Some(former) = self.roster.former(name, host, Instant::now()) {
+            self.let_go(former, "is back from elsewhere", reporter);
+        }
+        let Some(place) = self.roster.free() else {
+            return;
+        };
         let udp_port = line.as_ref().map_or(self.udp_port, Line::port);
         self.order(Order::Expect(host, false));
         let conceal = if self.roster.count() < FORETOLD {
@@ -382,16 +394,9 @@ impl<'a> Desk<'a> {
         match player {
             Ok((mut player, watch)) => {
                 player.take_knock(knock.at, knock.payload());
-                let entry = Entry {
-                    name,
-                    called: self.roster.title(name, from),
-                    address: from,
-                    udp_port,
-                    format,
-                    round_trip: self.door.round_trip(host),
-                    watch,
-                    told_broken_floats: false,
-                };
+                let called = (name, self.roster.title(name, from));
+                let trip = self.door.round_trip(host);
+                let entry = Entry::new(called, (from, udp_port), format, trip, watch);
                 let group = self.book.groups.recall(&entry, &self.roster);
                 if let Some(takes) = &mut self.track_takes {
                     let taps = takes.admit(place, &entry.called, format.channels);
@@ -413,6 +418,7 @@ impl<'a> Desk<'a> {
     /// Lets those go who said goodbye or were not heard any more.
     fn see_off(&mut self, reporter: &mut HubReporter) {
         let (mut gone, mut written, mut fates) = (Vec::new(), Vec::new(), Vec::new());
+        let mut told = Vec::new();
         for (place, entry) in self.roster.iter_mut() {
             while let Ok(event) = entry.watch.events.pop() {
                 match event {
@@ -425,7 +431,10 @@ impl<'a> Desk<'a> {
                         written.push((place, line));
                     }
                     LinkEvent::Talked(Talked::Ours { arrived }) => fates.push((place, arrived)),
-                    other => reporter.event(entry, &other),
+                    other => {
+                        reporter.event(entry, &other);
+                        told.push((place, other));
+                    }
                 }
             }
         }
@@ -434,6 +443,30 @@ impl<'a> Desk<'a> {
         }
         for (place, line) in written {
             self.pass_on(place, &line);
+        }
+        for (place, why) in gone {
+            self.let_go(place, why, reporter);
+        }
+        let now = Instant::now();
+        for (place, event) in told {
+            self.roster.note(place, &event, now);
+        }
+        for place in self.roster.begun_anew(now) {
+            self.let_go(place, "began again", reporter);
+        }
+    }
+
+    /// Lets those go whose end was not told: nobody looked for too long, or nothing came that could be played.
+    fn see_off_silent(&mut self, reporter: &mut HubReporter) {
+        let mut gone = Vec::new();
+        for (place, entry) in self.roster.iter_mut() {
+            let numbers = entry.watch.statistics.read();
+            let never = numbers.remote.is_none() && entry.since.elapsed() >= KNOCKS_WITHIN;
+            if numbers.ended {
+                gone.push((place, "left"));
+            } else if never {
+                gone.push((place, "was not heard for ten seconds"));
+            }
         }
         for (place, why) in gone {
             self.let_go(place, why, reporter);

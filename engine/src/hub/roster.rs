@@ -3,14 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use farsend_protocol::jacktrip::Event;
 use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{Format, Hello, Name};
 
-use super::fair::share;
+use super::fair::{network, share};
 use super::floor::Knock;
 use super::player::Watch;
 use super::ports::Line;
 use crate::net::udp::Received;
+use crate::peers::LinkEvent;
 
 /// All places, and those who have logged in and were not heard yet.
 #[derive(Debug)]
@@ -35,6 +37,44 @@ pub(super) struct Entry {
     pub(super) watch: Watch,
     /// It was said that their 32-bit samples are destroyed.
     pub(super) told_broken_floats: bool,
+    pub(super) since: Instant,
+    /// Since when nothing comes of them.
+    quiet: Option<Instant>,
+    /// Since when somebody who logs in names their address.
+    claimed: Option<Instant>,
+    /// When their stream began anew: perhaps it is another program, behind a NAT that gives it the same address.
+    anew: Option<Instant>,
+}
+
+impl Entry {
+    /// One who is let in from there, and is called so.
+    pub(super) fn new(
+        (name, called): (Name, String),
+        (address, udp_port): (SocketAddr, u16),
+        format: Format,
+        round_trip: Option<Duration>,
+        watch: Watch,
+    ) -> Self {
+        Self {
+            name,
+            called,
+            address,
+            udp_port,
+            format,
+            round_trip,
+            watch,
+            told_broken_floats: false,
+            since: Instant::now(),
+            quiet: None,
+            claimed: None,
+            anew: None,
+        }
+    }
+
+    /// Whether they were heard in the last half second or so.
+    fn is_heard(&mut self, now: Instant) -> bool {
+        self.watch.statistics.read().present || now.duration_since(self.since) < SETTLED_WITHIN
+    }
 }
 
 #[cfg(test)]
@@ -45,26 +85,20 @@ impl Entry {
         address: SocketAddr,
         channels: farsend_units::Channels,
     ) -> Self {
-        Self {
-            name: Name::new(name),
-            called: name.to_owned(),
-            address,
-            udp_port: 4464,
-            format: Format {
-                rate: farsend_units::SampleRate::HZ_48000,
-                period: farsend_units::Frames(128),
-                channels,
-                wants: farsend_units::Channels(2),
-                samples: farsend_wire::sample::SampleFormat::I16,
-            },
-            round_trip: None,
-            watch: Watch {
-                events: rtrb::RingBuffer::new(1).1,
-                statistics: farsend_rt::latest(crate::statistics::Statistics::default()).1,
-                minute: crate::control::minute::LastMinute::default(),
-            },
-            told_broken_floats: false,
-        }
+        let format = Format {
+            rate: farsend_units::SampleRate::HZ_48000,
+            period: farsend_units::Frames(128),
+            channels,
+            wants: farsend_units::Channels(2),
+            samples: farsend_wire::sample::SampleFormat::I16,
+        };
+        let watch = Watch {
+            events: rtrb::RingBuffer::new(1).1,
+            statistics: farsend_rt::latest(crate::statistics::Statistics::default()).1,
+            minute: crate::control::minute::LastMinute::default(),
+        };
+        let called = (Name::new(name), name.to_owned());
+        Self::new(called, (address, 4464), format, None, watch)
     }
 }
 
@@ -76,6 +110,8 @@ pub(super) struct Expected {
     port: u16,
     pub(super) name: Name,
     since: Instant,
+    /// It was said that what they send is not understood.
+    told: bool,
     /// Where they are to send, if that is a port of their own.
     pub(super) line: Option<Line>,
 }
@@ -92,19 +128,21 @@ impl Roster {
     }
 
     /// Notes a log-in, if there is a place for it. Gives a player of before who is replaced: the same host
-    /// and port, so it is the same program, begun again.
+    /// and port, and not heard any more, so it is the same program, begun again. One who is still heard is somebody else behind the
+    /// same NAT: all JackTrips name the same port. Which of both it is takes a moment.
     pub(super) fn log_in(&mut self, host: IpAddr, hello: &Hello, now: Instant) -> LogIn {
-        let address = SocketAddr::new(host, hello.port);
-        let before = self
-            .places
-            .iter()
-            .position(|entry| entry.as_ref().is_some_and(|entry| entry.address == address));
+        let before = match self.before(SocketAddr::new(host, hello.port), now) {
+            Before::Unknown => return LogIn::Later,
+            Before::Gone(place) => Some(place),
+            Before::Nobody => None,
+        };
         let free = self.places.iter().filter(|entry| entry.is_none()).count();
         let free = free + usize::from(before.is_some());
         if free == 0 {
             return LogIn::Full;
         }
-        let of_host = self.expected.iter().filter(|one| one.host == host).count();
+        let of_host = |one: &&Expected| network(one.host) == network(host);
+        let of_host = self.expected.iter().filter(of_host).count();
         let left = free.saturating_sub(self.expected.len() - of_host);
         if of_host >= share(left) {
             return LogIn::Later;
@@ -114,11 +152,85 @@ impl Roster {
             port: hello.port,
             name: hello.name,
             since: now,
+            told: false,
             line: None,
         });
-        LogIn::Welcome {
-            replaces: before.map(|place| place as u16),
+        LogIn::Welcome { replaces: before }
+    }
+
+    /// Whose place it was that one who logs in names the address of.
+    fn before(&mut self, address: SocketAddr, now: Instant) -> Before {
+        let mut all = self.iter_mut();
+        let Some((place, entry)) = all.find(|(_, entry)| entry.address == address) else {
+            return Before::Nobody;
+        };
+        if !entry.is_heard(now) {
+            return Before::Gone(place);
         }
+        let since = match entry.claimed {
+            Some(since) if now.duration_since(since) < 2 * SETTLED_WITHIN => since,
+            _ => *entry.claimed.insert(now),
+        };
+        if now.duration_since(since) < SETTLED_WITHIN {
+            return Before::Unknown;
+        }
+        entry.claimed = None;
+        Before::Nobody
+    }
+
+    /// What is told of the one in this place, that says something of who it is.
+    pub(super) fn note(&mut self, place: u16, event: &LinkEvent, now: Instant) {
+        let seat = self.places.get_mut(usize::from(place));
+        let Some(entry) = seat.and_then(Option::as_mut) else {
+            return;
+        };
+        match event {
+            LinkEvent::Restarted | LinkEvent::Peer(Event::FormatChanged { .. }) => {
+                entry.anew = Some(now);
+            }
+            LinkEvent::Peer(Event::FellQuiet) => entry.quiet = Some(now),
+            LinkEvent::Peer(Event::Returned) => entry.quiet = None,
+            _ => {}
+        }
+    }
+
+    /// Where one of this name and host was who is back from elsewhere: nothing comes from there any more.
+    pub(super) fn former(&self, name: Name, host: IpAddr, now: Instant) -> Option<u16> {
+        let is_gone = |entry: &Entry| {
+            let quiet = entry.quiet.map(|since| now.duration_since(since));
+            quiet.is_some_and(|quiet| quiet >= GONE_AFTER)
+        };
+        let mut all = self.iter();
+        all.find(|(_, entry)| {
+            !name.is_empty() && entry.name == name && entry.address.ip() == host && is_gone(entry)
+        })
+        .map(|(place, _)| place)
+    }
+
+    /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard.
+    pub(super) fn begun_anew(&mut self, now: Instant) -> Vec<u16> {
+        let Self { places, expected } = self;
+        let mut found = Vec::new();
+        for (place, entry) in (0..).zip(places.iter_mut()) {
+            let Some(entry) = entry else { continue };
+            let Some(anew) = entry.anew else { continue };
+            let host = entry.address.ip();
+            let waits =
+                |one: &Expected| one.host == host && one.line.is_none() && one.since <= anew;
+            if !expected.iter().any(waits) {
+                entry.anew = None;
+            } else if now.duration_since(anew) >= OTHERS_WITHIN {
+                found.push(place);
+            }
+        }
+        found
+    }
+
+    /// What came from this host is not understood. Whether that is to be said: once for each who has logged in.
+    pub(super) fn note_junk(&mut self, host: IpAddr) -> bool {
+        let mut of_host = self.expected.iter_mut().filter(|one| one.host == host);
+        let untold = of_host.find(|one| !one.told);
+        untold.map(|one| one.told = true).is_some()
     }
 
     /// The one who has logged in last is to send here.
@@ -253,8 +365,25 @@ pub(super) enum LogIn {
     },
 }
 
+/// Who has the address that is named at a log-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nobody, or somebody else.
+    Nobody,
+    /// Somebody who may be about to be somebody else.
+    Unknown,
+    /// The same program, of before.
+    Gone(u16),
+}
+
+/// Whether somebody is still heard is known after this: half a second of silence, and what the numbers are behind.
+const SETTLED_WITHIN: Duration = Duration::from_millis(900);
+/// Nobody who comes under the same name from the same host is taken for somebody else, if nothing was heard for so long and half a second.
+const GONE_AFTER: Duration = Duration::from_secs(1);
+/// So long after a stream has begun anew somebody else of that host would have been heard.
+const OTHERS_WITHIN: Duration = Duration::from_millis(300);
 /// After its log-in a player has to be heard within this.
-const KNOCKS_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const KNOCKS_WITHIN: Duration = Duration::from_secs(10);
 /// Datagrams of others at one who is waited for, at a look.
 const MOST_STRANGERS: usize = 16;
 
@@ -291,6 +420,121 @@ mod tests {
         let later = now + KNOCKS_WITHIN;
         assert_eq!(roster.expire(later).len(), 30);
         assert!(welcome(&mut roster, 1, 201, later));
+    }
+
+    /// Somebody plays from there; with what they publish.
+    fn seat(
+        roster: &mut Roster,
+        host: u8,
+        port: u16,
+    ) -> farsend_rt::LatestWriter<crate::statistics::Statistics> {
+        let (mut writer, reader) = farsend_rt::latest(crate::statistics::Statistics::default());
+        let address = SocketAddr::from(([10, 0, 0, host], port));
+        let mut entry = Entry::quiet("ann", address, farsend_units::Channels(2));
+        entry.watch.statistics = reader;
+        writer.write(heard(true));
+        roster.take(roster.free().unwrap(), entry);
+        writer
+    }
+
+    fn heard(present: bool) -> crate::statistics::Statistics {
+        crate::statistics::Statistics {
+            present,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_program_that_began_again_replaces_itself_and_nobody_else_of_its_network() {
+        let (mut roster, now) = (Roster::new(16), Instant::now());
+        let mut ann = seat(&mut roster, 1, 4464);
+        let known = now + SETTLED_WITHIN;
+        let welcome = |replaces| LogIn::Welcome { replaces };
+        // As long as Ann may just have ended nobody knows. She is heard: it is somebody else.
+        assert_eq!(log_in(&mut roster, 1, 4464, now), LogIn::Later);
+        assert_eq!(log_in(&mut roster, 1, 4464, known), welcome(None));
+        // Not any more: she has begun again.
+        let later = known + Duration::from_secs(60);
+        assert_eq!(log_in(&mut roster, 1, 4464, later), LogIn::Later);
+        ann.write(heard(false));
+        assert_eq!(log_in(&mut roster, 1, 4464, later), welcome(Some(0)));
+        // Another port, another host: nothing to wonder about.
+        assert_eq!(log_in(&mut roster, 1, 4465, later), welcome(None));
+        assert_eq!(log_in(&mut roster, 2, 4464, later), welcome(None));
+    }
+
+    #[test]
+    fn a_stream_that_begins_anew_is_one_who_has_logged_in_if_nobody_else_is_heard() {
+        let (mut roster, now) = (Roster::new(4), Instant::now());
+        let _ann = seat(&mut roster, 1, 4470);
+        roster.note(0, &LinkEvent::Restarted, now);
+        assert!(
+            roster.begun_anew(now + OTHERS_WITHIN).is_empty(),
+            "nobody has logged in"
+        );
+        assert!(welcome(&mut roster, 1, 4464, now));
+        let anew = now + Duration::from_millis(50);
+        roster.note(0, &LinkEvent::Restarted, anew);
+        assert!(
+            roster.begun_anew(anew).is_empty(),
+            "somebody else may be heard yet"
+        );
+        assert_eq!(roster.begun_anew(anew + OTHERS_WITHIN), [0]);
+        // Somebody else is.
+        assert!(
+            roster
+                .knocked(SocketAddr::from(([10, 0, 0, 1], 5000)))
+                .is_some()
+        );
+        assert!(roster.begun_anew(anew + OTHERS_WITHIN).is_empty());
+        assert!(welcome(&mut roster, 1, 4464, anew + OTHERS_WITHIN));
+        assert!(
+            roster.begun_anew(anew + OTHERS_WITHIN).is_empty(),
+            "that was before"
+        );
+    }
+
+    #[test]
+    fn one_who_is_back_from_another_port_is_the_same_once_nothing_comes_from_the_old_one() {
+        let (mut roster, now) = (Roster::new(4), Instant::now());
+        let _ann = seat(&mut roster, 1, 4464);
+        let host = |last| IpAddr::from([10, 0, 0, last]);
+        let ann = Name::new("ann");
+        let later = now + GONE_AFTER;
+        assert_eq!(roster.former(ann, host(1), later), None);
+        roster.note(0, &LinkEvent::Peer(Event::FellQuiet), now);
+        assert_eq!(roster.former(ann, host(1), now), None, "perhaps a stall");
+        assert_eq!(roster.former(ann, host(2), later), None);
+        assert_eq!(roster.former(Name::EMPTY, host(1), later), None);
+        assert_eq!(roster.former(ann, host(1), later), Some(0));
+        roster.note(0, &LinkEvent::Peer(Event::Returned), now);
+        assert_eq!(roster.former(ann, host(1), later), None);
+    }
+
+    #[test]
+    fn junk_is_told_once_for_each_who_has_logged_in() {
+        let (mut roster, now) = (Roster::new(4), Instant::now());
+        let host: IpAddr = [10, 0, 0, 1].into();
+        assert!(!roster.note_junk(host));
+        assert!(welcome(&mut roster, 1, 4464, now) && welcome(&mut roster, 1, 4465, now));
+        let told: Vec<bool> = (0..4).map(|_| roster.note_junk(host)).collect();
+        assert_eq!(told, [true, true, false, false]);
+    }
+
+    #[test]
+    fn of_ipv6_a_whole_network_is_one_host() {
+        let (mut roster, now) = (Roster::new(40), Instant::now());
+        let hello = Hello {
+            port: 4464,
+            name: Name::EMPTY,
+        };
+        let let_in = (0..100u128)
+            .filter(|low| {
+                let host = std::net::Ipv6Addr::from((0x2001_0db8 << 96) | low).into();
+                matches!(roster.log_in(host, &hello, now), LogIn::Welcome { .. })
+            })
+            .count();
+        assert_eq!(let_in, 30);
     }
 
     #[test]

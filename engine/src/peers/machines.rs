@@ -336,6 +336,7 @@ impl<O: Outlet> Machines<O> {
         to.adopted = self.adopted;
         to.redundancy = self.redundancy;
         to.present = peer.is_present();
+        to.ended = self.is_ended();
         to.broken_floats = depacketizer.has_32_bit_bug();
         to.sent = self.sent;
         to.unsent = self.unsent;

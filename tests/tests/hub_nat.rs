@@ -1,0 +1,182 @@
+//! Players whom a hub knows by an address that others name, too, or that others had before; and those who log in and are never
+//! heard of again.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use farsend_tests::lab::hub::{start, status};
+use farsend_tests::lab::{Need, on_a_private_machine, wait_until};
+use serde_json::Value;
+
+const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[test]
+fn two_behind_one_nat_who_name_the_same_port_both_play() {
+    on_a_private_machine(NEEDS, |machine| {
+        let hub = start(machine, &[]);
+        let ann = Sender::at(4500);
+        ann.plays(log_in(4500, "ann"), 2);
+        wait_until("ann plays", LIMIT, || names() == ["ann"]);
+        let ben = Sender::at(4501);
+        let to = log_in(4500, "ben");
+        // The NAT, and the way there, take their time.
+        std::thread::sleep(Duration::from_millis(100));
+        ben.plays(to, 2);
+        wait_until("both play", LIMIT, || names() == ["ann", "ben"]);
+        let before = ann.heard();
+        wait_until("both hear", LIMIT, || {
+            ann.heard() > before + 100 && ben.heard() > 100
+        });
+        assert!(hub.events("left").is_empty(), "{}", hub.running.output());
+    });
+}
+
+#[test]
+fn a_program_that_begins_again_behind_a_nat_is_let_in_as_what_it_is_now() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut hub = start(machine, &[]);
+        let ann = Sender::at(4501);
+        let to = log_in(4500, "ann");
+        ann.plays(to, 1);
+        wait_until("ann plays", LIMIT, || column("sends") == [1]);
+        // Long enough that its numbers are not those of before.
+        std::thread::sleep(Duration::from_secs(1));
+        drop(ann);
+        let anna = Sender::at(4501);
+        anna.plays(log_in(4500, "anna"), 2);
+        wait_until("anna plays", LIMIT, || {
+            names() == ["anna"] && column("sends") == [2]
+        });
+        hub.wait_for_event("left", 1, LIMIT);
+        assert_eq!(hub.events("left")[0]["name"], "ann");
+    });
+}
+
+#[test]
+fn who_logs_in_and_is_never_heard_of_again_keeps_no_place() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut hub = start(machine, &["--players", "2"]);
+        // One whose only datagram is longer than what is kept of a first one, and one who leaves in a storm of words.
+        let long = UdpSocket::bind((Ipv4Addr::LOCALHOST, 4501)).expect("a free port");
+        let to = log_in(4501, "long");
+        long.send_to(&datagram(0, 1024, 2), to).expect("loopback");
+        let storm = Sender::at(4502);
+        let to = log_in(4502, "storm");
+        storm.plays(to, 2);
+        wait_until("both are in", LIMIT, || names().len() == 2);
+        let storm = storm.end();
+        for number in 0..60 {
+            let changing = datagram(number, if number % 2 == 0 { 64 } else { 256 }, 2);
+            storm.send_to(&changing, to).expect("loopback");
+        }
+        for _ in 0..2 {
+            storm.send_to(&[0xff; 63], to).expect("loopback");
+        }
+        hub.wait_for_event("left", 2, 3 * LIMIT);
+        assert!(names().is_empty(), "{:?}", names());
+    });
+}
+
+/// Somebody who plays silence from a port.
+struct Sender {
+    socket: Arc<UdpSocket>,
+    heard: Arc<AtomicU64>,
+    quit: Arc<AtomicBool>,
+    thread: std::cell::RefCell<Option<JoinHandle<()>>>,
+}
+
+impl Sender {
+    fn at(port: u16) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port");
+        socket.set_nonblocking(true).expect("a socket can do that");
+        Self {
+            socket: Arc::new(socket),
+            heard: Arc::default(),
+            quit: Arc::default(),
+            thread: None.into(),
+        }
+    }
+
+    /// Sends so many channels from now on, a packet of 128 frames every 3 ms.
+    fn plays(&self, to: SocketAddr, channels: u8) {
+        let (socket, heard, quit) = (
+            Arc::clone(&self.socket),
+            Arc::clone(&self.heard),
+            Arc::clone(&self.quit),
+        );
+        let thread = std::thread::spawn(move || {
+            for number in 0_u16.. {
+                if quit.load(Relaxed) {
+                    return;
+                }
+                _ = socket.send_to(&datagram(number, 128, channels), to);
+                while socket.recv(&mut [0; 2048]).is_ok() {
+                    heard.fetch_add(1, Relaxed);
+                }
+                std::thread::sleep(Duration::from_micros(2_667));
+            }
+        });
+        *self.thread.borrow_mut() = Some(thread);
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard.load(Relaxed)
+    }
+
+    /// Sends no more of itself.
+    fn end(mut self) -> Arc<UdpSocket> {
+        self.rest();
+        Arc::clone(&self.socket)
+    }
+
+    fn rest(&mut self) {
+        self.quit.store(true, Relaxed);
+        if let Some(thread) = self.thread.get_mut().take() {
+            thread.join().expect("it only sends");
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
+/// Logs in as JackTrip does. Where audio is to be sent.
+fn log_in(port: u16, name: &str) -> SocketAddr {
+    let mut door = TcpStream::connect((Ipv4Addr::LOCALHOST, 4464)).expect("the hub listens");
+    let mut hello = u32::from(port).to_le_bytes().to_vec();
+    hello.extend(name.as_bytes());
+    hello.resize(68, 0);
+    door.write_all(&hello).expect("the hub reads");
+    let mut reply = [0; 4];
+    door.read_exact(&mut reply).expect("the hub answers");
+    let port = u16::try_from(u32::from_le_bytes(reply)).expect("a port");
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Silence of 16 bit at 48 kHz.
+fn datagram(number: u16, frames: u16, channels: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 8];
+    bytes.extend(number.to_le_bytes());
+    bytes.extend(frames.to_le_bytes());
+    bytes.extend([3, 16, channels, 0]);
+    bytes.resize(16 + usize::from(frames) * usize::from(channels) * 2, 0);
+    bytes
+}
+
+fn column(name: &str) -> Vec<Value> {
+    let status = status();
+    let players = status["players"].as_array().expect("a list").iter();
+    players.map(|player| player[name].clone()).collect()
+}
+
+fn names() -> Vec<Value> {
+    column("name")
+}
