@@ -92,14 +92,16 @@ impl Player {
             block: settings.period,
         };
         let (writer, reader) = latest(Statistics::default());
-        let build = |redundancy| {
+        let faster = format.rate.0.div_ceil(settings.rate.0.max(1)).max(1) as usize;
+        let samples = send.get() * settings.period.get() * faster;
+        let build = |redundancy: u8| {
+            let shelf = Shelf::new(samples * size_of::<f32>() * usize::from(redundancy));
             let (events, told) = RingBuffer::new(EVENTS);
             let session = SessionSettings {
                 redundancy,
                 ..session.clone()
             };
-            Machines::new(&session, Shelf::default(), None, beat, kernels, events)
-                .map(|made| (made, told))
+            Machines::new(&session, shelf, None, beat, kernels, events).map(|made| (made, told))
         };
         let (machines, told) = build(redundancy.clamp(1, MOST_COPIES)).or_else(|_| build(1))?;
         let player = Box::new(Self {
@@ -351,15 +353,6 @@ struct Datagrams {
     ends: Vec<(SocketAddr, usize)>,
 }
 
-impl Default for Shelf {
-    fn default() -> Self {
-        Self(RefCell::new(Datagrams {
-            bytes: vec![0; SHELF].into(),
-            ends: Vec::with_capacity(MOST_DATAGRAMS),
-        }))
-    }
-}
-
 impl Outlet for Shelf {
     fn send(&self, to: SocketAddr, payload: &[u8]) -> bool {
         let Ok(mut shelf) = self.0.try_borrow_mut() else {
@@ -380,6 +373,15 @@ impl Outlet for Shelf {
 }
 
 impl Shelf {
+    /// For so many bytes of samples a period, and as many of parities, or for those of a few long periods. Allocates.
+    fn new(samples: usize) -> Self {
+        let bytes = (2 * samples + MOST_DATAGRAMS * HEADERS).max(LONG);
+        Self(RefCell::new(Datagrams {
+            bytes: vec![0; bytes].into(),
+            ends: Vec::with_capacity(MOST_DATAGRAMS),
+        }))
+    }
+
     /// Gives the socket what is here.
     fn empty(&mut self, socket: &mut HubSocket) {
         let shelf = self.0.get_mut();
@@ -401,7 +403,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 const MOST_COPIES: u8 = 4;
 /// Events that the control thread may be behind.
 const EVENTS: usize = 32;
-/// Datagrams and bytes that one player may get in a period: a period of 2048 frames in packets of 16 at four times the rate and as many
-/// parities, or 64 channels of floats, in four copies; and pings. Memory that is not used costs nothing.
+/// Datagrams that one player may get in a period: of 2048 frames in packets of 16 at four times the rate, and as many parities, and pings;
+/// and what each may have beside samples.
 const MOST_DATAGRAMS: usize = 1100;
-const SHELF: usize = 3 << 20;
+const HEADERS: usize = 64;
+/// Twice what UDP can carry at once.
+const LONG: usize = 128 * 1024;
