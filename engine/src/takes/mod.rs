@@ -16,6 +16,7 @@ mod book;
 mod clerk;
 mod desk;
 mod ledger;
+mod looped;
 mod names;
 mod numbers;
 mod place;
@@ -26,5 +27,6 @@ mod track;
 
 pub use desk::{TakeDesk, TakeList};
 pub use ledger::{KEPT, Ledger};
+pub use looped::MeasuredLoop;
 pub use place::{Fit, Pair, Place, TOLERANCE};
 pub use tap::{Tap, Way};

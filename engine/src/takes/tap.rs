@@ -77,6 +77,8 @@ pub struct Tap {
     format: Option<Format>,
     channels: usize,
     stretch: Option<Stretch>,
+    /// What was told of a loop.
+    looped: Option<(i64, u64, f64)>,
 }
 
 /// The disk thread's end.
@@ -122,6 +124,7 @@ pub(super) fn tap(rate: SampleRate, send: Channels, receive: Channels) -> (Tap, 
         format: None,
         channels: send.get(),
         stretch: None,
+        looped: None,
     };
     (tap, drain)
 }
@@ -221,14 +224,23 @@ impl Tap {
         }
     }
 
+    /// Frames a second of the stream that comes; none before its first packet.
+    pub(super) fn rate(&self) -> Option<SampleRate> {
+        self.format.map(|format| format.rate)
+    }
+
     /// Somebody measured that a frame is heard again `lag` frames after it was sent; at `position` of the session's time line the
-    /// peer's frame `played` is played.
+    /// peer's frame `played` is played. Once there is a stream that it can be of; then to be told as often as one likes.
     pub(crate) fn looped(&mut self, lag: i64, position: u64, played: f64) {
-        _ = self.notes.push(Note::Looped {
+        let looped = (lag, position, played);
+        let note = Note::Looped {
             lag,
             position,
             played,
-        });
+        };
+        if self.looped != Some(looped) && self.notes.push(note).is_ok() {
+            self.looped = Some(looped);
+        }
     }
 
     /// The host is at `position` now, of the session's time line; and there and back it is `beyond` frames more than

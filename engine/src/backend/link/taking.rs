@@ -6,24 +6,21 @@ use farsend_ipc::segment::HostCall;
 use farsend_units::{MonoTime, SampleRate};
 
 use super::turns::Link;
+use crate::takes::MeasuredLoop;
 
 /// How what is played lies on the session's time line.
 #[derive(Debug, Default)]
 pub(super) struct Taking {
-    /// The position that is released next, and the peer's frame that is played there.
-    played: Option<(u64, f64)>,
-    /// The loop that was measured last: its length, and the above by then.
-    looped: Option<(i64, u64, f64)>,
-    /// When the next look is due, and whether there was somebody to tell at the last.
+    looped: MeasuredLoop,
+    /// When the next look is due.
     next: MonoTime,
-    told: bool,
 }
 
 impl Link {
     /// This was released up to there.
     pub(super) fn note_released(&mut self, end: u64) {
         let played = self.path.link().buffer().playhead();
-        self.taking.played = played.map(|played| (end, played));
+        self.taking.looped.note_played(end, played);
     }
 
     /// A block goes out that is at `position`, and is the first that was sent after so many frames, if it was sent to anybody.
@@ -38,10 +35,7 @@ impl Link {
 
     /// A frame is heard again so many frames after it was sent.
     pub(super) fn note_loop(&mut self, lag: u32) {
-        if let Some((position, played)) = self.taking.played {
-            self.taking.looped = Some((lag.into(), position, played));
-            self.tell_loop();
-        }
+        self.taking.looped.note(lag);
     }
 
     /// Tells of the host's transport and of what has come.
@@ -52,7 +46,6 @@ impl Link {
         let link = self.path.link();
         let (beyond, drift) = (link.beyond(rate), link.buffer().drift());
         let Some(tap) = link.tap() else {
-            self.taking.told = false;
             return;
         };
         if let Some(stretch) = stretch {
@@ -64,25 +57,7 @@ impl Link {
             self.taking.next = now + LOOK_EVERY;
             tap.came(reached(&call, now, rate), beyond, drift);
         }
-        if !std::mem::replace(&mut self.taking.told, true) {
-            self.tell_loop();
-        }
-    }
-
-    /// Unless the stream is another one since.
-    fn tell_loop(&mut self) {
-        let (Some((lag, position, played)), Some((now, playing))) =
-            (self.taking.looped, self.taking.played)
-        else {
-            return;
-        };
-        let gone = now.wrapping_sub(position) as f64;
-        let goes_on = ((playing - played) - gone).abs() <= gone * 0.05 + f64::from(self.rate().0);
-        if !goes_on {
-            self.taking.looped = None;
-        } else if let Some(tap) = self.path.link().tap() {
-            tap.looped(lag, position, played);
-        }
+        self.taking.looped.tell(tap, rate);
     }
 }
 
