@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 
 use farsend_units::SampleRate;
 
-/// A stretch in which the delay is one: a session, and how often its delay has been changed so far.
+/// A stretch in which the delay is one: a session, whom the track hears there, and how often the delay has been changed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
     /// Tells the session's segment from others.
     pub generation: u64,
+    /// As [`farsend_ipc::message::Delay::player`].
+    pub player: u64,
     /// As [`farsend_ipc::message::Delay::moves`].
     pub moves: u64,
 }
@@ -230,7 +232,11 @@ mod tests {
     use super::*;
 
     fn epoch(generation: u64, moves: u64) -> Epoch {
-        Epoch { generation, moves }
+        Epoch {
+            generation,
+            player: 0,
+            moves,
+        }
     }
 
     fn measured(frames: u32, epoch: Epoch) -> Measured {

@@ -33,6 +33,7 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use farsend_ipc::message::Loop;
 use farsend_ipc::segment::EngineEnd;
 use farsend_rt::{MailboxReader, clock, promote_current_thread};
 use farsend_stream::DepthPolicy;
@@ -62,8 +63,8 @@ pub struct LinkBackend {
 enum Order {
     Join(Box<Seat>),
     Leave(u64),
-    /// What is sent is heard again so many frames later.
-    Loop(u32),
+    /// What is sent is heard again so late.
+    Loop(Loop),
     /// An output of an instance hears this from now on, 0 for the first.
     Listen(u64, usize, Source),
     KeepDelay(bool),
@@ -165,9 +166,9 @@ impl LinkBackend {
         self.orders.push(Order::Leave(id)).is_ok()
     }
 
-    /// Somebody has measured that what is sent is heard again so many frames later. False if the thread does not look.
-    pub fn note_loop(&mut self, frames: u32) -> bool {
-        self.orders.push(Order::Loop(frames)).is_ok()
+    /// Somebody has measured that what is sent is heard again so late. False if the thread does not look.
+    pub fn note_loop(&mut self, measured: Loop) -> bool {
+        self.orders.push(Order::Loop(measured)).is_ok()
     }
 
     /// Lets the instance of this name hear this from now on, in its first output (0) or another. False if the thread does not look: then it is to be said again.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    FromEngine, Listening, Players, SessionState, Share, Sharing, TakeWishes, WantedSession,
+    FromEngine, Listening, Loop, Players, SessionState, Share, Sharing, TakeWishes, WantedSession,
 };
 use farsend_ipc::segment::SegmentHandle;
 use parking_lot::Mutex;
@@ -214,9 +214,9 @@ impl Part {
         self.with_session(|session, seat| session.want_takes(seat, wishes));
     }
 
-    /// What is sent is heard again so many frames later.
-    pub(super) fn note_loop(&self, frames: u32) {
-        self.with_session(|session, _| session.note_loop(frames));
+    /// What is sent is heard again so late.
+    pub(super) fn note_loop(&self, measured: Loop) {
+        self.with_session(|session, _| session.note_loop(measured));
     }
 
     fn with_session(&self, work: impl FnOnce(&mut PluginSession, u64)) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    ChatLine, PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take,
+    ChatLine, Loop, PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take,
     TakeWishes, WantedSession,
 };
 use farsend_ipc::segment::{SegmentHandle, Watch};
@@ -271,10 +271,10 @@ impl PluginSession {
         self.record();
     }
 
-    /// An instance has measured that what is sent is heard again so many frames later.
-    pub(super) fn note_loop(&mut self, frames: u32) {
+    /// An instance has measured that what is sent is heard again so late.
+    pub(super) fn note_loop(&mut self, measured: Loop) {
         // With its ring full the thread does not look any more, and nobody is served.
-        _ = self.backend.note_loop(frames);
+        _ = self.backend.note_loop(measured);
     }
 
     /// A number that changes with the takes.

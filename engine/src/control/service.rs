@@ -181,9 +181,9 @@ impl Service {
                         part.want_takes(wishes);
                     }
                 }
-                Some(ToEngine::Loop { frames }) => {
+                Some(ToEngine::Loop(measured)) => {
                     if let Some(part) = part {
-                        part.note_loop(frames);
+                        part.note_loop(measured);
                     }
                 }
                 Some(ToEngine::KeepDelay(keep)) => {

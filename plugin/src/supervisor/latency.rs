@@ -9,8 +9,6 @@
 
 use std::time::{Duration, Instant};
 
-use farsend_units::Frames;
-
 use crate::align::{Aligner, Epoch, Measured};
 use crate::link::LinkSender;
 use crate::params::Latency;
@@ -96,10 +94,8 @@ impl LatencyKeeper {
     }
 
     /// The loop as it is now, if it is known.
-    pub(super) fn loop_frames(&self) -> Option<Frames> {
-        self.aligner
-            .current()
-            .map(|measured| Frames(measured.frames))
+    pub(super) fn measured(&self) -> Option<Measured> {
+        self.aligner.current()
     }
 
     /// One look at everything. Searching takes up to some tenths of a second.

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::ConnectionError;
-use farsend_ipc::message::{About, Role, SessionState, Statistics, ToEngine, WantedSession};
+use farsend_ipc::message::{
+    About, Delay, Loop, Role, SessionState, Statistics, ToEngine, WantedSession,
+};
 
 use super::latency::Heard;
 use super::{Attached, SEND_PATIENCE, SETTLE, Supervisor};
-use crate::align::Epoch;
+use crate::align::{Epoch, Measured};
 use crate::situation::Situation;
 
 /// What the engine was told since it opened the session, and what it said.
@@ -15,13 +17,14 @@ use crate::situation::Situation;
 pub(super) struct Live {
     /// The segment in use.
     generation: Option<u64>,
-    /// How often the delay was changed.
-    moves: Option<u64>,
+    /// Whose delay it is, and how often it was changed.
+    delay: Option<Delay>,
     keep: bool,
     /// Another queue, since when it is wanted.
     queue: Option<(u16, Instant)>,
     about: Option<About>,
-    loop_frames: Option<u32>,
+    /// The loop.
+    measured: Option<Measured>,
 }
 
 impl Live {
@@ -36,7 +39,7 @@ impl Live {
     /// The engine told its numbers.
     pub(super) fn note(&mut self, statistics: &Statistics) {
         if self.generation.is_some() {
-            self.moves = Some(statistics.delay.moves);
+            self.delay = Some(statistics.delay);
         }
     }
 }
@@ -44,9 +47,11 @@ impl Live {
 impl Attached {
     /// What is known of the session's delay; `None` before it is open.
     pub(super) fn heard(&self) -> Option<Heard> {
+        let delay = self.live.delay?;
         let epoch = Epoch {
             generation: self.live.generation?,
-            moves: self.live.moves?,
+            player: delay.player,
+            moves: delay.moves,
         };
         let state = self.situation.as_ref();
         let connected = matches!(
@@ -100,10 +105,18 @@ impl Supervisor {
             attached.live.about = Some(about.clone());
             news.push(ToEngine::About(about));
         }
-        let known = self.latency.loop_frames().map(|frames| frames.0);
-        if let Some(frames) = known.filter(|_| known != attached.live.loop_frames) {
-            attached.live.loop_frames = known;
-            news.push(ToEngine::Loop { frames });
+        let measured = self.latency.measured();
+        // Until the numbers of another session come, it is still that of the one before.
+        let is_here = |measured: &Measured| Some(measured.epoch.generation) == attached.live.generation;
+        if let Some(known) = measured.filter(is_here)
+            && measured != attached.live.measured
+        {
+            attached.live.measured = measured;
+            news.push(ToEngine::Loop(Loop {
+                frames: known.frames,
+                player: known.epoch.player,
+                moves: known.epoch.moves,
+            }));
         }
         for message in news {
             attached.connection.send(&message, SEND_PATIENCE)?;

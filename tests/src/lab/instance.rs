@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    About, ChatLine, Fate, FromEngine, HubUser, HubWish, Listening, Players, Role, SessionState,
+    About, ChatLine, Delay, Fate, FromEngine, HubUser, HubWish, Listening, Loop, Players, Role, SessionState,
     Share, Sharing, Take, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
@@ -92,6 +92,8 @@ pub struct Instance {
     pub takes: Vec<Take>,
     /// Whether the other end answers as a Farsend does.
     pub meets_farsend: bool,
+    /// What the engine said last of the delay.
+    pub delay: Delay,
     /// What was written, as the engine told last.
     pub chat: Vec<ChatLine>,
     /// Where its host's timeline is, while it rolls.
@@ -126,6 +128,7 @@ impl Instance {
             segments: 0,
             takes: Vec::new(),
             meets_farsend: false,
+            delay: Delay::default(),
             chat: Vec::new(),
             rolls_at: None,
             ramps: false,
@@ -238,6 +241,7 @@ impl Instance {
                 }
                 FromEngine::Statistics(numbers) => {
                     self.meets_farsend = numbers.round_trip_us.is_some();
+                    self.delay = numbers.delay;
                 }
                 FromEngine::Status(_) => {}
             }
@@ -268,10 +272,14 @@ impl Instance {
     ///
     /// If it does not, or the engine has gone.
     pub fn note_loop(&mut self) {
-        let frames = self.heard_ramp().expect("it comes back") as u32;
+        let measured = Loop {
+            frames: self.heard_ramp().expect("it comes back") as u32,
+            player: self.delay.player,
+            moves: self.delay.moves,
+        };
         let sent = self
             .connection
-            .send(&ToEngine::Loop { frames }, Duration::from_secs(5));
+            .send(&ToEngine::Loop(measured), Duration::from_secs(5));
         sent.expect("the engine listens");
     }
 

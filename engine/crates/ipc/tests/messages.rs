@@ -4,9 +4,9 @@
 
 use farsend_ipc::message::{
     About, ChatLine, Deframer, Delay, EngineStatus, Fate, FrameError, FromEngine, Hello, HubUser,
-    HubUsers, HubWish, Listening, MAX_MESSAGE, Minute, Patch, PeerFormat, Placement, PlayerInfo,
-    Players, Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState, TakeWishes,
-    ToEngine, WantedSession, encode,
+    HubUsers, HubWish, Listening, Loop, MAX_MESSAGE, Minute, Patch, PeerFormat, Placement,
+    PlayerInfo, Players, Role, Secret, SessionState, Share, Sharing, Statistics, Take, TakeState,
+    TakeWishes, ToEngine, WantedSession, encode,
 };
 use farsend_units::{Channels, Frames, SampleRate};
 use proptest::prelude::*;
@@ -84,6 +84,7 @@ fn from_engine() -> Vec<FromEngine> {
         advice: vec!["Use a cable instead of wireless.".into()],
         delay: Delay {
             kept: true,
+            player: 7,
             moves: 3,
         },
         ..Statistics::default()
@@ -219,7 +220,11 @@ fn a_plugin_says_what_it_wants() {
             record: true,
             folder: "/home/ann/takes".into(),
         }),
-        ToEngine::Loop { frames: 1234 },
+        ToEngine::Loop(Loop {
+            frames: 1234,
+            player: 7,
+            moves: 3,
+        }),
         ToEngine::Listen(Listening::Player("Bob".into())),
         ToEngine::Listen(Listening::Group("Strings".into())),
         ToEngine::KeepDelay(true),

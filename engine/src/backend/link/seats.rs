@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use farsend_ipc::message::Loop;
 use farsend_ipc::segment::{HostCall, Stretch};
 use farsend_stream::DepthPolicy;
 use farsend_units::{Frames, MonoTime, SampleRate};
@@ -21,8 +22,8 @@ pub(super) struct Seats {
     pub(super) guests: Vec<Box<Seat>>,
     lines: Lines,
     rate: SampleRate,
-    /// What is sent is heard again so many frames later: told since it was asked last.
-    looped: Option<u32>,
+    /// What is sent is heard again so late: told since it was asked last.
+    looped: Option<Loop>,
     /// Whether the delay is to stay, and how deep it is to be: likewise.
     delay: DelayOrders,
 }
@@ -68,7 +69,7 @@ impl Seats {
                     self.guests.push(seat);
                 }
                 Order::Join(seat) => self.give_back(seat),
-                Order::Loop(frames) => self.looped = Some(frames),
+                Order::Loop(measured) => self.looped = Some(measured),
                 Order::KeepDelay(keep) => self.delay.keep = Some(keep),
                 Order::Depth(depth) => self.delay.depth = Some(depth),
                 Order::Leave(id) if id == self.lead.id() => {
@@ -94,8 +95,8 @@ impl Seats {
         new_clock
     }
 
-    /// What is sent is heard again so many frames later, if somebody has said so since this was asked last.
-    pub(super) fn take_loop(&mut self) -> Option<u32> {
+    /// What is sent is heard again so late, if somebody has said so since this was asked last.
+    pub(super) fn take_loop(&mut self) -> Option<Loop> {
         self.looped.take()
     }
 

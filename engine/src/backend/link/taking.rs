@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use farsend_ipc::message::Loop;
 use farsend_ipc::segment::HostCall;
 use farsend_units::{MonoTime, SampleRate};
 
@@ -33,9 +34,11 @@ impl Link {
         }
     }
 
-    /// A frame is heard again so many frames after it was sent.
-    pub(super) fn note_loop(&mut self, lag: u32) {
-        self.taking.looped.note(lag);
+    /// Somebody has measured that a frame is heard again so late: of use unless the delay was changed meanwhile.
+    pub(super) fn note_loop(&mut self, measured: Loop) {
+        if self.path.link().buffer().counts().moves == measured.moves {
+            self.taking.looped.note(measured.frames);
+        }
     }
 
     /// Tells of the host's transport and of what has come.

@@ -118,8 +118,8 @@ impl Link {
         if let Some(call) = self.seats.obey() {
             self.follow_anew(&call, now);
         }
-        if let Some(frames) = self.seats.take_loop() {
-            self.note_loop(frames);
+        if let Some(measured) = self.seats.take_loop() {
+            self.note_loop(measured);
         }
         let DelayOrders { keep, depth } = self.seats.take_delay();
         let buffer = self.path.link().buffer();

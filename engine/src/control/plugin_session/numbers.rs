@@ -39,6 +39,7 @@ impl PluginSession {
             advice: self.advice(now),
             delay: Delay {
                 kept: self.keeps_delay(),
+                player: 0,
                 moves: counts.moves,
             },
         }

@@ -34,7 +34,7 @@ pub(crate) use frame::encode_raw;
 pub use frame::{Deframer, FrameError, MAX_MESSAGE, encode};
 pub use hello::{Hello, HelloError, PROTOCOL, Version};
 pub use joining::{HubUser, Secret};
-pub use latency::{About, Delay};
+pub use latency::{About, Delay, Loop};
 pub use players::{HubUsers, HubWish, Listening, MOST_OUTPUTS, Patch, PlayerInfo, Players};
 pub use session::{PeerFormat, Role, SessionState, Share, WantedSession};
 pub use statistics::{Minute, Statistics};
@@ -54,10 +54,7 @@ pub enum ToEngine {
     /// Record takes of the session, or not. To be said again after each [`FromEngine::Opened`].
     Takes(TakeWishes),
     /// What is sent is heard again so late, as was measured: takes are placed by it where the far end does not say better.
-    Loop {
-        /// From the send to the return, both at the plugin, at the session's rate.
-        frames: u32,
-    },
+    Loop(Loop),
     /// Hear this of the session from now on: in place of what [`Open`](Self::Open) said, and without a break of anything else.
     Listen(Listening),
     /// The delay of what comes back is to stay as it is from now on, as far as it can, or may follow the network again. Holds for
