@@ -255,8 +255,8 @@ impl Part {
                 messages.extend(lines.into_iter().map(FromEngine::Chat));
                 if Instant::now() >= self.next_numbers {
                     self.next_numbers = Instant::now() + NUMBERS_EVERY;
-                    messages.push(FromEngine::Statistics(Box::new(session.statistics())));
                     let seat = self.place.map_or(0, |(_, seat)| seat);
+                    messages.push(FromEngine::Statistics(Box::new(session.statistics(seat))));
                     let players = session.players(seat);
                     // It stays theirs, should the session begin again.
                     keep(&mut self.wanted.listening, &players.heard);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::message::{
-    ChatLine, Loop, PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take,
+    ChatLine, PeerFormat, Role as WantedRole, SessionState, Sharing, Statistics as Told, Take,
     TakeWishes, WantedSession,
 };
 use farsend_ipc::segment::{SegmentHandle, Watch};
@@ -271,12 +271,6 @@ impl PluginSession {
         self.record();
     }
 
-    /// An instance has measured that what is sent is heard again so late.
-    pub(super) fn note_loop(&mut self, measured: Loop) {
-        // With its ring full the thread does not look any more, and nobody is served.
-        _ = self.backend.note_loop(measured);
-    }
-
     /// A number that changes with the takes.
     pub(super) fn take_edition(&self) -> u64 {
         self.takes.edition()
@@ -324,10 +318,13 @@ impl PluginSession {
         _ = self.health.look(self.since.elapsed(), &numbers, 0);
     }
 
-    /// How its audio does.
-    pub(super) fn statistics(&mut self) -> Told {
+    /// How its audio does, and the delay of what this instance hears.
+    pub(super) fn statistics(&mut self, seat: u64) -> Told {
         let numbers = self.desk.statistics.read();
-        self.numbers(&numbers)
+        Told {
+            delay: self.delay(seat, &numbers),
+            ..self.numbers(&numbers)
+        }
     }
 
     /// Writes this to the other end, a line or several: as long as what is said at once.

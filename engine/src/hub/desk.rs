@@ -396,7 +396,8 @@ impl<'a> Desk<'a> {
                 player.take_knock(knock.at, knock.payload());
                 let called = (name, self.roster.title(name, from));
                 let trip = self.door.round_trip(host);
-                let entry = Entry::new(called, (from, udp_port), format, trip, watch);
+                let admission = self.roster.admission();
+                let entry = Entry::new(admission, called, (from, udp_port), format, trip, watch);
                 let group = self.book.groups.recall(&entry, &self.roster);
                 if let Some(takes) = &mut self.track_takes {
                     let taps = takes.admit(place, &entry.called, format.channels);

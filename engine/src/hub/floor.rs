@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use farsend_ipc::message::Loop;
 use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestWriter, clock};
@@ -46,6 +47,10 @@ pub(super) enum Order {
     Hold(u16, Duration),
     /// How long what is captured at the hub waits before it is mixed.
     HoldLocal(Duration),
+    /// Whether the delay of the player in this place is to stay as it is.
+    KeepDelay(u16, bool),
+    /// Somebody has measured the loop to the player in this place.
+    Loop(u16, Loop),
     /// What a listener wishes of a player.
     Wish {
         listener: u16,
@@ -204,6 +209,20 @@ impl Floor {
         let position = position.wrapping_sub(self.mixer.local_wait());
         for player in self.players[..self.end].iter_mut().flatten() {
             player.note_sent(position, frames, block);
+        }
+    }
+
+    /// What is played next is heard at `position` of that time line.
+    pub(super) fn note_heard(&mut self, position: u64) {
+        for player in self.players[..self.end].iter_mut().flatten() {
+            player.note_heard(position);
+        }
+    }
+
+    /// What is sent and heard there lies differently from now on: see [`Player::shift`].
+    pub(super) fn shift(&mut self, stood: bool) {
+        for player in self.players[..self.end].iter_mut().flatten() {
+            player.shift(stood);
         }
     }
 
@@ -370,6 +389,16 @@ impl Floor {
                     }
                 }
                 Order::HoldLocal(wait) => self.mixer.delay_local(wait),
+                Order::KeepDelay(place, keep) => {
+                    if let Some(player) = self.player(place) {
+                        player.keep_delay(keep);
+                    }
+                }
+                Order::Loop(place, measured) => {
+                    if let Some(player) = self.player(place) {
+                        player.note_loop(measured);
+                    }
+                }
                 Order::Wish {
                     listener,
                     player,
@@ -464,3 +493,6 @@ const KNOCK: usize = 4096;
 const MOST_ORDERS: usize = 16;
 /// How old the published numbers may be.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

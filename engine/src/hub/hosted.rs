@@ -122,6 +122,17 @@ impl HostedFloor {
         self.floor.note_sent(position, self.period, block);
     }
 
+    /// Likewise where what is played next is heard.
+    pub fn note_heard(&mut self, position: u64) {
+        self.floor.note_heard(position);
+    }
+
+    /// What is heard lies differently behind what is sent from now on: every loop is another one. `stood`: the host's time line stood still, while
+    /// players played on.
+    pub fn shift(&mut self, stood: bool) {
+        self.floor.shift(stood);
+    }
+
     /// Likewise what the host's transport does, and where it is now, if what has come is to be noted.
     pub fn tell_taking(&mut self, stretch: Stretch, position: Option<u64>) {
         self.floor.tell_taking(stretch, position, self.rate);

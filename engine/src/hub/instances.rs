@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use farsend_ipc::hub::PlayerStatus;
+use farsend_ipc::message::Loop;
 use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestReader, LatestWriter, latest};
 use parking_lot::Mutex;
@@ -28,7 +29,7 @@ pub struct HubHost {
     sight: Arc<Mutex<Told>>,
     port: u16,
     back: Sender<Box<HostedFloor>>,
-    said: Sender<(u64, Remark)>,
+    wishes: Sender<SessionWish>,
     talk: Receiver<HubTalk>,
 }
 
@@ -72,6 +73,8 @@ pub struct HubSight {
 pub struct HubPlayer {
     /// Theirs on the floor.
     pub place: u16,
+    /// No other player has this number, nor do they when they come back; never 0.
+    pub admission: u64,
     /// Where they send from.
     pub address: SocketAddr,
     /// As they said it; `status` has what they are called here.
@@ -80,12 +83,25 @@ pub struct HubPlayer {
     pub status: PlayerStatus,
     /// Their clock against ours, in millionths; positive when it is fast.
     pub drift_ppm: Option<f64>,
+    /// How often the delay of what they play was changed since they came.
+    pub moves: u64,
 }
 
-/// The hub's end of what is said here and there.
+/// What the session wants of its hub.
+#[derive(Debug)]
+pub(super) enum SessionWish {
+    /// Write this to all players, and tell what becomes of it under this number.
+    Say(u64, Remark),
+    /// The delays of these players, by their [admissions](HubPlayer::admission), are to stay as they are, and no others.
+    KeepDelays(Vec<u64>),
+    /// A loop that was measured, to the player whom it names.
+    Loop(Loop),
+}
+
+/// The hub's end of what is wished and said here and there.
 #[derive(Debug)]
 pub(super) struct Post {
-    pub(super) said: Receiver<(u64, Remark)>,
+    pub(super) wishes: Receiver<SessionWish>,
     pub(super) talk: Sender<HubTalk>,
 }
 
@@ -119,9 +135,12 @@ impl HubHost {
         let (back, given_back) = channel();
         let (numbers, statistics) = latest(Statistics::default());
         let (tell, told) = channel();
-        let (said, to_say) = channel();
+        let (wishes, wished) = channel();
         let (talk, talked) = channel();
-        let post = Post { said: to_say, talk };
+        let post = Post {
+            wishes: wished,
+            talk,
+        };
         let lend = Lend {
             to,
             back: given_back,
@@ -153,7 +172,7 @@ impl HubHost {
             sight,
             port,
             back,
-            said,
+            wishes,
             talk: talked,
         };
         // It was sent before the port was.
@@ -183,7 +202,18 @@ impl HubHost {
 
     /// Writes this to all players. What becomes of it is [told](Self::next_talk) under this number. False: the hub has ended.
     pub fn say(&self, number: u64, line: Remark) -> bool {
-        self.said.send((number, line)).is_ok()
+        self.wishes.send(SessionWish::Say(number, line)).is_ok()
+    }
+
+    /// The delays of these players, by their [admissions](HubPlayer::admission), are to stay as they are from now on, and no others.
+    pub fn keep_delays(&self, players: Vec<u64>) {
+        // A hub that has ended is told of elsewhere, here and below.
+        _ = self.wishes.send(SessionWish::KeepDelays(players));
+    }
+
+    /// Somebody has measured the loop to a player: their takes are placed by it.
+    pub fn note_loop(&self, measured: Loop) {
+        _ = self.wishes.send(SessionWish::Loop(measured));
     }
 
     /// What was written, and what became of what was said here. To be asked some times a second.

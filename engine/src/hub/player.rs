@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use farsend_ipc::message::Loop;
 use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::{PacketizerError, Remark};
 use farsend_rt::{LatestReader, LatestWriter, MailboxReader, latest};
@@ -24,7 +25,7 @@ use crate::net::Outlet;
 use crate::peers::{Beat, LinkEvent, Machines};
 use crate::settings::{MAX_CHANNELS, Role, SessionSettings};
 use crate::statistics::Statistics;
-use crate::takes::Tap;
+use crate::takes::{MeasuredLoop, Tap};
 
 /// Built by the control thread, then owned by the audio thread.
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub(super) struct Player {
     malformed: u64,
     /// Frames that they had been sent before the last period.
     sent_before: i64,
+    /// The loop to them, if somebody at the hub has measured it.
+    looped: MeasuredLoop,
+    /// How often the way between the mix and those who pace it was changed since they came.
+    shifts: u64,
 }
 
 /// What the control thread keeps of a player.
@@ -117,6 +122,8 @@ impl Player {
             publish_at: MonoTime::default(),
             malformed: 0,
             sent_before: 0,
+            looped: MeasuredLoop::default(),
+            shifts: 0,
         });
         let watch = Watch {
             events: told,
@@ -230,6 +237,11 @@ impl Player {
         self.machines.buffer().set_depth(policy);
     }
 
+    /// Whether the delay of what they play is to stay as it is.
+    pub(super) fn keep_delay(&mut self, keep: bool) {
+        self.machines.buffer().keep_delay(keep);
+    }
+
     /// Writes to them, if they are a Farsend.
     pub(super) fn say(&mut self, now: MonoTime, line: Remark) {
         self.machines.say(now, line);
@@ -295,6 +307,29 @@ impl Player {
         }
     }
 
+    /// What they play next is heard at `position` of the same time line.
+    pub(super) fn note_heard(&mut self, position: u64) {
+        let playhead = self.machines.buffer().playhead();
+        self.looped.note_played(position, playhead);
+    }
+
+    /// Somebody there has measured the loop to them: of use unless their delay was changed meanwhile.
+    pub(super) fn note_loop(&mut self, measured: Loop) {
+        let moves = self.machines.buffer().counts().moves + self.shifts;
+        if moves == measured.moves {
+            self.looped.note(measured.frames);
+        }
+    }
+
+    /// What is sent and heard there lies differently from now on. `stood`: the time line stood still, and what was measured on it is of no use
+    /// any more.
+    pub(super) fn shift(&mut self, stood: bool) {
+        self.shifts += 1;
+        if stood {
+            self.looped = MeasuredLoop::default();
+        }
+    }
+
     /// What the transport does there, and where it is, if what has come is to be noted.
     pub(super) fn tell_taking(
         &mut self,
@@ -312,6 +347,7 @@ impl Player {
             if let Some(position) = position {
                 tap.came(position, beyond, drift);
             }
+            self.looped.tell(tap, rate);
         }
     }
 
@@ -334,6 +370,7 @@ impl Player {
         let mut now = Statistics::default();
         self.machines.report(&mut now);
         now.peer.malformed = now.peer.malformed.max(self.malformed);
+        now.buffer.moves += self.shifts;
         now.peaks_in
             .iter_mut()
             .zip(self.meter.peaks())

@@ -19,11 +19,15 @@ use crate::peers::LinkEvent;
 pub(super) struct Roster {
     places: Box<[Option<Entry>]>,
     expected: Vec<Expected>,
+    /// How many were let in so far.
+    admitted: u64,
 }
 
 /// Somebody who plays.
 #[derive(Debug)]
 pub(super) struct Entry {
+    /// Nobody else has this number, nor do they when they come back: see [`Roster::admission`].
+    pub(super) admission: u64,
     pub(super) name: Name,
     /// What nobody else here is called: see [`Roster::title`].
     pub(super) called: String,
@@ -38,6 +42,8 @@ pub(super) struct Entry {
     /// It was said that their 32-bit samples are destroyed.
     pub(super) told_broken_floats: bool,
     pub(super) since: Instant,
+    /// Their delay is to stay as it is.
+    pub(super) keeps_delay: bool,
     /// Since when nothing comes of them.
     quiet: Option<Instant>,
     /// Since when somebody who logs in names their address.
@@ -49,6 +55,7 @@ pub(super) struct Entry {
 impl Entry {
     /// One who is let in from there, and is called so.
     pub(super) fn new(
+        admission: u64,
         (name, called): (Name, String),
         (address, udp_port): (SocketAddr, u16),
         format: Format,
@@ -56,6 +63,7 @@ impl Entry {
         watch: Watch,
     ) -> Self {
         Self {
+            admission,
             name,
             called,
             address,
@@ -65,6 +73,7 @@ impl Entry {
             watch,
             told_broken_floats: false,
             since: Instant::now(),
+            keeps_delay: false,
             quiet: None,
             claimed: None,
             anew: None,
@@ -98,7 +107,7 @@ impl Entry {
             minute: crate::control::minute::LastMinute::default(),
         };
         let called = (Name::new(name), name.to_owned());
-        Self::new(called, (address, 4464), format, None, watch)
+        Self::new(0, called, (address, 4464), format, None, watch)
     }
 }
 
@@ -124,7 +133,14 @@ impl Roster {
         Self {
             places: all.into(),
             expected: Vec::new(),
+            admitted: 0,
         }
+    }
+
+    /// The number of one who is let in, from 1 on.
+    pub(super) fn admission(&mut self) -> u64 {
+        self.admitted += 1;
+        self.admitted
     }
 
     /// Notes a log-in, if there is a place for it. Gives a player of before who is replaced: the same host
@@ -209,7 +225,9 @@ impl Roster {
 
     /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard.
     pub(super) fn begun_anew(&mut self, now: Instant) -> Vec<u16> {
-        let Self { places, expected } = self;
+        let Self {
+            places, expected, ..
+        } = self;
         let mut found = Vec::new();
         for (place, entry) in (0..).zip(places.iter_mut()) {
             let Some(entry) = entry else { continue };
@@ -343,6 +361,13 @@ impl Roster {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u16, &mut Entry)> {
         let places = self.places.iter_mut().enumerate();
         places.filter_map(|(place, entry)| Some((place as u16, entry.as_mut()?)))
+    }
+
+    /// The place of the one whose number this is.
+    pub(super) fn place_of_admission(&self, admission: u64) -> Option<u16> {
+        let mut all = self.iter();
+        all.find(|(_, entry)| entry.admission == admission)
+            .map(|(place, _)| place)
     }
 
     pub(super) fn count(&self) -> usize {

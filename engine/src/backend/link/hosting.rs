@@ -52,6 +52,8 @@ pub(super) struct House {
     beat: HostBeat,
     pace: Pace,
     blocks: Blocks,
+    /// How far what is heard lay behind what is sent, last.
+    behind: u64,
     /// While the host stands still: when the next period is due.
     standing: Option<Standing>,
     /// Where what is sent is recorded, while somebody wants that.
@@ -85,6 +87,7 @@ impl House {
             beat: HostBeat::new(rate),
             pace: Pace::new(rate, now),
             blocks: Blocks::new(floor.period()),
+            behind: 0,
             standing: None,
             taps,
             next_look: now,
@@ -209,6 +212,9 @@ impl House {
     /// Periods that are due by the machine's clock. Whether there was one.
     fn keep_time(&mut self, now: MonoTime) -> bool {
         let length = period_of(&self.floor);
+        if self.standing.is_none() {
+            self.floor.shift(true);
+        }
         let standing = self.standing.get_or_insert(Standing::new(now));
         let mut played = false;
         for _ in 0..MOST_PERIODS {
@@ -231,12 +237,17 @@ impl House {
             seats,
             scratch,
             blocks,
+            behind,
             ..
         } = self;
         let frames = floor.period();
-        let position = end
-            .wrapping_sub(frames as u64)
-            .wrapping_add(blocks.behind());
+        let before = std::mem::replace(behind, blocks.behind());
+        if *behind != before {
+            floor.shift(false);
+        }
+        let heard_until = end.wrapping_add(*behind);
+        let position = heard_until.wrapping_sub(frames as u64);
+        floor.note_heard(heard_until);
         let mix = floor.mix();
         for seat in seats.iter_mut() {
             for output in 0..seat.outputs() {

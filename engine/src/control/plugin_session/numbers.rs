@@ -37,11 +37,8 @@ impl PluginSession {
             sent_peaks: peaks(&now.peaks_out, self.width[0]),
             received_peaks: peaks(&now.peaks_in, self.width[1]),
             advice: self.advice(now),
-            delay: Delay {
-                kept: self.keeps_delay(),
-                player: 0,
-                moves: counts.moves,
-            },
+            // Each instance's own: see `delay`.
+            delay: Delay::default(),
         }
     }
 

@@ -125,6 +125,17 @@ impl Tracks {
         }
     }
 
+    /// The player at our hub whom an instance's first output hears.
+    pub(super) fn player(&self, seat: u64) -> Option<&HubPlayer> {
+        let mut tracks = self.tracks.iter();
+        let track = tracks.find(|track| (track.seat, track.output) == (seat, 0))?;
+        let Source::Player { place, address } = track.source else {
+            return None;
+        };
+        let mut players = self.sight.players.iter();
+        players.find(|player| (player.place, player.address) == (place, address))
+    }
+
     /// What there is to say of that, a sentence.
     fn says(&self, seat: u64, role: Role, is_there: bool) -> String {
         let listening = self.bindings.of(spot(seat, 0)).unwrap_or(&Listening::Mix);
@@ -258,6 +269,7 @@ impl PluginSession {
                 self.tracks.is_changed = true;
             }
         }
+        self.keep_players();
     }
 
     /// Who is there, and whom this instance hears.

@@ -11,7 +11,8 @@ use crate::engine::RunError;
 use crate::hub::HubSettings;
 use crate::hub::auth::Auth;
 use crate::hub::door::Door;
-use crate::hub::instances::{HubPlayer, HubSight, Lend, Post};
+use crate::hub::floor::Order;
+use crate::hub::instances::{HubPlayer, HubSight, Lend, Post, SessionWish};
 use crate::hub::pace::Voice;
 use crate::hub::report::HubReporter;
 use crate::hub::sight;
@@ -54,8 +55,8 @@ impl<'a> Desk<'a> {
         let mut known = Vec::new();
         while !quit.load(Relaxed) {
             self.attend(reporter);
-            for (number, line) in post.said.try_iter() {
-                self.say_numbered(number, &line, reporter);
+            for wish in post.wishes.try_iter() {
+                self.grant(wish, reporter);
             }
             while let Some(talk) = self.letters.next_news() {
                 // Who does not want to hear it any more is about to end this.
@@ -80,6 +81,28 @@ impl<'a> Desk<'a> {
         reporter.ended(&numbers, 0);
     }
 
+    fn grant(&mut self, wish: SessionWish, reporter: &mut HubReporter) {
+        match wish {
+            SessionWish::Say(number, line) => self.say_numbered(number, &line, reporter),
+            SessionWish::KeepDelays(players) => {
+                let Self {
+                    roster, pending, ..
+                } = self;
+                for (place, entry) in roster.iter_mut() {
+                    let keep = players.contains(&entry.admission);
+                    if std::mem::replace(&mut entry.keeps_delay, keep) != keep {
+                        pending.push_back(Order::KeepDelay(place, keep));
+                    }
+                }
+            }
+            SessionWish::Loop(measured) => {
+                if let Some(place) = self.roster.place_of_admission(measured.player) {
+                    self.order(Order::Loop(place, measured));
+                }
+            }
+        }
+    }
+
     fn seen(&mut self) -> HubSight {
         let Self {
             settings,
@@ -87,12 +110,17 @@ impl<'a> Desk<'a> {
             book,
             ..
         } = self;
-        let player = |(place, entry): (u16, &mut super::Entry)| HubPlayer {
-            place,
-            address: entry.address,
-            name: (entry.name != Name::EMPTY).then(|| entry.name.as_str().to_owned()),
-            status: sight::player(entry, settings.rate, book),
-            drift_ppm: entry.watch.statistics.read().drift_ppm,
+        let player = |(place, entry): (u16, &mut super::Entry)| {
+            let now = entry.watch.statistics.read();
+            HubPlayer {
+                place,
+                admission: entry.admission,
+                address: entry.address,
+                name: (entry.name != Name::EMPTY).then(|| entry.name.as_str().to_owned()),
+                status: sight::player(entry, settings.rate, book),
+                drift_ppm: now.drift_ppm,
+                moves: now.buffer.moves,
+            }
         };
         HubSight {
             players: roster.iter_mut().map(player).collect(),
