@@ -3,8 +3,8 @@
 //! ```text
 //!   Live ────── aligned is wished ──────▶ Unmeasured ── ping heard ──▶ Aligned
 //!     ▲                                        ▲                         │
-//!     └──────────── live is wished ────────────┴── another session, ─────┘
-//!                                                  or the delay moved
+//!     └──────────── live is wished ────────────┴── another session ──────┘
+//!                                                  or player, or the delay moved
 //! ```
 //! In *live* the host is told 0. In *aligned* it is told the measured loop and a little more; what comes back is held back by that little.
 //! A host restarts its audio to take up another latency, and the loop may be another one after it: so it is measured once more
@@ -39,6 +39,8 @@ pub enum Standing {
     Moved,
     /// It was, in a session that has ended.
     Past,
+    /// It was, of another player at a hub of ours, or before that one left.
+    OtherPlayer,
     /// The loop is another one after every restart of the host's audio.
     Restless,
 }
@@ -51,6 +53,9 @@ impl Standing {
             Self::Unmeasured => "Ping to measure the delay, so that the host can compensate it.",
             Self::Moved => "The delay had to change since it was measured: ping again.",
             Self::Past => "The delay was measured in another session: ping again.",
+            Self::OtherPlayer => {
+                "The delay was measured with another player, or before they left: ping again."
+            }
             Self::Restless => {
                 "The delay is another one each time the host restarts its audio: it is not compensated to the sample."
             }
@@ -190,6 +195,7 @@ impl Aligner {
         };
         match self.epoch {
             Some(epoch) if epoch.generation != measured.epoch.generation => Standing::Past,
+            Some(epoch) if epoch.player != measured.epoch.player => Standing::OtherPlayer,
             Some(epoch) if epoch != measured.epoch => Standing::Moved,
             _ if self.latency != measured.frames + self.hold_back => Standing::Unmeasured,
             _ if self.tries > MOST_TRIES => Standing::Restless,
@@ -328,6 +334,29 @@ mod tests {
             (Standing::Aligned, told)
         );
         assert_eq!(aligner.hold_back(), told - 2_000);
+    }
+
+    #[test]
+    fn each_player_at_a_hub_has_a_delay_of_their_own() {
+        let now = Instant::now();
+        let mut aligner = Aligner::default();
+        aligner.set_aligned(true, now);
+        let of = |player| Epoch {
+            player,
+            ..epoch(1, 2)
+        };
+        aligner.heard(measured(3_000, of(7)), now);
+        let told = aligner.latency();
+        // Nobody in particular, another one, or the same who has been away.
+        for player in [0, 8] {
+            aligner.set_epoch(Some(of(player)));
+            assert_eq!(
+                (aligner.standing(), aligner.current(), aligner.latency()),
+                (Standing::OtherPlayer, None, told)
+            );
+        }
+        aligner.set_epoch(Some(of(7)));
+        assert_eq!(aligner.standing(), Standing::Aligned);
     }
 
     #[test]

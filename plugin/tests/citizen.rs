@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::{Answer, FakeEngine, wait_until};
-use farsend_ipc::message::{About, Listening, ToEngine};
+use farsend_ipc::message::{About, Listening, Loop, ToEngine};
 use farsend_plugin::align::Standing;
+use farsend_plugin::players::Listen;
+use farsend_plugin::shared::LatencyView;
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
 use instance::{Instance, Place};
@@ -183,19 +185,8 @@ fn a_ping_with_nobody_there_is_a_sentence() {
     wait_until("it is said", || said().contains("connect first"));
 }
 
-#[test]
-fn a_ping_to_an_echo_is_heard_and_what_the_host_is_told_is_what_it_takes() {
-    let place = Place::new();
-    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
-    let mut instance = connected(&place);
-    let params = instance.shared.params.clone();
-    set(&params.latency, 1.0);
-    wait_until("a ping is asked for", || {
-        instance.shared.view().latency.standing == Standing::Unmeasured
-    });
-    assert_eq!(instance.insert.latency(), 0);
-    // The echo stumbles where the machine does.
-    let mut heard = None;
+/// Pings until an echo is heard, which stumbles where the machine does, and the host is told.
+fn ping(instance: &mut Instance) -> LatencyView {
     for _ in 0..8 {
         instance.shared.ask_for_ping();
         wait_until("it has begun", || {
@@ -208,13 +199,84 @@ fn a_ping_to_an_echo_is_heard_and_what_the_host_is_told_is_what_it_takes() {
         }
         let latency = instance.shared.view().latency;
         if latency.standing == Standing::Aligned {
-            heard = Some(latency);
-            break;
+            return latency;
         }
     }
-    let Some(latency) = heard else {
-        panic!("{:?}", instance.shared.view().latency);
+    panic!("{:?}", instance.shared.view().latency);
+}
+
+#[test]
+fn at_a_hub_of_its_own_a_ping_is_to_the_player_who_is_heard_and_else_a_sentence_says_why() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Hub);
+    let mut instance = Instance::new(&place);
+    let hub = |listen, player: &str| Session {
+        connected: true,
+        role: Role::Hub,
+        listen,
+        player: player.into(),
+        ..Session::default()
     };
+    set(&instance.shared.params.latency, 1.0);
+    let in_vain = |instance: &mut Instance, expected: &str| {
+        instance.shared.ask_for_ping();
+        wait_until(expected, || {
+            let _ = instance.block(0.5);
+            instance.shared.view().latency.said.contains(expected)
+        });
+    };
+    instance.want(hub(Listen::Mix, ""));
+    let _ = instance.play_until_heard();
+    in_vain(&mut instance, "pick whom this track hears");
+    let pick = |instance: &mut Instance, listen, name: &str| {
+        instance.want(hub(listen, name));
+        let is_it = |told: &ToEngine| match told {
+            ToEngine::Listen(Listening::Player(told) | Listening::Group(told)) => told == name,
+            _ => false,
+        };
+        wait_until("the engine knows whom", || {
+            let _ = instance.block(0.5);
+            engine.told().iter().any(is_it)
+        });
+    };
+    pick(&mut instance, Listen::Player, "Carl");
+    in_vain(&mut instance, "Carl is not here");
+    pick(&mut instance, Listen::Group, "Strings");
+    in_vain(&mut instance, "pick whom this track hears");
+    pick(&mut instance, Listen::Player, "Ben");
+    let latency = ping(&mut instance);
+    let frames = latency.loop_frames.unwrap();
+    let measured = ToEngine::Loop(Loop {
+        frames,
+        player: 2,
+        moves: 0,
+    });
+    wait_until("the engine knows the loop to Ben", || {
+        let _ = instance.block(0.5);
+        engine.told().contains(&measured)
+    });
+    pick(&mut instance, Listen::Player, "Anna");
+    wait_until("that was not Anna's", || {
+        let _ = instance.block(0.5);
+        let latency = instance.shared.view().latency;
+        latency.standing == Standing::OtherPlayer && latency.loop_frames.is_none()
+    });
+    assert_eq!(instance.shared.view().latency.reported, latency.reported);
+    assert_eq!(engine.asked().len(), 1);
+}
+
+#[test]
+fn a_ping_to_an_echo_is_heard_and_what_the_host_is_told_is_what_it_takes() {
+    let place = Place::new();
+    let _engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = connected(&place);
+    let params = instance.shared.params.clone();
+    set(&params.latency, 1.0);
+    wait_until("a ping is asked for", || {
+        instance.shared.view().latency.standing == Standing::Unmeasured
+    });
+    assert_eq!(instance.insert.latency(), 0);
+    let latency = ping(&mut instance);
     assert!(latency.confidence > 0.2, "{latency:?}");
     let frames = latency.loop_frames.unwrap();
     assert!((64..9_600).contains(&frames), "{latency:?}");

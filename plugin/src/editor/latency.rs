@@ -35,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
         let text = if latency.pinging { "Listening" } else { "Ping" };
         let button = ui
             .add_enabled(!latency.pinging, Button::new(text))
-            .on_hover_text("Sends a short chirp, and measures when it comes back. The far end has to send back what it gets.");
+            .on_hover_text("Sends a short chirp, and measures when it comes back. The far end, or the player whom this track hears, has to send back what it gets.");
         if button.clicked() {
             shared.ask_for_ping();
         }

@@ -59,12 +59,42 @@ struct Ping {
 }
 
 /// What is known of the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// Tells its segment from others, and how often its delay was changed.
+    /// Tells its segment from others, whom this track hears, and how often that delay was changed.
     pub(super) epoch: Epoch,
-    /// Whether there is a peer that is heard.
-    pub(super) connected: bool,
+    /// Who sends back what a ping sends.
+    pub(super) whom: Whom,
+}
+
+/// Whose delay a ping would measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// The far end's, or that of the player at our hub whom the track hears.
+    One,
+    /// There is nobody.
+    Nobody,
+    /// The track hears several players of our hub.
+    Several,
+    /// The player of this name, who is not here.
+    Away(String),
+    /// Whoever is the next to come.
+    Next,
+}
+
+impl Whom {
+    /// Why there can be no ping, a sentence; empty if there can be one.
+    fn sentence(&self) -> String {
+        match self {
+            Self::One => String::new(),
+            Self::Nobody => "There is nobody to ping: connect first.".into(),
+            Self::Several => {
+                "A ping measures the delay of one player: pick whom this track hears.".into()
+            }
+            Self::Away(name) => format!("There is nobody to ping: {name} is not here."),
+            Self::Next => "There is nobody to ping: this track waits for the next player.".into(),
+        }
+    }
 }
 
 impl LatencyKeeper {
@@ -101,23 +131,24 @@ impl LatencyKeeper {
     /// One look at everything. Searching takes up to some tenths of a second.
     pub(super) fn turn(&mut self, shared: &Shared, link: &mut LinkSender, heard: Option<Heard>) {
         let now = Instant::now();
-        self.follow(shared, now, heard);
+        self.follow(shared, now, heard.as_ref());
+        let whom = heard.map_or(Whom::Nobody, |heard| heard.whom);
         let is_asked = shared.take_ping();
         if is_asked || self.aligner.is_to_verify(now) {
-            match heard.filter(|heard| heard.connected) {
+            match &whom {
                 _ if self.is_busy() => {}
                 _ if shared.params.bypass.value() => drop(self.give_up(BYPASSED.into())),
-                None if is_asked => drop(self.give_up(NOBODY.into())),
-                None => self.aligner.give_up_verifying(),
-                Some(_) => {
+                Whom::One => {
                     self.said.clear();
                     self.stage = Stage::Calm { asked: now };
                 }
+                whom if is_asked => drop(self.give_up(whom.sentence())),
+                _ => self.aligner.give_up_verifying(),
             }
         }
         self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Idle => Stage::Idle,
-            Stage::Calm { asked } => self.await_calm(link, heard, asked, now),
+            Stage::Calm { asked } => self.await_calm(link, &whom, asked, now),
             Stage::Fired { ping, since } => self.await_end(link, ping, since, now),
             Stage::Returning { ping, since } => self.await_return(link, ping, since, now),
         };
@@ -126,7 +157,7 @@ impl LatencyKeeper {
     }
 
     /// The host, the parameter and the session as they are now.
-    fn follow(&mut self, shared: &Shared, now: Instant, heard: Option<Heard>) {
+    fn follow(&mut self, shared: &Shared, now: Instant, heard: Option<&Heard>) {
         if let Some(setup) = shared.setup().filter(|setup| self.setup != Some(*setup)) {
             self.setup = Some(setup);
             self.aligner.set_rate(setup.rate);
@@ -147,16 +178,16 @@ impl LatencyKeeper {
     fn await_calm(
         &mut self,
         link: &mut LinkSender,
-        heard: Option<Heard>,
+        whom: &Whom,
         asked: Instant,
         now: Instant,
     ) -> Stage {
-        let (Some((epoch, since)), Some(setup)) = (self.epoch, self.setup) else {
-            return self.give_up(NOBODY.into());
-        };
-        if !heard.is_some_and(|heard| heard.connected) {
-            return self.give_up(NOBODY.into());
+        if *whom != Whom::One {
+            return self.give_up(whom.sentence());
         }
+        let (Some((epoch, since)), Some(setup)) = (self.epoch, self.setup) else {
+            return self.give_up(Whom::Nobody.sentence());
+        };
         let calm = now.saturating_duration_since(since) >= CALM;
         if !calm && now.saturating_duration_since(asked) < CALM_PATIENCE {
             return Stage::Calm { asked };
@@ -224,6 +255,9 @@ impl LatencyKeeper {
         match find(&ping.probe, shot.lanes(), ping.longest) {
             _ if epoch.map(|epoch| epoch.generation) != Some(ping.epoch.generation) => {
                 self.give_up(OTHER_SESSION.into())
+            }
+            _ if epoch.map(|epoch| epoch.player) != Some(ping.epoch.player) => {
+                self.give_up(OTHER_PLAYER.into())
             }
             Ok(found) if epoch == Some(ping.epoch) => {
                 self.found = Some(found);
@@ -314,8 +348,9 @@ const CALM_PATIENCE: Duration = Duration::from_secs(8);
 /// A host that runs audio is done with a ping long before.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-const NOBODY: &str = "There is nobody to ping: connect first.";
 const BYPASSED: &str = "A ping needs the plugin: take it out of bypass.";
 const HOST_SILENT: &str = "The ping was in vain: the host runs no audio through the plugin.";
 const OTHER_SESSION: &str = "The session ended during the ping: ping again.";
+const OTHER_PLAYER: &str =
+    "The player left, or another one was picked, during the ping: ping again.";
 const MOVED: &str = "The delay changed during the ping: ping again.";

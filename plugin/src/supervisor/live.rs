@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::ConnectionError;
 use farsend_ipc::message::{
-    About, Delay, Loop, Role, SessionState, Statistics, ToEngine, WantedSession,
+    About, Delay, Listening, Loop, Role, SessionState, Statistics, ToEngine, WantedSession,
 };
 
-use super::latency::Heard;
+use super::latency::{Heard, Whom};
 use super::{Attached, SEND_PATIENCE, SETTLE, Supervisor};
 use crate::align::{Epoch, Measured};
 use crate::situation::Situation;
@@ -53,12 +53,24 @@ impl Attached {
             player: delay.player,
             moves: delay.moves,
         };
-        let state = self.situation.as_ref();
-        let connected = matches!(
-            state,
-            Some(Situation::Session(SessionState::Connected { .. }))
-        );
-        Some(Heard { epoch, connected })
+        let whom = match &self.situation {
+            Some(Situation::Session(SessionState::Connected { .. })) => Whom::One,
+            Some(Situation::Session(SessionState::Hosting { .. })) if delay.player > 0 => Whom::One,
+            Some(Situation::Session(SessionState::Hosting { .. })) => self.not_heard(),
+            _ => Whom::Nobody,
+        };
+        Some(Heard { epoch, whom })
+    }
+
+    /// Why this track hears no single player of our hub.
+    fn not_heard(&self) -> Whom {
+        match self.opened.as_ref().map(|opened| &opened.listening) {
+            None | Some(Listening::Mix | Listening::Group(_)) => Whom::Several,
+            Some(Listening::Player(name) | Listening::Free { had: Some(name) }) => {
+                Whom::Away(name.clone())
+            }
+            Some(Listening::Free { had: None }) => Whom::Next,
+        }
     }
 }
 
@@ -107,7 +119,8 @@ impl Supervisor {
         }
         let measured = self.latency.measured();
         // Until the numbers of another session come, it is still that of the one before.
-        let is_here = |measured: &Measured| Some(measured.epoch.generation) == attached.live.generation;
+        let is_here =
+            |measured: &Measured| Some(measured.epoch.generation) == attached.live.generation;
         if let Some(known) = measured.filter(is_here)
             && measured != attached.live.measured
         {

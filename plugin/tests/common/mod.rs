@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{Server, ServerConnection};
 use farsend_ipc::message::{
-    FromEngine, Listening, PeerFormat, PlayerInfo, Players, SessionState, Statistics, ToEngine,
-    WantedSession,
+    Delay, FromEngine, Listening, PeerFormat, PlayerInfo, Players, SessionState, Statistics,
+    ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{EngineEnd, SegmentConfig};
@@ -23,6 +23,8 @@ use parking_lot::Mutex;
 pub(crate) enum Answer {
     /// With a peer that plays back what it gets, times [`ECHO`].
     Echo,
+    /// With a hub, at which Anna and Ben are as such a peer.
+    Hub,
     /// With a refusal.
     Refuse,
     /// With a session that fails.
@@ -112,6 +114,8 @@ fn serve(
                         };
                         let said = FromEngine::Players(Box::new(players));
                         let _ = connection.send(&said, Duration::from_secs(1));
+                        let numbers = FromEngine::Statistics(Box::new(numbers(listening)));
+                        let _ = connection.send(&numbers, Duration::from_secs(1));
                     }
                     told.lock().push(other);
                 }
@@ -133,6 +137,24 @@ fn player(name: &str) -> PlayerInfo {
     }
 }
 
+/// Those of whoever hears this.
+fn numbers(listening: &Listening) -> Statistics {
+    let player = match listening {
+        Listening::Player(name) if name == "Anna" => 1,
+        Listening::Player(name) if name == "Ben" => 2,
+        _ => 0,
+    };
+    Statistics {
+        received: 7,
+        queued: Frames(256),
+        delay: Delay {
+            player,
+            ..Delay::default()
+        },
+        ..Statistics::default()
+    }
+}
+
 fn open(
     connection: &mut ServerConnection,
     wanted: &WantedSession,
@@ -149,7 +171,7 @@ fn open(
             why: "Nobody is called that.".into(),
             advice: "Look at the name.".into(),
         }),
-        Answer::Echo => {
+        Answer::Echo | Answer::Hub => {
             let config = SegmentConfig {
                 send: wanted.send,
                 receive: wanted.receive,
@@ -168,20 +190,20 @@ fn open(
                 bits: wanted.bits,
                 redundancy: 1,
             };
-            FromEngine::State(SessionState::Connected {
-                peer: "10.0.0.2:4464".into(),
-                format,
+            let peer = "10.0.0.2:4464".into();
+            FromEngine::State(match answer {
+                Answer::Hub => SessionState::Hosting {
+                    port: 4464,
+                    players: 2,
+                },
+                _ => SessionState::Connected { peer, format },
             })
         }
     };
     let _ = connection.send(&message, patience);
-    if answer == Answer::Echo {
-        let statistics = Statistics {
-            received: 7,
-            queued: Frames(256),
-            ..Statistics::default()
-        };
-        let _ = connection.send(&FromEngine::Statistics(Box::new(statistics)), patience);
+    if end.is_some() {
+        let numbers = numbers(&wanted.listening);
+        let _ = connection.send(&FromEngine::Statistics(Box::new(numbers)), patience);
     }
     end
 }
