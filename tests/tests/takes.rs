@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use farsend_ipc::message::{
-    HubWish, Patch, Placement, Role, SessionState, Take, TakeState, TakeWishes, WantedSession,
+    HubWish, Listening, Loop, Patch, Placement, Role, SessionState, Take, TakeState, TakeWishes,
+    WantedSession,
 };
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::hub::member;
 use farsend_tests::lab::instance::{BLOCK, Host, Instance, call, engine};
+use farsend_tests::lab::looping::LoopingPlayer;
 use farsend_tests::lab::{Machine, on_a_private_machine, voices};
 
 const PORT: u16 = 4464;
@@ -107,7 +109,8 @@ fn a_take_dropped_at_its_time_stamp_lies_on_what_was_played_to_and_so_does_the_n
 fn two_takes(host: &mut Host, before: usize) -> bool {
     host.play_until("the far end is heard", |all| all[0].heard_ramp().is_some());
     // Some instances measure the loop; here it is seen.
-    host.instances[0].note_loop();
+    let measured = host.instances[0].measured();
+    host.instances[0].note_loop(measured);
     for from in [FROM, 0] {
         host.instances[0].rolls_at = Some(from);
         host.play_until("it rolls for a second", move |all| {
@@ -167,6 +170,84 @@ fn each_player_at_a_hub_of_the_plugin_has_a_file_of_the_same_take() {
         let good = (0..TRIES).any(|before| take_at_a_hub(&mut host, before));
         assert!(good, "{:#?}", host.instances[0].takes);
     });
+}
+
+#[test]
+fn takes_of_a_plain_player_at_a_hub_of_the_plugin_are_placed_by_the_loop_that_was_measured_until_they_leave()
+ {
+    on_a_private_machine(&[], |machine| {
+        let _engine = engine(machine);
+        let folder = tempfile::tempdir().expect("there is room for temporary files");
+        let hub = WantedSession {
+            role: Role::Hub,
+            port: PORT,
+            listening: Listening::Player("echo".into()),
+            ..call(0, Some("Duo"))
+        };
+        let mut instance = Instance::new(&hub, &[0.0; 2]);
+        instance.ramps = true;
+        let mut host = Host::default();
+        host.instances.push(instance);
+        record(&mut host, folder.path());
+        let echo = LoopingPlayer::join("echo", 4);
+        let _ = measured(&mut host);
+        assert_eq!(placed(&mut host).placement, Placement::Estimated);
+        // What was measured before the delay moved is not taken.
+        let old = measured(&mut host);
+        host.instances[0].note_loop(Loop {
+            moves: old.moves - 1,
+            ..old
+        });
+        assert_eq!(placed(&mut host).placement, Placement::Estimated);
+        let good = (0..TRIES).any(|_| {
+            let measured = measured(&mut host);
+            host.instances[0].note_loop(measured);
+            let take = placed(&mut host);
+            let off = off(&take);
+            // While it is not sure yet that clocks are even, samples are between ours.
+            let right = off.iter().filter(|off| off.abs() <= 1).count();
+            let some: Vec<_> = off.iter().step_by(off.len() / 20 + 1).collect();
+            eprintln!(
+                "{take}: {right} frames of {} in their place: {some:?}",
+                take.frames
+            );
+            take.placement == Placement::Measured && right > off.len() * 9 / 10
+        });
+        assert!(good, "{:#?}", host.instances[0].takes);
+        let old = measured(&mut host);
+        drop(echo);
+        host.play_until("the player has left", |all| all[0].delay.player == 0);
+        let _echo = LoopingPlayer::join("echo", 9);
+        assert_ne!(measured(&mut host).player, old.player);
+        assert_eq!(placed(&mut host).placement, Placement::Estimated);
+        host.instances[0].note_loop(old);
+        assert_eq!(placed(&mut host).placement, Placement::Estimated);
+    });
+}
+
+/// The loop to the player whom the first instance hears at its hub, as soon as they are heard.
+fn measured(host: &mut Host) -> Loop {
+    host.play_until("the player is heard", |all| {
+        all[0].heard_ramp().is_some() && all[0].delay.player > 0
+    });
+    host.instances[0].measured()
+}
+
+/// Rolls for a second, and gives the player's take of that.
+fn placed(host: &mut Host) -> Take {
+    let before = of_far_end(&host.instances).len();
+    host.instances[0].rolls_at = Some(FROM);
+    host.play_until("it rolls for a second", |all| {
+        all[0].rolls_at.is_some_and(|at| at - FROM > SECOND)
+    });
+    host.instances[0].rolls_at = None;
+    host.play_until("the take is done", |all| {
+        let takes = of_far_end(all);
+        takes.len() > before && takes.iter().all(|take| is_done(take))
+    });
+    let takes = of_far_end(&host.instances);
+    let newest = takes.iter().max_by_key(|take| take.number);
+    (*newest.expect("there is one")).clone()
 }
 
 /// Rolls for a second. Whether ann, who sends back what she hears, played it where it belongs; `before` there were so many takes.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
 use farsend_ipc::message::{
-    About, ChatLine, Delay, Fate, FromEngine, HubUser, HubWish, Listening, Loop, Players, Role, SessionState,
-    Share, Sharing, Take, TakeWishes, ToEngine, WantedSession,
+    About, ChatLine, Delay, Fate, FromEngine, HubUser, HubWish, Listening, Loop, Players, Role,
+    SessionState, Share, Sharing, Take, TakeWishes, ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
 use farsend_ipc::segment::{PluginEnd, Transport};
@@ -266,17 +266,36 @@ impl Instance {
         (blocks >= STEADY).then_some(lag)
     }
 
-    /// Tells the engine how late the ramp comes back.
+    /// How late the ramp comes back, as it was measured.
     ///
     /// # Panics
     ///
-    /// If it does not, or the engine has gone.
-    pub fn note_loop(&mut self) {
-        let measured = Loop {
+    /// If it does not.
+    pub fn measured(&self) -> Loop {
+        Loop {
             frames: self.heard_ramp().expect("it comes back") as u32,
             player: self.delay.player,
             moves: self.delay.moves,
-        };
+        }
+    }
+
+    /// The delay is to stay as it is from now on, or may move again.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn keep_delay(&mut self, keep: bool) {
+        let keep = ToEngine::KeepDelay(keep);
+        let sent = self.connection.send(&keep, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// Tells the engine of a loop that was measured.
+    ///
+    /// # Panics
+    ///
+    /// If it has gone.
+    pub fn note_loop(&mut self, measured: Loop) {
         let sent = self
             .connection
             .send(&ToEngine::Loop(measured), Duration::from_secs(5));
@@ -349,6 +368,12 @@ pub struct Host {
 }
 
 impl Host {
+    /// Calls the instances, block after block, for so long.
+    pub fn play_for(&mut self, duration: Duration) {
+        let begun = Instant::now();
+        self.play_until("time goes by", |_| begun.elapsed() >= duration);
+    }
+
     /// Calls the instances, block after block, until something is so.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ pub mod instance;
 pub mod jack;
 pub mod jacktrip;
 pub mod leftovers;
+pub mod looping;
 pub mod machine;
 pub mod need;
 pub mod probe;
