@@ -303,6 +303,7 @@ impl Running {
                 let receive = request.session.receive;
                 let ears = FileEars::start(input, record.as_deref(), rate, receive, *tail)?;
                 let progress = ears.progress();
+                reporter.recording(&progress.news());
                 Self::pace(
                     request,
                     session,
@@ -405,6 +406,9 @@ impl Running {
             }
             if Instant::now() >= next_report {
                 next_report += REPORT_EVERY;
+                if let Pacer::File { progress, .. } = &self.pacer {
+                    reporter.recording(&progress.news());
+                }
                 let statistics = self.desk.statistics.read();
                 reporter.statistics(&statistics, &self.desk, self.rate, self.xruns());
             }
@@ -440,9 +444,10 @@ impl Running {
         };
         self.desk.leave(path);
         if let Some(progress) = progress {
+            reporter.recording(&progress.news());
             let recorded = progress.finish();
             let lost = progress.lost.load(Relaxed);
-            if lost > 0 {
+            if lost > 0 && recorded.is_ok() {
                 reporter.note(&format!(
                     "the disk was too slow: {lost} frames are silence in the recording"
                 ));

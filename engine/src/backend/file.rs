@@ -8,7 +8,7 @@ use std::time::Duration;
 use farsend_units::{Channels, Frames, SampleRate};
 
 use super::timer::Ears;
-pub use super::wav::{WavError, WavInput};
+pub use super::wav::{News, WavError, WavInput};
 use super::wav::{WavSink, WavSource};
 
 /// The files of a session. Input and recording begin together, with the first period that has a peer: frame 0
@@ -31,10 +31,16 @@ pub struct Progress {
     pub played: Arc<AtomicU64>,
     /// Frames that a slow disk cost the recording.
     pub lost: Arc<AtomicU64>,
+    news: Arc<parking_lot::Mutex<Vec<News>>>,
     sink: Arc<parking_lot::Mutex<Option<WavSink>>>,
 }
 
 impl Progress {
+    /// What has become of the recording since this was asked last.
+    pub fn news(&self) -> Vec<News> {
+        std::mem::take(&mut *self.news.lock())
+    }
+
     /// Completes the recording. Blocks until the disk has it.
     ///
     /// # Errors
@@ -45,7 +51,7 @@ impl Progress {
 }
 
 impl FileEars {
-    /// Opens the recording and starts the threads at the disk.
+    /// Opens the recording, in a file that was not there before ([`Progress::news`] says so if it has another name), and starts the threads at the disk.
     ///
     /// # Errors
     /// [`WavError`].
@@ -69,6 +75,7 @@ impl FileEars {
         let tail_frames = (tail.as_secs_f64() * f64::from(rate.0)) as u64;
         let progress = Progress {
             lost: sink.as_ref().map(WavSink::lost).unwrap_or_default(),
+            news: sink.as_ref().map(WavSink::told).unwrap_or_default(),
             ..Progress::default()
         };
         Ok(Self {

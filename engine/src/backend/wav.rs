@@ -15,6 +15,7 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
+pub use self::sink::News;
 pub(super) use self::sink::WavSink;
 use super::convert::Converted;
 use crate::settings::MAX_CHANNELS;

@@ -60,7 +60,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "WAV")]
     input: Option<PathBuf>,
     /// With -i or -p server: record to this WAV file what would be heard at the hub, all players together, from the same
-    /// moment on.
+    /// moment on. A file that is there already stays: `NAME (2).wav` is written then.
     #[arg(long, value_name = "WAV")]
     output: Option<PathBuf>,
     /// Channels of the hub's own, each way [default: 2, or those of --input].

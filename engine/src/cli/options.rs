@@ -116,7 +116,7 @@ pub(super) struct SessionArgs {
     /// Play this WAV file to the peer, from the moment that it is there; converted, if --rate is another.
     #[arg(long, value_name = "WAV")]
     input: Option<PathBuf>,
-    /// Record what the peer sends, from the same moment on.
+    /// Record what the peer sends, from the same moment on. A file that is there already stays: `NAME (2).wav` is written then.
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
     /// Go on this long after the input's end.

@@ -15,6 +15,7 @@ use super::line::line;
 use super::printer::Printer;
 use super::trouble::{Caller, Trouble};
 use super::words;
+use crate::backend::file::News;
 use crate::backend::jack::JackEvent;
 use crate::engine::Desk;
 use crate::membership::Told;
@@ -202,6 +203,18 @@ impl Reporter {
     /// Something worth knowing.
     pub fn note(&mut self, text: &str) {
         self.say("note", text, json!({}));
+    }
+
+    /// What becomes of the recording.
+    pub fn recording(&mut self, news: &[News]) {
+        for one in news {
+            let name = match one {
+                News::Renamed { .. } | News::GoesOn { .. } => "recording",
+                News::Failed(_) => "recording_failed",
+            };
+            let file = one.file().map(|file| file.to_string_lossy());
+            self.say(name, &one.to_string(), json!({ "file": file }));
+        }
     }
 
     /// The numbers, once a second.

@@ -61,11 +61,7 @@ pub fn run(
     };
     let paced = paced_by(settings, sound.as_ref());
     let settings = &paced;
-    let voice = match (sound, Files::open(settings)?) {
-        (Some(sound), _) => Voice::Jack(sound),
-        (None, Some(files)) => Voice::Files(Box::new(files)),
-        (None, None) => Voice::None,
-    };
+    let voice = sound.map_or(Voice::None, Voice::Jack);
     let door = Door::open(settings.port, auth)?;
     let mut desk = Desk::open(settings, door, voice)?;
     desk.begin(reporter);
@@ -147,10 +143,6 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn open(settings: &'a HubSettings, door: Door, voice: Voice) -> Result<Self, RunError> {
-        let files = match &voice {
-            Voice::Files(files) => Some(Playback::of(files.progress())),
-            Voice::Jack(_) | Voice::Instances(_) | Voice::None => None,
-        };
         let (socket, udp_port, ports) = if settings.port_each {
             let ports = Ports::open(settings.udp_port, settings.players)?;
             let socket = HubSocket::of_many(ports.are_mapped());
@@ -167,6 +159,14 @@ impl<'a> Desk<'a> {
         let (writer, numbers) = latest(FloorStatistics::default());
         let (winding, tapes) = RingBuffer::new(TAPES);
         let recordings = Recordings::open(settings, tapes)?;
+        // Not before the ports are ours: a hub that cannot begin makes no file.
+        let (voice, files) = match (voice, Files::open(settings)?) {
+            (Voice::None, Some(files)) => {
+                let playback = Playback::of(files.progress());
+                (Voice::Files(Box::new(files)), Some(playback))
+            }
+            (voice, _) => (voice, None),
+        };
         let lines = Lines {
             orders: obeyed,
             knocks: knocking,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::backend::WavError;
-use crate::backend::file::{FileEars, Progress, WavInput};
+use crate::backend::file::{FileEars, News, Progress, WavInput};
 use crate::backend::timer::Ears as _;
 
 use super::floor::Floor;
@@ -88,6 +88,8 @@ impl Files {
 pub(super) struct Playback {
     progress: Progress,
     told: bool,
+    /// The output could not be written.
+    failed: bool,
 }
 
 impl Playback {
@@ -95,24 +97,34 @@ impl Playback {
         Self {
             progress,
             told: false,
+            failed: false,
         }
     }
 
-    /// Says when the input has been played.
+    /// Says when the input has been played, and what becomes of the output.
     pub(super) fn attend(&mut self, reporter: &mut HubReporter) {
         if !self.told && self.progress.done.load(Relaxed) {
             self.told = true;
             reporter.say("input_ended", "the input has been played", json!({}));
         }
+        for news in self.progress.news() {
+            self.failed |= matches!(news, News::Failed(_));
+            let name = match &news {
+                News::Renamed { .. } | News::GoesOn { .. } => "output",
+                News::Failed(_) => "output_failed",
+            };
+            let file = news.file().map(|file| file.to_string_lossy());
+            reporter.say(name, &news.to_string(), json!({ "file": file }));
+        }
     }
 
     /// Completes the output, once the audio thread has gone. Blocks until the disk has it.
-    pub(super) fn finish(self, reporter: &mut HubReporter) {
-        if let Err(error) = self.progress.finish() {
-            reporter.say("output_failed", &error.to_string(), json!({}));
-        }
+    pub(super) fn finish(mut self, reporter: &mut HubReporter) {
+        // An error is in the news, too.
+        _ = self.progress.finish();
+        self.attend(reporter);
         let lost = self.progress.lost.load(Relaxed);
-        if lost > 0 {
+        if lost > 0 && !self.failed {
             let text = format!("the disk was too slow: {lost} frames are silence in the output");
             reporter.say("output_lost", &text, json!({ "frames": lost }));
         }
@@ -175,10 +187,7 @@ mod tests {
         assert_eq!(progress.played.load(Relaxed), 0);
         drop(files);
         progress.finish().unwrap();
-        assert!(matches!(
-            WavInput::open(&output),
-            Err(WavError::Empty { .. })
-        ));
+        assert!(!output.exists(), "nobody was there to be recorded");
     }
 
     #[test]

@@ -1,0 +1,79 @@
+//! The program as it is called: files that are there already.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn farsend(runtime: &Path, options: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farsend"));
+    command
+        .args(options.split_whitespace())
+        .env("FARSEND_RUNTIME_DIR", runtime)
+        .current_dir(runtime);
+    command
+}
+
+/// Asks it to end, as Ctrl-C does.
+fn ended(child: &mut Child) -> Option<i32> {
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    child.wait().unwrap().code()
+}
+
+fn one_second_of_silence(path: &Path) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    (0..96_000).for_each(|_| file.write_sample(0_i16).unwrap());
+    file.finalize().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_recording_to_the_input_itself_leaves_it_alone_and_says_where_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let take = folder.path().join("take.wav");
+    let before = one_second_of_silence(&take);
+    let mut command = farsend(
+        folder.path(),
+        "server --port 0 --json --input take.wav --record take.wav",
+    );
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let told = stdout
+        .lines()
+        .map_while(Result::ok)
+        .find(|line| line.contains("\"recording\""));
+    assert_eq!(ended(&mut child), Some(0));
+    assert!(told.is_some_and(|line| line.contains("\"file\":\"take (2).wav\"")));
+    assert_eq!(std::fs::read(take).unwrap(), before);
+}
+
+#[test]
+fn a_hub_that_cannot_begin_neither_touches_nor_makes_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = one_second_of_silence(&folder.path().join("out.wav"));
+    let taken = TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for output in ["out.wav", "new.wav"] {
+        let options = format!("hub --port {port} -p server --output {output}");
+        let status = farsend(folder.path(), &options).output().unwrap().status;
+        assert!(!status.success());
+    }
+    assert_eq!(
+        std::fs::read(folder.path().join("out.wav")).unwrap(),
+        before
+    );
+    let names = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let waves = names.filter(|entry| entry.path().extension().is_some_and(|end| end == "wav"));
+    assert_eq!(waves.count(), 1);
+}
