@@ -1,4 +1,4 @@
-//! The program as it is called: files that are there already.
+//! The program as it is called: files that are there already, a reader that goes.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -17,6 +18,15 @@ fn farsend(runtime: &Path, options: &str) -> Command {
         .env("FARSEND_RUNTIME_DIR", runtime)
         .current_dir(runtime);
     command
+}
+
+/// Its first line, and the program, which nobody reads any more.
+fn first_line(command: &mut Command) -> (String, Child) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    (line, child)
 }
 
 /// Asks it to end, as Ctrl-C does.
@@ -76,4 +86,24 @@ fn a_hub_that_cannot_begin_neither_touches_nor_makes_a_file() {
     let names = std::fs::read_dir(folder.path()).unwrap().flatten();
     let waves = names.filter(|entry| entry.path().extension().is_some_and(|end| end == "wav"));
     assert_eq!(waves.count(), 1);
+}
+
+#[test]
+fn a_reader_of_the_json_that_goes_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for options in [
+        "hub --port 0 --json",
+        "server --port 0 --backend timer --json",
+    ] {
+        let mut command = farsend(folder.path(), options);
+        let (line, mut child) = first_line(command.stderr(Stdio::null()));
+        assert!(line.contains("\"event\""), "{line}");
+        // Numbers are told once a second.
+        let until = Instant::now() + Duration::from_millis(2500);
+        while Instant::now() < until {
+            assert_eq!(child.try_wait().unwrap(), None, "{options}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(ended(&mut child), Some(0), "{options}");
+    }
 }

@@ -69,8 +69,7 @@ impl Printer {
             if let Value::Object(facts) = facts {
                 line.extend(facts);
             }
-            println!("{}", Value::Object(line));
-            return;
+            return print_json(line);
         }
         let below = std::mem::take(&mut self.open);
         // Standard output may be gone: there is nobody to tell then.
@@ -89,6 +88,12 @@ impl Printer {
             self.open = u16::try_from(count).unwrap_or(u16::MAX);
         }
     }
+}
+
+/// A line for a program that reads standard output.
+pub fn print_json(line: Map<String, Value>) {
+    // It may be gone: there is nobody to tell then.
+    _ = writeln!(io::stdout().lock(), "{}", Value::Object(line));
 }
 
 /// A sentence in place of the last lines. Those are there again with the next numbers.

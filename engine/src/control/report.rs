@@ -12,7 +12,7 @@ use super::adopted;
 use super::facts::facts;
 use super::health::Health;
 use super::line::line;
-use super::printer::Printer;
+use super::printer::{Printer, print_json};
 use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::file::News;
@@ -235,7 +235,7 @@ impl Reporter {
                     [self.send, self.receive],
                 );
                 facts.insert("event".into(), "statistics".into());
-                println!("{}", Value::Object(facts));
+                print_json(facts);
             }
             Style::Text if self.printer.shows_numbers() => {
                 if let Some((_, health)) = &self.health {

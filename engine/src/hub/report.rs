@@ -18,7 +18,7 @@ use super::ports::NoPort;
 use super::roster::{Entry, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
-use crate::control::printer::Printer;
+use crate::control::printer::{Printer, print_json};
 use crate::control::report::Style;
 use crate::control::{adopted, words};
 use crate::peers::LinkEvent;
@@ -331,7 +331,7 @@ impl HubReporter {
                 if let Some(recording) = &status.recording {
                     line.insert("recording".into(), json!(recording));
                 }
-                println!("{}", Value::Object(line));
+                print_json(line);
             }
             Style::Text if printer.shows_numbers() => {
                 let (columns, lines) = table::terminal();
