@@ -1,11 +1,11 @@
-//! The program as it is called: files that are there already, a reader that goes.
+//! The program as it is called: files that are there already, a reader that goes, options that say nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +18,12 @@ fn farsend(runtime: &Path, options: &str) -> Command {
         .env("FARSEND_RUNTIME_DIR", runtime)
         .current_dir(runtime);
     command
+}
+
+fn refused(options: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let Output { status, stderr, .. } = farsend(folder.path(), options).output().unwrap();
+    (status.code(), String::from_utf8_lossy(&stderr).into_owned())
 }
 
 /// Its first line, and the program, which nobody reads any more.
@@ -105,5 +111,23 @@ fn a_reader_of_the_json_that_goes_ends_nothing() {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(ended(&mut child), Some(0), "{options}");
+    }
+}
+
+#[test]
+fn a_hub_refuses_by_name_what_would_say_nothing() {
+    for (options, named) in [
+        ("hub --port 0 --cert c.pem", "--auth"),
+        ("hub --port 0 --key k.pem", "--auth"),
+        ("hub --port 0 --creds users", "--auth"),
+        ("hub --port 0 -n 4", "-n"),
+        ("hub --port 0 -D", "-D"),
+        ("hub --port 0 --name choir", "--name"),
+        ("hub --port 0 -i --output o.wav --name choir", "--name"),
+        ("hub --port 0 -i --output o.wav -D", "-D"),
+    ] {
+        let (code, said) = refused(options);
+        assert_eq!(code, Some(2), "{options}: {said}");
+        assert!(said.contains(named), "{options}: {said}");
     }
 }

@@ -63,13 +63,13 @@ pub(super) struct HubArgs {
     /// moment on. A file that is there already stays: `NAME (2).wav` is written then.
     #[arg(long, value_name = "WAV")]
     output: Option<PathBuf>,
-    /// Channels of the hub's own, each way [default: 2, or those of --input].
+    /// With -i or -p server: channels of the hub's own, each way [default: 2, or those of --input].
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     channels: Option<u8>,
-    /// The JACK client's name.
-    #[arg(long, value_name = "NAME", default_value = "farsend-hub")]
-    name: String,
-    /// Do not connect it to the sound card's ports.
+    /// With -i or -p server: the JACK client's name [default: farsend-hub].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// With -i or -p server: do not connect the JACK client to the sound card's ports.
     #[arg(short = 'D', long)]
     no_connect: bool,
     /// As many players as there may be.
@@ -147,6 +147,9 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
             "where the hub takes part through JACK the rate is JACK's: leave --rate out",
         ));
     }
+    if let Err(error) = args.refuse_idle(local, by_files) {
+        return complain(&error);
+    }
     let channels = match args.local_channels() {
         Ok(channels) => channels,
         Err(error) => return complain(&error.into()),
@@ -158,7 +161,7 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
         }
     } else {
         Through::Jack {
-            name: args.name.clone(),
+            name: args.name.clone().unwrap_or_else(|| "farsend-hub".into()),
             connect: !args.no_connect,
         }
     };
@@ -192,6 +195,35 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
 }
 
 impl HubArgs {
+    /// Options that nothing would come of here.
+    fn refuse_idle(&self, local: bool, by_files: bool) -> Result<(), RunError> {
+        let named = self.name.is_some();
+        let idle = [
+            (
+                !local && self.channels.is_some(),
+                "-n counts the hub's own channels: add -i (it takes part) or -p server (players hear nothing else)",
+            ),
+            (
+                !local && named,
+                "--name is that of the hub's own JACK client: add -i (it takes part) or -p server (players hear nothing else)",
+            ),
+            (
+                !local && self.no_connect,
+                "-D is about the hub's own JACK client: add -i (it takes part) or -p server (players hear nothing else)",
+            ),
+            (
+                by_files && named,
+                "--name is a JACK client's, and with --input or --output there is none: leave it out",
+            ),
+            (
+                by_files && self.no_connect,
+                "-D is about JACK's ports, and with --input or --output there are none: leave it out",
+            ),
+        ];
+        let found = idle.into_iter().find(|(is_idle, _)| *is_idle);
+        found.map_or(Ok(()), |(_, why)| Err(RunError::Options(why)))
+    }
+
     /// Of the hub's own input and output.
     ///
     /// # Errors

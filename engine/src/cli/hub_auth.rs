@@ -54,6 +54,10 @@ pub(super) enum ChoreError {
         name: &'static str,
         option: &'static str,
     },
+    #[error(
+        "{option} is for a hub that asks for passwords, and this one would let in everybody: add --auth, or leave {option} out (it goes with --make-cert and --add-user, too)"
+    )]
+    Open { option: &'static str },
     #[error("{} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("the system gives no random numbers: {0}")]
@@ -78,10 +82,18 @@ impl AuthArgs {
     /// What the hub needs for users with passwords, if it is to have any.
     ///
     /// # Errors
-    /// [`ChoreError::NoHome`], as it was told: an exit code.
+    /// [`ChoreError::NoHome`] and [`ChoreError::Open`], as they were told: an exit code.
     pub(super) fn settings(&self) -> Result<Option<AuthSettings>, Exit> {
         if !self.auth {
-            return Ok(None);
+            let files = [
+                (&self.cert, "--cert"),
+                (&self.key, "--key"),
+                (&self.creds, "--creds"),
+            ];
+            let given = files.into_iter().find(|(file, _)| file.is_some());
+            return given.map_or(Ok(None), |(_, option)| {
+                Err(complain(&ChoreError::Open { option }))
+            });
         }
         let settings = || {
             Ok(AuthSettings {
@@ -152,7 +164,7 @@ impl AuthArgs {
 fn complain(error: &ChoreError) -> Exit {
     eprintln!("farsend: {error}");
     match error {
-        ChoreError::Entry(_) | ChoreError::NoHome { .. } => Exit::Usage,
+        ChoreError::Entry(_) | ChoreError::NoHome { .. } | ChoreError::Open { .. } => Exit::Usage,
         _ => Exit::Secret,
     }
 }
