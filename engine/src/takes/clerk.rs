@@ -435,10 +435,10 @@ impl Clerk {
         for at in 0..take.peers.len() {
             let track = &mut take.peers[at];
             let stream = self.streams.iter().find(|stream| stream.id == track.stream);
-            let Some(stream) = stream else {
-                continue;
-            };
-            let Some(fit) = stream.place.fit(take.since as f64, end as f64) else {
+            let fit = stream.and_then(|it| it.place.fit(take.since as f64, end as f64));
+            let (Some(stream), Some(fit)) = (stream, fit) else {
+                // Many streams ago: it stays where it was thought to belong.
+                track.settle_as_it_is(length, take.timeline, self.setup.rate);
                 continue;
             };
             let whole = Whole {

@@ -41,6 +41,8 @@ struct Rig {
     way: fn(i64) -> Way,
     /// What the far end's frames are numbered from.
     far: i64,
+    /// The next packet is of a new stream.
+    begins_anew: bool,
 }
 
 impl Rig {
@@ -74,6 +76,7 @@ impl Rig {
             lost: |_| false,
             way: |_| Way::Direct,
             far: 4000,
+            begins_anew: false,
         }
     }
 
@@ -143,7 +146,7 @@ impl Rig {
     }
 
     fn hand_over(&mut self, n: i64, way: Way) {
-        let first = n == 0;
+        let first = std::mem::take(&mut self.begins_anew) || n == 0;
         let mut bytes = vec![0; (BLOCK * 3) as usize];
         let samples: Vec<f32> = (n * BLOCK - LOOP..(n + 1) * BLOCK - LOOP)
             .map(sample)

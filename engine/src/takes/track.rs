@@ -261,6 +261,19 @@ impl PeerTrack {
         self.end = Some(end.max(self.first));
     }
 
+    /// Completes the file of a take of so many frames of the host's, at this place of its timeline, when nothing more is to be
+    /// learned of the stream: it begins where it was begun.
+    pub(super) fn settle_as_it_is(&mut self, frames: u64, timeline: u64, host: SampleRate) {
+        let [frames, begins] =
+            [frames, timeline].map(|position| scaled(position, self.format.rate, host));
+        self.end_at(self.first.saturating_add_unsigned(frames));
+        self.track.settle(frames, begins);
+        self.track.close();
+        if !self.track.has_failed() {
+            self.track.take.state = TakeState::Done;
+        }
+    }
+
     /// Counts what is missing and what was repaired, of packets from `first` up to the one before `end`.
     pub(super) fn count(&mut self, first: i64, end: i64) {
         let period = self.period();
@@ -323,6 +336,12 @@ pub(super) fn draft(number: u32, player: &str, rate: SampleRate, begins: u64) ->
         missing: 0,
         state: TakeState::Recording,
     }
+}
+
+/// A position in frames of another rate.
+pub(super) fn scaled(position: u64, to: SampleRate, from: SampleRate) -> u64 {
+    let scaled = u128::from(position) * u128::from(to.0) / u128::from(from.0.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// At least one channel: a file of none is none.

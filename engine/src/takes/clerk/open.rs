@@ -7,7 +7,7 @@ use super::{Clerk, OpenTake, Setup};
 use crate::record::{Depth, Head};
 use crate::takes::names::{self, Label};
 use crate::takes::place::Fit;
-use crate::takes::track::{Disks, PeerTrack, Track, at_least_one, depth, draft};
+use crate::takes::track::{Disks, PeerTrack, Track, at_least_one, depth, draft, scaled};
 
 impl Clerk {
     /// Creates the files that are due.
@@ -161,12 +161,6 @@ fn first_frame(fit: &Fit, since: i64, end: i64) -> i64 {
         Some(shift) => since - shift,
         None => fit.captured(since as f64).floor() as i64,
     }
-}
-
-/// A position in frames of another rate.
-fn scaled(position: u64, to: SampleRate, from: SampleRate) -> u64 {
-    let scaled = u128::from(position) * u128::from(to.0) / u128::from(from.0.max(1));
-    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// What the file of what was sent is called.

@@ -285,3 +285,27 @@ fn a_take_for_whose_bending_there_is_no_room_is_left_as_it_came() {
     let seconds = read(&theirs.path).len() as f64 / f64::from(RATE.0);
     assert!((3.5..5.0).contains(&seconds), "{seconds}");
 }
+
+#[test]
+fn a_far_end_that_begins_again_and_again_leaves_each_of_its_files_complete() {
+    let mut rig = Rig::new();
+    rig.play(100);
+    rig.roll(Some(48_000));
+    rig.play(200);
+    for _ in 0..8 {
+        rig.begins_anew = true;
+        rig.play(10);
+    }
+    rig.roll(None);
+    rig.play(400);
+    let takes = rig.takes("Ann");
+    assert_eq!(takes.len(), 2, "{takes:?}");
+    for take in &takes {
+        let told = (&take.state, take.begins, take.frames);
+        assert_eq!(told, (&TakeState::Done, 48_000, 280 * BLOCK as u64));
+    }
+    let samples = read(&takes[0].path);
+    assert_eq!(samples.len(), 280 * BLOCK as usize);
+    let there = 150 * BLOCK as usize;
+    assert_eq!(samples[..there], sent(100 * BLOCK, there));
+}
