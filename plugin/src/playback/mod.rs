@@ -15,6 +15,8 @@ mod reel;
 mod take_files;
 mod whose;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -184,6 +186,7 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
     let mut reel = Reel::default();
     let mut whose = Vec::new();
     let mut heard = false;
+    let mut unread = BTreeSet::new();
     let mut state = tape.state.lock();
     loop {
         if state.leaving {
@@ -194,10 +197,11 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
             // Whoever waits finds nothing yet, and waits on.
             drop(state);
             heard = false;
+            unread.clear();
             (reel, whose) = place().map_or_else(Default::default, |place| {
                 (Reel::open(&place.folder, place.rate), place.whose)
             });
-            tell(note(&reel, heard));
+            tell(note(&reel, heard, &unread));
             state = tape.state.lock();
             continue;
         }
@@ -217,11 +221,11 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
         };
         drop(state);
         let at = index.saturating_mul(CHUNK as i64);
-        // What cannot be read is silent.
-        let lanes = reel.read_outputs(at, CHUNK, channels, &whose);
-        let lanes = lanes.unwrap_or_default();
-        if lanes.is_some() && !std::mem::replace(&mut heard, true) {
-            tell(None);
+        let before = (heard, unread.len());
+        let lanes = reel.read_outputs(at, CHUNK, channels, &whose, &mut unread);
+        heard |= lanes.is_some();
+        if (heard, unread.len()) != before {
+            tell(note(&reel, heard, &unread));
         }
         state = tape.state.lock();
         if !state.anew {
@@ -238,7 +242,16 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
     }
 }
 
-fn note(reel: &Reel, heard: bool) -> Option<String> {
+fn note(reel: &Reel, heard: bool, unread: &BTreeSet<PathBuf>) -> Option<String> {
+    if let Some(path) = unread.first() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Some(match unread.len() {
+            1 => format!("The host rendered, and a take cannot be read, which is left out: {name}"),
+            n => format!(
+                "The host rendered, and {n} takes cannot be read, which are left out: {name} ..."
+            ),
+        });
+    }
     match (reel.others(), heard) {
         (_, true) => None,
         (0, false) if reel.is_empty() => {
@@ -312,6 +325,43 @@ mod tests {
         take_files::write(folder.path(), "Ann", 2, 6000, 8000, &[vec![0.5; 10]]);
         assert_eq!(played(&mut player, 6000, 10), [0.5; 10]);
         assert_eq!(played(&mut player, 5000, 4), ramp[..4]);
+    }
+
+    #[test]
+    fn a_take_that_cannot_be_read_is_named_and_the_others_are_heard() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let long = vec![vec![0.5; CHUNK * 8]];
+        take_files::write(folder.path(), "Ann", 1, 0, 8000, &long);
+        take_files::write(
+            folder.path(),
+            "Bob",
+            1,
+            CHUNK as u64 * 6,
+            8000,
+            &[vec![0.25; 100]],
+        );
+        let path = folder.path().to_owned();
+        let (mut playback, mut player) = playback();
+        let said = Arc::<Mutex<Option<String>>>::default();
+        let note = Arc::clone(&said);
+        playback.start(
+            move || Some(Place::all(path.clone(), RATE)),
+            move |told| *note.lock() = told,
+        );
+        assert_eq!(played(&mut player, 0, 10), [0.5; 10]);
+        assert_eq!(*said.lock(), None);
+        let files = std::fs::read_dir(folder.path()).expect("it is there");
+        for file in files.flatten() {
+            if file.file_name().to_string_lossy().contains("Bob") {
+                std::fs::remove_file(file.path()).expect("it is ours");
+            }
+        }
+        assert_eq!(played(&mut player, CHUNK as i64 * 6, 10), [0.5; 10]);
+        let note = said.lock().clone().unwrap_or_default();
+        assert!(
+            note.contains("cannot be read") && note.contains("Bob"),
+            "{note}"
+        );
     }
 
     #[test]

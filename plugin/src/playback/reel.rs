@@ -58,16 +58,15 @@ impl Reel {
     }
 
     /// What all outputs of a track hear: the first has the channels that the others, which are stereo, leave. `None`: nothing was recorded there.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
+    /// Takes that cannot be read are left out, and put into `unread`.
     pub fn read_outputs(
         &self,
         at: i64,
         frames: usize,
         channels: usize,
         whose: &[Whose],
-    ) -> io::Result<Option<Vec<Vec<f32>>>> {
+        unread: &mut BTreeSet<PathBuf>,
+    ) -> Option<Vec<Vec<f32>>> {
         let more = whose.len().saturating_sub(1) * STEREO;
         let mut lanes = Vec::with_capacity(channels);
         let mut any = false;
@@ -76,25 +75,24 @@ impl Reel {
                 0 => channels.saturating_sub(more),
                 _ => STEREO.min(channels - lanes.len()),
             };
-            let part = self.read(at, frames, width, whose)?;
+            let part = self.read(at, frames, width, whose, unread);
             any |= part.is_some();
             lanes.extend(part.unwrap_or_else(|| vec![vec![0.0; frames]; width]));
         }
-        Ok(any.then_some(lanes))
+        any.then_some(lanes)
     }
 
     /// What is heard of these players from `at` of the timeline on: planar, so many channels and frames. The newest take counts wherever it is; takes of one number are
     /// heard together. A file of one channel is in the first two. `None`: nothing was recorded there.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
+    /// A take that cannot be read is as if it were not there, and put into `unread`.
     pub fn read(
         &self,
         at: i64,
         frames: usize,
         channels: usize,
         whose: &Whose,
-    ) -> io::Result<Option<Vec<Vec<f32>>>> {
+        unread: &mut BTreeSet<PathBuf>,
+    ) -> Option<Vec<Vec<f32>>> {
         let mut out = vec![vec![0.0; frames]; channels];
         // The number of the take that each frame is of.
         let mut owner: Vec<u32> = vec![0; frames];
@@ -104,7 +102,10 @@ impl Reel {
             let Some((place, from)) = overlap(head, at, frames) else {
                 continue;
             };
-            let lanes = read_frames(path, head, from, place.len())?;
+            let Ok(lanes) = read_frames(path, head, from, place.len()) else {
+                unread.insert(path.clone());
+                continue;
+            };
             any = true;
             for (frame, owner) in place.clone().zip(&mut owner[place.clone()]) {
                 let older = *owner != head.number;
@@ -124,7 +125,7 @@ impl Reel {
                 }
             }
         }
-        Ok(any.then_some(out))
+        any.then_some(out)
     }
 }
 
@@ -178,6 +179,14 @@ mod tests {
 
     const RATE: SampleRate = SampleRate(8000);
 
+    /// What everybody played, where all can be read.
+    fn read(reel: &Reel, at: i64, frames: usize, channels: usize) -> Option<Vec<Vec<f32>>> {
+        let mut unread = BTreeSet::new();
+        let heard = reel.read(at, frames, channels, &Whose::Everybody, &mut unread);
+        assert_eq!(unread, BTreeSet::new());
+        heard
+    }
+
     #[test]
     fn the_newest_take_is_heard_where_takes_overlap_and_the_older_ones_around_it() {
         let folder = tempfile::tempdir().expect("there is room");
@@ -186,29 +195,14 @@ mod tests {
         write(path, "Ann", 10, 150, 8000, &mono(0.5, 50));
         write(path, "send", 11, 0, 8000, &mono(0.75, 500));
         let reel = Reel::open(path, RATE);
-        let heard = reel
-            .read(0, 400, 2, &Whose::Everybody)
-            .expect("it can be read")
-            .expect("there is a take");
+        let heard = read(&reel, 0, 400, 2).expect("there is a take");
         let at = |frame: usize| (heard[0][frame], heard[1][frame]);
         let places = [99, 100, 149, 150, 199, 200, 299, 300].map(at);
         let levels = [0.0, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25, 0.0].map(|level| (level, level));
         assert_eq!(places, levels);
-        assert!(
-            reel.read(300, 1000, 2, &Whose::Everybody)
-                .expect("it can be read")
-                .is_none()
-        );
-        assert!(
-            reel.read(i64::MIN, 10, 2, &Whose::Everybody)
-                .expect("it can be read")
-                .is_none()
-        );
-        assert!(
-            reel.read(i64::MAX, 10, 2, &Whose::Everybody)
-                .expect("it can be read")
-                .is_none()
-        );
+        assert!(read(&reel, 300, 1000, 2).is_none());
+        assert!(read(&reel, i64::MIN, 10, 2).is_none());
+        assert!(read(&reel, i64::MAX, 10, 2).is_none());
     }
 
     #[test]
@@ -218,14 +212,32 @@ mod tests {
         let two = vec![vec![0.125; 100], vec![0.5; 100]];
         write(folder.path(), "Bob", 3, 50, 8000, &two);
         let reel = Reel::open(folder.path(), RATE);
-        let heard = reel
-            .read(0, 100, 2, &Whose::Everybody)
-            .expect("it can be read")
-            .expect("there is a take");
+        let heard = read(&reel, 0, 100, 2).expect("there is a take");
         assert_eq!(
             [heard[0][49], heard[0][50], heard[1][50]],
             [0.25, 0.375, 0.75]
         );
+    }
+
+    #[test]
+    fn a_take_that_was_taken_away_silences_no_other() {
+        let folder = tempfile::tempdir().expect("there is room");
+        write(folder.path(), "Ann", 3, 0, 8000, &mono(0.25, 100));
+        write(folder.path(), "Bob", 4, 0, 8000, &mono(0.5, 100));
+        write(folder.path(), "Carl", 4, 0, 8000, &mono(0.125, 100));
+        let reel = Reel::open(folder.path(), RATE);
+        let files = || {
+            std::fs::read_dir(folder.path())
+                .expect("it is there")
+                .flatten()
+        };
+        let bobs = files().find(|file| file.file_name().to_string_lossy().contains("Bob"));
+        let bobs = bobs.expect("he plays").path();
+        std::fs::remove_file(&bobs).expect("it is ours");
+        let mut unread = BTreeSet::new();
+        let heard = reel.read(0, 100, 1, &Whose::Everybody, &mut unread);
+        assert_eq!(heard, Some(mono(0.125, 100)));
+        assert_eq!(unread, BTreeSet::from([bobs]));
     }
 
     #[test]
@@ -236,8 +248,7 @@ mod tests {
         let reel = Reel::open(folder.path(), RATE);
         let heard = |whose: &[Whose]| {
             let channels = 2 * whose.len();
-            let lanes = reel.read_outputs(0, 10, channels, whose);
-            let lanes = lanes.expect("it can be read");
+            let lanes = reel.read_outputs(0, 10, channels, whose, &mut BTreeSet::new());
             lanes.map(|lanes| lanes.iter().map(|lane| lane[9]).collect::<Vec<_>>())
         };
         let of = |name: &str| Whose::Of(vec![name.into()]);
@@ -250,11 +261,14 @@ mod tests {
         assert_eq!(heard(&[Whose::Perhaps("Bob".into())]), Some(vec![0.5; 2]));
         assert_eq!(heard(&[Whose::Perhaps("Dora".into())]), Some(vec![0.75; 2]));
         // Fewer channels than there are outputs for.
-        let few = reel.read_outputs(0, 10, 1, &[Whose::Everybody, of("Bob")]);
-        assert_eq!(
-            few.expect("it can be read").map(|lanes| lanes.len()),
-            Some(1)
+        let few = reel.read_outputs(
+            0,
+            10,
+            1,
+            &[Whose::Everybody, of("Bob")],
+            &mut BTreeSet::new(),
         );
+        assert_eq!(few.map(|lanes| lanes.len()), Some(1));
     }
 
     #[test]
