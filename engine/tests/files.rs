@@ -125,7 +125,7 @@ fn a_file_comes_back_from_a_peer_that_loops_back_frame_by_frame() {
 }
 
 #[test]
-fn recording_alone_ends_when_told_and_leaves_a_whole_file() {
+fn recording_alone_ends_when_told_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let back = folder.path().join("back.wav");
     let request = Request {
@@ -147,12 +147,7 @@ fn recording_alone_ends_when_told_and_leaves_a_whole_file() {
     std::thread::sleep(Duration::from_millis(200));
     quit.store(true, Relaxed);
     assert_eq!(runs.join().unwrap().unwrap(), Exit::Done);
-    let recorded = WavReader::open(back).unwrap();
-    assert_eq!(
-        (recorded.spec().sample_rate, recorded.len()),
-        (44_100, 0),
-        "nobody came"
-    );
+    assert!(!back.exists(), "nobody came");
 }
 
 #[test]
