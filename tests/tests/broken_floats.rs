@@ -1,9 +1,9 @@
 //! A JackTrip at 32 bit, which destroys its samples before sending: nobody at a hub hears noise, and the hub says why.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
+use farsend_tests::lab::by_hand::{header, log_in};
 use farsend_tests::lab::hub::{member, start};
 use farsend_tests::lab::on_a_private_machine;
 
@@ -15,14 +15,14 @@ fn at_a_hub_what_the_32_bit_bug_leaves_of_a_player_is_silence_and_its_host_is_to
         let mut hub = start(machine, &[]);
         let mut ann = member(machine, "ann", &[]);
         ann.wait_for_peer();
-        let (socket, port) = log_in();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+        let own = socket.local_addr().expect("it is bound").port();
+        let to = log_in(own, "wide");
         let mut number = 0;
         while hub.events("advice").is_empty() || ann.events("statistics").len() < 2 {
             assert!(number < 2_000, "nothing is said: {}", hub.running.output());
             let audio = broken(number);
-            socket
-                .send_to(&audio, (Ipv4Addr::LOCALHOST, port))
-                .expect("loopback takes it");
+            socket.send_to(&audio, to).expect("loopback takes it");
             number += 1;
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -39,27 +39,9 @@ fn at_a_hub_what_the_32_bit_bug_leaves_of_a_player_is_silence_and_its_host_is_to
     });
 }
 
-/// Logs in at the hub of this machine as a JackTrip does; gives our socket and the hub's port.
-fn log_in() -> (UdpSocket, u16) {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
-    let own = socket.local_addr().expect("it is bound").port();
-    let mut hello = i32::from(own).to_le_bytes().to_vec();
-    hello.extend(b"wide");
-    hello.resize(68, 0);
-    let mut door = TcpStream::connect((Ipv4Addr::LOCALHOST, 4464)).expect("the hub listens");
-    door.write_all(&hello).expect("loopback takes it");
-    let mut answer = [0; 4];
-    door.read_exact(&mut answer).expect("the hub answers");
-    let port = u16::try_from(i32::from_le_bytes(answer)).expect("the hub lets us in");
-    (socket, port)
-}
-
 /// 256 frames of two channels at 48 kHz: the low halves of a loud tone's samples as doubles, as JackTrip 2.7.2 sends them.
 fn broken(number: u16) -> Vec<u8> {
-    let mut bytes = vec![0; 8];
-    bytes.extend(number.to_le_bytes());
-    bytes.extend(256_u16.to_le_bytes());
-    bytes.extend([3, 32, 2, 0]);
+    let mut bytes = header(number, 256, [3, 32, 2, 0]).to_vec();
     for frame in 0..512_u16 {
         let sample = (f32::from(frame) * 0.1).sin() * 0.9;
         bytes.extend(&f64::from(sample).to_le_bytes()[..4]);

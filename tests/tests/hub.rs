@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use farsend_tests::lab::hub::{self, member, player};
 use farsend_tests::lab::jack::{JackClock, JackServer};
-use farsend_tests::lab::{Machine, Need, on_a_private_machine};
+use farsend_tests::lab::{Machine, Need, by_hand, on_a_private_machine};
 use nix::sys::signal::Signal;
 
 const NEEDS: &[Need] = &[Need::Jackd, Need::Jacktrip];
@@ -108,9 +108,8 @@ fn nonsense_at_the_door_and_at_the_port_keeps_nobody_out() {
         assert!(hears(machine, &jack, "ann", "carl"));
 
         // All places are taken: the connection is closed, as JackTrip's hub does.
-        let mut hello = [0; 68];
-        hello[..2].copy_from_slice(&4474_u16.to_le_bytes());
         let mut refused = connect();
+        let hello = by_hand::hello(4474, "");
         refused.write_all(&hello).expect("loopback takes it");
         let mut answer = Vec::new();
         let closed = refused.read_to_end(&mut answer);

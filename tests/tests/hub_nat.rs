@@ -1,13 +1,13 @@
 //! Players whom a hub knows by an address that others name, too, or that others had before; and those who log in and are never
 //! heard of again.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use farsend_tests::lab::by_hand::{GOODBYE, header, log_in};
 use farsend_tests::lab::hub::{start, status};
 use farsend_tests::lab::{Need, on_a_private_machine, wait_until};
 use serde_json::Value;
@@ -75,7 +75,7 @@ fn who_logs_in_and_is_never_heard_of_again_keeps_no_place() {
             storm.send_to(&changing, to).expect("loopback");
         }
         for _ in 0..2 {
-            storm.send_to(&[0xff; 63], to).expect("loopback");
+            storm.send_to(&GOODBYE, to).expect("loopback");
         }
         hub.wait_for_event("left", 2, 3 * LIMIT);
         assert!(names().is_empty(), "{:?}", names());
@@ -148,27 +148,10 @@ impl Drop for Sender {
     }
 }
 
-/// Logs in as JackTrip does. Where audio is to be sent.
-fn log_in(port: u16, name: &str) -> SocketAddr {
-    let mut door = TcpStream::connect((Ipv4Addr::LOCALHOST, 4464)).expect("the hub listens");
-    let mut hello = u32::from(port).to_le_bytes().to_vec();
-    hello.extend(name.as_bytes());
-    hello.resize(68, 0);
-    door.write_all(&hello).expect("the hub reads");
-    let mut reply = [0; 4];
-    door.read_exact(&mut reply).expect("the hub answers");
-    let port = u16::try_from(u32::from_le_bytes(reply)).expect("a port");
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
 /// Silence of 16 bit at 48 kHz.
 fn datagram(number: u16, frames: u16, channels: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 8];
-    bytes.extend(number.to_le_bytes());
-    bytes.extend(frames.to_le_bytes());
-    bytes.extend([3, 16, channels, 0]);
-    bytes.resize(16 + usize::from(frames) * usize::from(channels) * 2, 0);
-    bytes
+    let audio = vec![0; usize::from(frames) * usize::from(channels) * 2];
+    [&header(number, frames, [3, 16, channels, 0])[..], &audio].concat()
 }
 
 fn column(name: &str) -> Vec<Value> {

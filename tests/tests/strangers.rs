@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
+use farsend_tests::lab::by_hand::{GOODBYE, HEADER_LEN, header};
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::session::{Session, Setup};
@@ -19,7 +20,7 @@ fn a_strangers_audio_and_goodbyes_do_not_disturb_a_session() {
         let noise = std::thread::spawn(move || {
             for number in 0..600_u16 {
                 let audio = datagram(number, 128, 3, 16, 2, 0);
-                for payload in [&audio[..], &[0xff; 63], &[0xff; 63], &[1; 63]] {
+                for payload in [&audio[..], &GOODBYE, &GOODBYE, &[1; 63]] {
                     stranger.send(payload).expect("loopback takes it");
                 }
                 std::thread::sleep(Duration::from_millis(2));
@@ -81,7 +82,7 @@ fn nonsense() -> Vec<Vec<u8>> {
     let mut all = vec![
         vec![],
         vec![0],
-        vec![0xff; 63],
+        GOODBYE.to_vec(),
         vec![0; 63],
         vec![0x41; 65_000],
     ];
@@ -110,10 +111,7 @@ fn nonsense() -> Vec<Vec<u8>> {
 fn datagram(number: u16, frames: u16, rate: u8, bits: u8, incoming: u8, outgoing: u8) -> Vec<u8> {
     let channels = if outgoing == 0 { incoming } else { outgoing };
     let samples = usize::from(frames) * usize::from(channels) * usize::from(bits / 8);
-    let mut bytes = vec![0; 8];
-    bytes.extend(number.to_le_bytes());
-    bytes.extend(frames.to_le_bytes());
-    bytes.extend([rate, bits, incoming, outgoing]);
-    bytes.resize(16 + samples.min(60_000), 0x5a);
+    let mut bytes = header(number, frames, [rate, bits, incoming, outgoing]).to_vec();
+    bytes.resize(HEADER_LEN + samples.min(60_000), 0x5a);
     bytes
 }

@@ -1,13 +1,13 @@
 //! A player who sends back what they get, packet for packet, and whom a hub takes for a plain JackTrip: nothing is said of what is heard.
 
 use std::collections::VecDeque;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::by_hand::{GOODBYE, HEADER_LEN, header, try_log_in};
 use super::instance::BLOCK;
 
 /// One that has joined the hub on this machine, or is about to. Dropped, it says goodbye.
@@ -26,8 +26,10 @@ impl LoopingPlayer {
         let (ends, hesitates) = (stop.clone(), hesitation_ms.clone());
         let name = name.to_owned();
         let thread = std::thread::spawn(move || {
-            if let Some((socket, port)) = log_in(&name, &ends) {
-                play(&socket, port, queue, &ends, &hesitates);
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+            let own = socket.local_addr().expect("it is bound").port();
+            if let Some(hub) = log_in(own, &name, &ends) {
+                play(&socket, hub, queue, &ends, &hesitates);
             }
         });
         LoopingPlayer {
@@ -50,35 +52,29 @@ impl Drop for LoopingPlayer {
     }
 }
 
-/// Our socket, and the hub's port.
-fn log_in(name: &str, stop: &AtomicBool) -> Option<(UdpSocket, u16)> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
-    let own = socket.local_addr().expect("it is bound").port();
-    let mut hello = i32::from(own).to_le_bytes().to_vec();
-    hello.extend(name.as_bytes());
-    hello.resize(68, 0);
+/// Where audio is to be sent, once there is a hub.
+fn log_in(port: u16, name: &str, stop: &AtomicBool) -> Option<SocketAddr> {
     while !stop.load(Relaxed) {
-        let mut answer = [0; 4];
-        let answered = TcpStream::connect((Ipv4Addr::LOCALHOST, 4464)).and_then(|mut door| {
-            door.write_all(&hello)?;
-            door.read_exact(&mut answer)
-        });
-        if answered.is_ok() {
-            let port = u16::try_from(i32::from_le_bytes(answer)).expect("the hub lets us in");
-            return Some((socket, port));
+        if let Ok(hub) = try_log_in(port, name) {
+            return Some(hub);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     None
 }
 
-fn play(socket: &UdpSocket, port: u16, queue: usize, stop: &AtomicBool, hesitation_ms: &AtomicU64) {
-    let hub = (Ipv4Addr::LOCALHOST, port);
+fn play(
+    socket: &UdpSocket,
+    hub: SocketAddr,
+    queue: usize,
+    stop: &AtomicBool,
+    hesitation_ms: &AtomicU64,
+) {
     let silence = vec![0; AUDIO];
     let mut queued: VecDeque<Vec<u8>> = std::iter::repeat_n(silence.clone(), queue).collect();
     let mut number = 0_u16;
     let mut send = |audio: &[u8]| {
-        let packet = [&header(number)[..], audio].concat();
+        let packet = [&header(number, BLOCK as u16, FORMAT)[..], audio].concat();
         number = number.wrapping_add(1);
         // A hub that has gone takes nothing.
         _ = socket.send_to(&packet, hub);
@@ -95,11 +91,11 @@ fn play(socket: &UdpSocket, port: u16, queue: usize, stop: &AtomicBool, hesitati
             send(&silence);
         }
         let length = socket.recv(&mut bytes).unwrap_or(0);
-        if length != HEADER + AUDIO {
+        if length != HEADER_LEN + AUDIO {
             continue;
         }
         is_heard = true;
-        queued.push_back(bytes[HEADER..length].to_vec());
+        queued.push_back(bytes[HEADER_LEN..length].to_vec());
         let sent = queued.pop_front().map(|audio| send(&audio));
         let pause = hesitation_ms.load(Relaxed);
         if pause > 0 && sent.is_some_and(|number| number % PAUSE_EVERY == 0) {
@@ -107,20 +103,12 @@ fn play(socket: &UdpSocket, port: u16, queue: usize, stop: &AtomicBool, hesitati
         }
     }
     for _ in 0..2 {
-        _ = socket.send_to(&[0xff; 63], hub);
+        _ = socket.send_to(&GOODBYE, hub);
     }
 }
 
-/// Two channels of 24 bits, there and back.
-fn header(number: u16) -> [u8; HEADER] {
-    let mut header = [0; HEADER];
-    header[8..10].copy_from_slice(&number.to_le_bytes());
-    header[10..12].copy_from_slice(&(BLOCK as u16).to_le_bytes());
-    header[12..].copy_from_slice(&[0, 24, 2, 0]);
-    header
-}
-
-const HEADER: usize = 16;
+/// 22.05 kHz, two channels of 24 bits, there and back.
+const FORMAT: [u8; 4] = [0, 24, 2, 0];
 const AUDIO: usize = BLOCK * 2 * 3;
 /// Packets from one pause to the next.
 const PAUSE_EVERY: u16 = 40;

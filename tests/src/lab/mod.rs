@@ -1,5 +1,6 @@
 //! A private machine and the programs that run on it.
 
+pub mod by_hand;
 pub mod engines;
 pub mod farsend;
 pub mod hub;
