@@ -279,6 +279,17 @@ mod tests {
 
     const RATE: SampleRate = SampleRate(8000);
 
+    /// Both halves, which play what is there; and what was noted last.
+    fn started(
+        place: impl Fn() -> Option<Place> + Send + 'static,
+    ) -> (Playback, Player, Arc<Mutex<Option<String>>>) {
+        let (mut playback, player) = playback();
+        let said = Arc::<Mutex<Option<String>>>::default();
+        let note = Arc::clone(&said);
+        playback.start(place, move |told| *note.lock() = told);
+        (playback, player, said)
+    }
+
     fn played(player: &mut Player, at: i64, frames: usize) -> Vec<f32> {
         let mut lanes = [vec![9.0; frames], vec![9.0; frames]];
         let [left, right] = &mut lanes;
@@ -301,13 +312,7 @@ mod tests {
             std::slice::from_ref(&ramp),
         );
         let path = folder.path().to_owned();
-        let (mut playback, mut player) = playback();
-        let said = Arc::<Mutex<Option<String>>>::default();
-        let note = Arc::clone(&said);
-        playback.start(
-            move || Some(Place::all(path.clone(), RATE)),
-            move |told| *note.lock() = told,
-        );
+        let (_playback, mut player, said) = started(move || Some(Place::all(path.clone(), RATE)));
         let mut heard = Vec::new();
         for block in 0..240 {
             heard.extend(played(&mut player, block * 500, 500));
@@ -341,13 +346,7 @@ mod tests {
             &[vec![0.25; 100]],
         );
         let path = folder.path().to_owned();
-        let (mut playback, mut player) = playback();
-        let said = Arc::<Mutex<Option<String>>>::default();
-        let note = Arc::clone(&said);
-        playback.start(
-            move || Some(Place::all(path.clone(), RATE)),
-            move |told| *note.lock() = told,
-        );
+        let (_playback, mut player, said) = started(move || Some(Place::all(path.clone(), RATE)));
         assert_eq!(played(&mut player, 0, 10), [0.5; 10]);
         assert_eq!(*said.lock(), None);
         let files = std::fs::read_dir(folder.path()).expect("it is there");
@@ -366,10 +365,7 @@ mod tests {
 
     #[test]
     fn a_render_without_takes_is_silent_and_says_so() {
-        let (mut playback, mut player) = playback();
-        let said = Arc::<Mutex<Option<String>>>::default();
-        let note = Arc::clone(&said);
-        playback.start(|| None, move |told| *note.lock() = told);
+        let (_playback, mut player, said) = started(|| None);
         assert_eq!(played(&mut player, -700, 1000), [0.0; 1000]);
         let note = said.lock().clone();
         assert!(note.is_some_and(|note| note.contains("no take")));
