@@ -6,7 +6,7 @@ use std::time::Duration;
 use farsend_ipc::message::{HubUser, Role, SessionState, WantedSession};
 use farsend_tests::lab::farsend::{Farsend, command};
 use farsend_tests::lab::hub::join;
-use farsend_tests::lab::instance::{Host, Instance, call, engine};
+use farsend_tests::lab::instance::{Host, Instance, call, engine, hub};
 use farsend_tests::lab::on_a_private_machine;
 
 const PORT: u16 = 4464;
@@ -96,12 +96,8 @@ fn a_plugin_that_is_the_hub_and_a_player_at_a_terminal_write_to_each_other() {
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let mut host = Host::default();
-        let hub = WantedSession {
-            role: Role::Hub,
-            port: PORT,
-            ..call(0, None)
-        };
-        host.instances.push(Instance::new(&hub, &[0.0; 2]));
+        let opens = Instance::new(&hub(PORT, None), &[0.0; 2]);
+        host.instances.push(opens);
         let hosts = |all: &[Instance], count: u32| matches!(all[0].state, Some(SessionState::Hosting { players, .. }) if players == count);
         host.play_until("the hub is open", |all| hosts(all, 0));
         let clock = ["--backend", "timer", "--rate", "22050", "--period", "256"];

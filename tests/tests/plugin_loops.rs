@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farsend_ipc::message::{Listening, Role, WantedSession};
+use farsend_ipc::message::{Listening, WantedSession};
 use farsend_tests::host::{Host as Clap, Plan};
-use farsend_tests::lab::instance::{BLOCK, Host, Instance, RATE, call, engine};
+use farsend_tests::lab::instance::{BLOCK, Host, Instance, RATE, call, engine, hub};
 use farsend_tests::lab::looping::LoopingPlayer;
 use farsend_tests::lab::{need, on_a_private_machine};
 use serde_json::json;
@@ -90,11 +90,9 @@ fn the_delay_of_a_player_stays_for_the_track_that_wants_it_while_the_network_hes
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let hub = WantedSession {
-            role: Role::Hub,
-            port: PORT,
             queue: 0,
             listening: Listening::Player("echo".into()),
-            ..call(0, Some("Duo"))
+            ..hub(PORT, Some("Duo"))
         };
         let mix = WantedSession {
             host: String::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use farsend_ipc::message::{Listening, Role, SessionState, WantedSession};
 use farsend_tests::lab::farsend::command;
 use farsend_tests::lab::hub::player;
-use farsend_tests::lab::instance::{Host, Instance, call, engine};
+use farsend_tests::lab::instance::{self, Host, Instance, call, engine};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::probe::{Plan, Probe};
 use farsend_tests::lab::{Need, on_a_private_machine, voices};
@@ -17,11 +17,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// An instance that opens a hub, as the session "Band".
 fn hub() -> WantedSession {
-    WantedSession {
-        role: Role::Hub,
-        port: PORT,
-        ..call(0, Some("Band"))
-    }
+    instance::hub(PORT, Some("Band"))
 }
 
 /// One that takes part and hears this.

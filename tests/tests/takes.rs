@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use farsend_ipc::message::{
-    HubWish, Listening, Loop, Patch, Placement, Role, SessionState, Take, TakeState, TakeWishes,
+    HubWish, Listening, Loop, Patch, Placement, SessionState, Take, TakeState, TakeWishes,
     WantedSession,
 };
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::hub::member;
-use farsend_tests::lab::instance::{BLOCK, Host, Instance, call, engine};
+use farsend_tests::lab::instance::{BLOCK, Host, Instance, call, engine, hub};
 use farsend_tests::lab::looping::LoopingPlayer;
 use farsend_tests::lab::{Machine, on_a_private_machine, voices};
 
@@ -34,9 +34,9 @@ fn wanted() -> WantedSession {
     }
 }
 
-/// An instance that sends the number of each frame of its host's timeline, and hears it.
-fn ramping() -> Host {
-    let mut instance = Instance::new(&wanted(), &[0.0; 2]);
+/// An instance that wants this, sends the number of each frame of its host's timeline, and hears it.
+fn ramping(wanted: &WantedSession) -> Host {
+    let mut instance = Instance::new(wanted, &[0.0; 2]);
     instance.ramps = true;
     let mut host = Host::default();
     host.instances.push(instance);
@@ -88,7 +88,7 @@ fn a_take_dropped_at_its_time_stamp_lies_on_what_was_played_to_and_so_does_the_n
         let _engine = engine(machine);
         let _far = far_end(machine);
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let mut host = ramping();
+        let mut host = ramping(&wanted());
         record(&mut host, folder.path());
         host.play_until("they are connected", |all| {
             matches!(all[0].state, Some(SessionState::Connected { .. }))
@@ -146,19 +146,13 @@ fn each_player_at_a_hub_of_the_plugin_has_a_file_of_the_same_take() {
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let hub = WantedSession {
-            role: Role::Hub,
-            port: PORT,
+        let mut host = ramping(&WantedSession {
             hub: HubWish {
                 patch: Patch::Nobody,
                 ..HubWish::default()
             },
-            ..call(0, Some("Choir"))
-        };
-        let mut instance = Instance::new(&hub, &[0.0; 2]);
-        instance.ramps = true;
-        let mut host = Host::default();
-        host.instances.push(instance);
+            ..hub(PORT, Some("Choir"))
+        });
         record(&mut host, folder.path());
         let clock = ["--rate", "22050", "--period", "256", "-b", "24", "-q", "8"];
         let _ann = member(machine, "ann", &[&clock[..], &["--loopback"]].concat());
@@ -178,16 +172,10 @@ fn takes_of_a_plain_player_at_a_hub_of_the_plugin_are_placed_by_the_loop_that_wa
     on_a_private_machine(&[], |machine| {
         let _engine = engine(machine);
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let hub = WantedSession {
-            role: Role::Hub,
-            port: PORT,
+        let mut host = ramping(&WantedSession {
             listening: Listening::Player("echo".into()),
-            ..call(0, Some("Duo"))
-        };
-        let mut instance = Instance::new(&hub, &[0.0; 2]);
-        instance.ramps = true;
-        let mut host = Host::default();
-        host.instances.push(instance);
+            ..hub(PORT, Some("Duo"))
+        });
         record(&mut host, folder.path());
         let echo = LoopingPlayer::join("echo", 4);
         let _ = measured(&mut host);

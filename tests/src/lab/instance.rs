@@ -67,6 +67,15 @@ pub fn call(port: u16, session: Option<&str>) -> WantedSession {
     }
 }
 
+/// A stereo instance's wish to open a hub at this port, as the session of this name.
+pub fn hub(port: u16, session: Option<&str>) -> WantedSession {
+    WantedSession {
+        role: Role::Hub,
+        port,
+        ..call(0, session)
+    }
+}
+
 /// One instance.
 #[derive(Debug)]
 pub struct Instance {
