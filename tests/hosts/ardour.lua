@@ -11,64 +11,31 @@
 -- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no fades of
 -- the region, unity gain. Only the first twentieth of a second is faded in, by Ardour's transport.
 
-local NAME = "farsend"
-local RATE = 48000
-local VST3 = 7 -- ARDOUR.PluginType.VST3 has no name in Lua
+local here = debug.getinfo(1, "S").source:match("^@(.*/)")
+local common = dofile(here .. "ardour_common.lua")
+local NAME, RATE = common.NAME, common.RATE
+local folder, session_folder = common.folder, common.session_folder
+local say, is_told = common.say, common.is_told
 
-local folder = assert(arg[1], "which folder?")
 local records = arg[2] ~= "plays"
-local session_folder = ARDOUR.LuaAPI.build_filename(folder, NAME)
 local session_file = ARDOUR.LuaAPI.build_filename(session_folder, NAME .. ".ardour")
 
-local function say(...)
-	print(...)
-	io.stdout:flush()
-end
-
--- Whether this order was given since the last time.
-local function is_told(order)
-	return os.remove(ARDOUR.LuaAPI.build_filename(folder, order)) ~= nil
-end
-
-local function find_plugin()
-	for plugin in ARDOUR.LuaAPI.list_plugins():iter() do
-		if plugin.name == "Farsend" and plugin.type == VST3 then
-			return plugin.unique_id
-		end
-	end
-	error("Ardour does not list the plugin")
-end
-
 local function new_track(name)
-	local tracks = Session:new_audio_track(2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order,
-		ARDOUR.TrackMode.Normal, true)
-	local track = tracks:front()
+	local track = common.new_track(name)
 	track:input():disconnect_all(nil)
-	track:panner_shell():set_bypassed(true)
 	return track
-end
-
--- Who paces Ardour. JACK keeps time to the frame. The dummy engine is late by a percent, but it never stumbles when
--- tracks are made, as JACK does: Ardour's threads talk to the server through one socket, without a lock.
-local function use_backend(name)
-	AudioEngine:stop()
-	local backend = AudioEngine:set_backend(name, "ardour", "")
-	assert(not backend:isnil(), "Ardour has no backend " .. name)
 end
 
 -- The session as a musician would leave it: two tracks, the insert, the cables.
 local function make_session()
-	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	common.new_session()
 	local far, back = new_track("Far"), new_track("Back")
 	far:output():disconnect_all(nil)
 	back:output():disconnect_all(nil)
-	local insert = ARDOUR.LuaAPI.new_plugin(Session, find_plugin(), VST3, "")
-	assert(not insert:isnil(), "the plugin cannot be loaded")
-	assert(far:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
-	Session:save_state("", false, false, false, false, false)
-	far, back, insert = nil, nil, nil
-	collectgarbage()
-	Session:close()
+	common.insert("Farsend", far)
+	common.save()
+	far, back = nil, nil
+	common.close()
 end
 
 local function read(path)
@@ -183,11 +150,13 @@ local function roll_once()
 	sleep(0.5)
 end
 
-use_backend("None (Dummy)")
+-- JACK keeps time to the frame. The dummy engine is late by a percent, but it never stumbles when tracks are made, as
+-- JACK does: Ardour's threads talk to the server through one socket, without a lock.
+common.use_backend("None (Dummy)")
 make_session()
 add_take()
-use_backend("JACK")
-assert(load_session(session_folder, NAME), "the session was not loaded")
+common.use_backend("JACK")
+common.open_session()
 connect_tracks()
 say("ready")
 while not is_told("roll") do
@@ -196,6 +165,6 @@ while not is_told("roll") do
 end
 roll_once()
 while not records and not is_told("quit") do sleep(0.02) end
-Session:save_state("", false, false, false, false, false)
+common.save()
 say("saved")
-Session:close()
+common.close()

@@ -9,46 +9,20 @@
 -- (`roll`, `back`, `export`, `save`, `quit`), removed when they are carried out. What `open` prints: `loading` and
 -- `loaded`; `levels` and the tracks' meters in dB, a hundred times a second; the name of an order that is done.
 
-local NAME = "farsend"
-local RATE = 48000
-local VST3 = 7 -- ARDOUR.PluginType.VST3 has no name in Lua
-
-local folder = assert(arg[1], "which folder?")
-local session_folder = ARDOUR.LuaAPI.build_filename(folder, NAME)
-
-local function say(...)
-	print(...)
-	io.stdout:flush()
-end
-
--- Whether this order was given since the last time.
-local function is_told(order)
-	return os.remove(ARDOUR.LuaAPI.build_filename(folder, order)) ~= nil
-end
+local here = debug.getinfo(1, "S").source:match("^@(.*/)")
+local common = dofile(here .. "ardour_common.lua")
+local RATE, folder = common.RATE, common.folder
+local say, is_told = common.say, common.is_told
 
 local function use_backend()
-	AudioEngine:stop()
-	local backend = AudioEngine:set_backend("None (Dummy)", "ardour", "")
-	assert(not backend:isnil(), "Ardour has no engine of its own")
+	local backend = common.use_backend("None (Dummy)")
 	backend:set_device_name("DC -6dBFS (+.5)")
 	backend:set_sample_rate(RATE)
 	backend:set_buffer_size(512)
 end
 
-local function find_plugin(name)
-	for plugin in ARDOUR.LuaAPI.list_plugins():iter() do
-		if plugin.name == name and plugin.type == VST3 then
-			return plugin.unique_id
-		end
-	end
-	error("Ardour does not list " .. name)
-end
-
 local function new_track(name)
-	local tracks = Session:new_audio_track(2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order,
-		ARDOUR.TrackMode.Normal, true)
-	local track = tracks:front()
-	track:panner_shell():set_bypassed(true)
+	local track = common.new_track(name)
 	track:monitoring_control():set_value(ARDOUR.MonitorChoice.MonitorInput, PBD.GroupControlDisposition.NoGroup)
 	return track
 end
@@ -57,10 +31,7 @@ local function new_track_with(plugin, name)
 	local track = new_track(name)
 	-- As many outputs as the plugin has, which Ardour calls flexible.
 	track:set_strict_io(false)
-	local insert = ARDOUR.LuaAPI.new_plugin(Session, find_plugin(plugin), VST3, "")
-	assert(not insert:isnil(), "the plugin cannot be loaded")
-	assert(track:add_processor_by_index(insert, 0, nil, true) == 0, "the plugin cannot be inserted")
-	return track
+	common.insert(plugin, track)
 end
 
 local function connect(port, name)
@@ -96,7 +67,7 @@ local function plug_players()
 end
 
 local function make(count)
-	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	common.new_session()
 	new_track("Plain")
 	for number = 1, count do
 		new_track_with("Farsend", "Far " .. number)
@@ -105,7 +76,7 @@ local function make(count)
 end
 
 local function make_players()
-	assert(create_session(session_folder, NAME, RATE), "no session was made")
+	common.new_session()
 	new_track("Plain")
 	new_track("Player 1")
 	new_track("Player 2")
@@ -115,9 +86,8 @@ local function make_players()
 end
 
 local function save_and_close()
-	Session:save_state("", false, false, false, false, false)
-	collectgarbage()
-	Session:close()
+	common.save()
+	common.close()
 end
 
 -- The meters of all tracks, in dB.
@@ -149,14 +119,12 @@ local ORDERS = {
 			ARDOUR.TransportRequestSource.TRS_UI)
 	end,
 	export = export,
-	save = function()
-		Session:save_state("", false, false, false, false, false)
-	end,
+	save = common.save,
 }
 
 local function open()
 	say("loading")
-	assert(load_session(session_folder, NAME), "the session was not loaded")
+	common.open_session()
 	say("loaded")
 	while not is_told("quit") do
 		for order, carry_out in pairs(ORDERS) do
@@ -168,8 +136,7 @@ local function open()
 		say("levels " .. levels())
 		sleep(0.01)
 	end
-	collectgarbage()
-	Session:close()
+	common.close()
 	say("closed")
 end
 
