@@ -73,3 +73,32 @@ fn a_path_that_becomes_longer_for_good_moves_it_once_or_twice_and_that_is_told()
     let end = &trace.out[0][trace.out[0].len() - 4800..];
     assert!(end.iter().all(|sample| *sample != 0.0), "it is heard again");
 }
+
+#[test]
+fn a_delay_that_glides_has_moved_with_every_block_until_it_rests() {
+    let scene = scene(150.0);
+    let mut arrivals = scene.arrivals();
+    // A bad time, after which less will do.
+    for (at, n) in &mut arrivals {
+        let since = at.since(START);
+        if since > Duration::from_secs(5) && since < Duration::from_secs(8) && *n % 5 == 0 {
+            *at = *at + Duration::from_millis(15);
+        }
+    }
+    arrivals.sort();
+    let (mut last, mut glided) = (None, 0);
+    let _ = scene.run_with(arrivals, |frames, buffer| {
+        let now = buffer.playhead().map(|playhead| {
+            let behind = playhead - frames as f64;
+            (behind, buffer.counts().moves)
+        });
+        if let (Some((behind, moves)), Some((was, had))) = (now, last)
+            && behind != was
+        {
+            glided += 1;
+            assert_ne!(moves, had, "{behind} in place of {was} at {frames}");
+        }
+        last = now;
+    });
+    assert!(glided > 100, "{glided}");
+}

@@ -80,6 +80,8 @@ impl JitterBuffer {
 
     /// A part of a move of the play position, `left` frames of which are still to be made.
     fn play_moving(&mut self, left: i64, out: &mut [&mut [f32]], frames: usize, taken: &mut Taken) {
+        // With each of them the delay is another one.
+        self.moves += 1;
         let lookahead = self.resampler.lookahead() as i64;
         let lag = self.resampler.lag() as i64;
         if self.resampler.is_splicing() {
