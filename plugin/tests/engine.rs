@@ -12,9 +12,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use common::{Answer, FakeEngine, wait_until};
-use farsend_ipc::message::{self, Hello, Listening, PROTOCOL, SessionState, ToEngine, Version};
+use farsend_ipc::message::{
+    self, Delay, Hello, Listening, PROTOCOL, SessionState, ToEngine, Version,
+};
 use farsend_plugin::players::Listen;
-use farsend_plugin::shared::Setup;
+use farsend_plugin::shared::{LatencyView, Setup};
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
 use farsend_plugin::supervisor::Environment;
@@ -120,6 +122,72 @@ fn audio_goes_both_ways_and_the_numbers_arrive() {
     assert_eq!((levels.sent.len(), levels.returned.len()), (2, 2));
     assert_eq!(levels.sent[0].take(), 0.5);
     assert_eq!(levels.returned[0].take(), 0.25);
+}
+
+/// Pings, and does this a little more than so many milliseconds later.
+fn ping(instance: &mut Instance, mut then: Vec<(u64, Box<dyn Fn() + '_>)>) -> LatencyView {
+    instance.shared.ask_for_ping();
+    let asked = Instant::now();
+    let mut pinging = false;
+    loop {
+        let _ = instance.block(0.0);
+        std::thread::sleep(Duration::from_millis(1));
+        let latency = instance.shared.view().latency;
+        pinging |= latency.pinging;
+        if pinging && !latency.pinging {
+            assert!(then.is_empty(), "it was done before: {latency:?}");
+            return latency;
+        }
+        let due = |(ms, _): &(u64, _)| asked.elapsed() > Duration::from_millis(*ms);
+        if then.first().is_some_and(due) {
+            (then.remove(0).1)();
+        }
+        assert!(asked.elapsed() < Duration::from_secs(20), "{latency:?}");
+    }
+}
+
+#[test]
+fn a_ping_during_which_the_delay_moves_is_sent_once_more() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Echo);
+    let mut instance = Instance::new(&place);
+    instance.want(to_far_example());
+    instance.play_until_heard();
+    let moved = |moves| {
+        engine.tell_delay(Delay {
+            moves,
+            ..Delay::default()
+        });
+    };
+    // When it has rested for long enough that the chirps are under way.
+    let (once, twice) = (Box::new(|| moved(1)), Box::new(|| moved(2)));
+    let latency = ping(&mut instance, vec![(2_300, once), (4_600, twice)]);
+    assert_eq!(latency.said, "");
+    assert!(latency.loop_frames.is_some(), "{latency:?}");
+}
+
+#[test]
+fn a_ping_to_a_player_who_has_joined_just_now_waits_until_that_is_told() {
+    let place = Place::new();
+    let engine = FakeEngine::start(&place.directory, Answer::Hub);
+    let mut instance = Instance::new(&place);
+    instance.want(Session {
+        role: Role::Hub,
+        listen: Listen::Player,
+        player: "Cid".into(),
+        ..to_far_example()
+    });
+    instance.play_until_heard();
+    let nobody = ping(&mut instance, Vec::new());
+    assert!(nobody.said.contains("Cid is not here"), "{nobody:?}");
+    let joined = Delay {
+        player: 3,
+        ..Delay::default()
+    };
+    let join = Box::new(|| engine.tell_delay(joined));
+    let latency = ping(&mut instance, vec![(300, join)]);
+    assert_eq!(latency.said, "");
+    assert!(latency.loop_frames.is_some(), "{latency:?}");
 }
 
 /// What was wanted to be heard of a session that was open.

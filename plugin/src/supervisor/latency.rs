@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   Idle ── asked ──▶ Calm ── the delay rests ──▶ Fired ── done ──▶ Returning ── here ──▶ searched
-//!     ▲                                             ▲                                      │ │
-//!     │                                             └────── not heard: listen for longer ──┘ │
-//!     └──────────────────── found, or a sentence why not ───────────────────────────────────┘
+//!     ▲                ▲                            ▲                                     │ │ │
+//!     │                │                            └───── not heard: listen for longer ──┘ │ │
+//!     │                └── the delay moved, or it is another player's: once more ────────────┘ │
+//!     └───────────────────── found, or a sentence why not ──────────────────────────────────────┘
 //! ```
 
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ pub(super) struct LatencyKeeper {
 #[derive(Debug)]
 enum Stage {
     Idle,
-    /// Until the delay has rested.
+    /// Until the delay has rested. It was asked for then.
     Calm {
         asked: Instant,
     },
@@ -52,6 +53,7 @@ enum Stage {
 #[derive(Debug)]
 struct Ping {
     probe: Probe,
+    asked: Instant,
     /// Delays up to this are looked at.
     longest: usize,
     epoch: Epoch,
@@ -83,6 +85,11 @@ pub(super) enum Whom {
 }
 
 impl Whom {
+    /// Whether there is one perhaps, of whom it was not told yet: a player is heard before that.
+    fn may_be_here(&self) -> bool {
+        !matches!(self, Self::Several)
+    }
+
     /// Why there can be no ping, a sentence; empty if there can be one.
     fn sentence(&self) -> String {
         match self {
@@ -132,13 +139,14 @@ impl LatencyKeeper {
     pub(super) fn turn(&mut self, shared: &Shared, link: &mut LinkSender, heard: Option<Heard>) {
         let now = Instant::now();
         self.follow(shared, now, heard.as_ref());
+        let is_open = heard.is_some();
         let whom = heard.map_or(Whom::Nobody, |heard| heard.whom);
         let is_asked = shared.take_ping();
         if is_asked || self.aligner.is_to_verify(now) {
             match &whom {
                 _ if self.is_busy() => {}
                 _ if shared.params.bypass.value() => drop(self.give_up(BYPASSED.into())),
-                Whom::One => {
+                whom if *whom == Whom::One || (is_asked && is_open && whom.may_be_here()) => {
                     self.said.clear();
                     self.stage = Stage::Calm { asked: now };
                 }
@@ -183,6 +191,9 @@ impl LatencyKeeper {
         now: Instant,
     ) -> Stage {
         if *whom != Whom::One {
+            if whom.may_be_here() && now.saturating_duration_since(asked) < NEWS {
+                return Stage::Calm { asked };
+            }
             return self.give_up(whom.sentence());
         }
         let (Some((epoch, since)), Some(setup)) = (self.epoch, self.setup) else {
@@ -193,30 +204,14 @@ impl LatencyKeeper {
             return Stage::Calm { asked };
         }
         let probe = Probe::new(setup.rate);
-        self.fire(link, probe, SHORT_S, epoch, setup, now)
-    }
-
-    fn fire(
-        &mut self,
-        link: &mut LinkSender,
-        probe: Probe,
-        seconds: f64,
-        epoch: Epoch,
-        setup: Setup,
-        now: Instant,
-    ) -> Stage {
-        let longest = probe.frames(seconds);
-        let frames = longest + probe.samples().len();
-        let _ = link.pings.collect();
-        link.pings
-            .fire(Shot::new(&probe, setup.channels.get(), frames));
         let ping = Ping {
+            longest: probe.frames(SHORT_S),
             probe,
-            longest,
+            asked,
             epoch,
-            is_last: seconds >= LONGEST_S,
+            is_last: false,
         };
-        Stage::Fired { ping, since: now }
+        fire(link, ping, setup, now)
     }
 
     fn await_end(
@@ -245,6 +240,9 @@ impl LatencyKeeper {
         since: Instant,
         now: Instant,
     ) -> Stage {
+        if now.saturating_duration_since(since) < NEWS {
+            return Stage::Returning { ping, since };
+        }
         let Some(shot) = link.pings.collect() else {
             if now.saturating_duration_since(since) < PATIENCE {
                 return Stage::Returning { ping, since };
@@ -252,14 +250,18 @@ impl LatencyKeeper {
             return self.give_up(HOST_SILENT.into());
         };
         let epoch = self.epoch.map(|(epoch, _)| epoch);
+        let is_same = epoch.map(|epoch| epoch.generation) == Some(ping.epoch.generation);
+        let is_patient = now.saturating_duration_since(ping.asked) < MOVING_PATIENCE;
+        if is_same && epoch != Some(ping.epoch) && is_patient {
+            return Stage::Calm { asked: ping.asked };
+        }
         match find(&ping.probe, shot.lanes(), ping.longest) {
-            _ if epoch.map(|epoch| epoch.generation) != Some(ping.epoch.generation) => {
-                self.give_up(OTHER_SESSION.into())
-            }
+            _ if !is_same => self.give_up(OTHER_SESSION.into()),
             _ if epoch.map(|epoch| epoch.player) != Some(ping.epoch.player) => {
                 self.give_up(OTHER_PLAYER.into())
             }
-            Ok(found) if epoch == Some(ping.epoch) => {
+            _ if epoch != Some(ping.epoch) => self.give_up(MOVED.into()),
+            Ok(found) => {
                 self.found = Some(found);
                 let measured = Measured {
                     frames: found.frames,
@@ -269,11 +271,18 @@ impl LatencyKeeper {
                 self.said.clear();
                 Stage::Idle
             }
-            Ok(_) => self.give_up(MOVED.into()),
             Err(Unheard::Ambiguous) => self.give_up(unheard(Unheard::Ambiguous)),
             Err(why) if ping.is_last => self.give_up(unheard(why)),
             Err(_) => match self.setup {
-                Some(setup) => self.fire(link, ping.probe, LONGEST_S, ping.epoch, setup, now),
+                Some(setup) => {
+                    let longest = ping.probe.frames(LONGEST_S);
+                    let ping = Ping {
+                        longest,
+                        is_last: true,
+                        ..ping
+                    };
+                    fire(link, ping, setup, now)
+                }
                 None => Stage::Idle,
             },
         }
@@ -326,6 +335,14 @@ impl LatencyKeeper {
     }
 }
 
+fn fire(link: &mut LinkSender, ping: Ping, setup: Setup, now: Instant) -> Stage {
+    let frames = ping.longest + ping.probe.samples().len();
+    let _ = link.pings.collect();
+    link.pings
+        .fire(Shot::new(&ping.probe, setup.channels.get(), frames));
+    Stage::Fired { ping, since: now }
+}
+
 fn unheard(why: Unheard) -> String {
     let advice = match why {
         Unheard::Ambiguous => "Mute what repeats it.",
@@ -345,6 +362,11 @@ const LONGEST_S: f64 = 4.0;
 const CALM: Duration = Duration::from_millis(1_500);
 /// Where it never is, that is found out.
 const CALM_PATIENCE: Duration = Duration::from_secs(8);
+/// How late the engine may tell that the delay has moved, and who is heard: a player's numbers go to the hub's control thread, to the session,
+/// and here.
+const NEWS: Duration = Duration::from_millis(750);
+/// For how long it is tried again where the delay moved meanwhile: that of one who has just joined a hub does at first.
+const MOVING_PATIENCE: Duration = Duration::from_secs(20);
 /// A host that runs audio is done with a ping long before.
 const PATIENCE: Duration = Duration::from_secs(12);
 

@@ -42,6 +42,7 @@ pub(crate) struct FakeEngine {
     stop: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<WantedSession>>>,
     told: Arc<Mutex<Vec<ToEngine>>>,
+    delay: Arc<Mutex<Option<Delay>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,15 +51,17 @@ impl FakeEngine {
         let server = Server::bind(directory).unwrap();
         let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let told = Arc::default();
+        let delay = Arc::<Mutex<Option<Delay>>>::default();
         let thread = {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
-            let told = Arc::clone(&told);
-            std::thread::spawn(move || serve(&server, answer, &stop, &asked, &told))
+            let (told, delay) = (Arc::clone(&told), Arc::clone(&delay));
+            std::thread::spawn(move || serve(&server, answer, &stop, &asked, &told, &delay))
         };
         Self {
             stop,
             asked,
             told,
+            delay,
             thread: Some(thread),
         }
     }
@@ -67,6 +70,12 @@ impl FakeEngine {
     #[allow(dead_code, reason = "not all tests ask")]
     pub(crate) fn told(&self) -> Vec<ToEngine> {
         self.told.lock().clone()
+    }
+
+    /// Tells all instances that this has become of the delay.
+    #[allow(dead_code, reason = "not all tests tell")]
+    pub(crate) fn tell_delay(&self, delay: Delay) {
+        *self.delay.lock() = Some(delay);
     }
 
     /// The sessions that were asked for, in order.
@@ -88,6 +97,7 @@ fn serve(
     stop: &AtomicBool,
     asked: &Mutex<Vec<WantedSession>>,
     told: &Mutex<Vec<ToEngine>>,
+    delay: &Mutex<Option<Delay>>,
 ) {
     let mut plugins: Vec<(ServerConnection, Option<EngineEnd>)> = Vec::new();
     while !stop.load(Relaxed) {
@@ -126,6 +136,16 @@ fn serve(
             }
             true
         });
+        if let Some(delay) = delay.lock().take() {
+            let numbers = Statistics {
+                delay,
+                ..numbers(&Listening::Mix)
+            };
+            let numbers = FromEngine::Statistics(Box::new(numbers));
+            for (connection, _) in &mut plugins {
+                let _ = connection.send(&numbers, Duration::from_secs(1));
+            }
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
