@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::{Event, Talked};
 use farsend_rt::{LatestReader, clock, latest};
-use farsend_stream::{Conceal, Kernels};
+use farsend_stream::{Conceal, DepthPolicy, Kernels};
 use farsend_units::Frames;
 use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -137,8 +137,9 @@ pub(super) struct Desk<'a> {
     letters: Letters,
     /// Of a hub of the plugin's.
     track_takes: Option<TrackTakes>,
-    /// As it is now.
+    /// As they are now.
     patch: PatchMode,
+    depth: DepthPolicy,
 }
 
 impl<'a> Desk<'a> {
@@ -199,6 +200,7 @@ impl<'a> Desk<'a> {
             letters: Letters::default(),
             track_takes: None,
             patch: settings.patch,
+            depth: settings.depth,
         })
     }
 
@@ -382,8 +384,12 @@ impl<'a> Desk<'a> {
             Conceal::Fade
         };
         let from = knock.from;
+        let settings = HubSettings {
+            depth: self.depth,
+            ..self.settings.clone()
+        };
         let player = Player::new(
-            self.settings,
+            &settings,
             &self.kernels,
             conceal,
             from,

@@ -10,6 +10,7 @@ use farsend_ipc::hub::PlayerStatus;
 use farsend_ipc::message::Loop;
 use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestReader, LatestWriter, latest};
+use farsend_stream::DepthPolicy;
 use parking_lot::Mutex;
 
 use super::HubSettings;
@@ -96,6 +97,8 @@ pub(super) enum SessionWish {
     KeepDelays(Vec<u64>),
     /// A loop that was measured, to the player whom it names.
     Loop(Loop),
+    /// So much of each player is kept before they are heard, from now on, and of those who come.
+    Depth(DepthPolicy),
 }
 
 /// The hub's end of what is wished and said here and there.
@@ -214,6 +217,11 @@ impl HubHost {
     /// Somebody has measured the loop to a player: their takes are placed by it.
     pub fn note_loop(&self, measured: Loop) {
         _ = self.wishes.send(SessionWish::Loop(measured));
+    }
+
+    /// So much of each player is kept before they are heard, from now on, and of those who come.
+    pub fn set_depth(&self, depth: DepthPolicy) {
+        _ = self.wishes.send(SessionWish::Depth(depth));
     }
 
     /// What was written, and what became of what was said here. To be asked some times a second.

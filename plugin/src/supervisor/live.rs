@@ -141,10 +141,7 @@ impl Supervisor {
 /// Whether the one goes on as the other without being opened anew.
 pub(super) fn is_one_session(one: &WantedSession, other: &WantedSession) -> bool {
     let mut alike = other.clone();
-    // A hub of ours keeps what it began with.
-    if one.role != Role::Hub {
-        alike.queue = one.queue;
-    }
+    alike.queue = one.queue;
     if !is_named_by_the_track(one) {
         alike.name.clone_from(&one.name);
     }

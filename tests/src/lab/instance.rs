@@ -299,6 +299,24 @@ impl Instance {
         sent.expect("the engine listens");
     }
 
+    /// So many packets are to be kept from now on, 0: as many as are needed.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn set_queue(&mut self, packets: u16) {
+        let queue = ToEngine::Queue(packets);
+        let sent = self.connection.send(&queue, Duration::from_secs(5));
+        sent.expect("the engine listens");
+    }
+
+    /// How long the audio of the player of this name waits at the hub, if that is known.
+    pub fn delay_of(&self, player: &str) -> Option<Duration> {
+        let mut players = self.players.iter().flat_map(|players| &players.players);
+        let player = players.find(|one| one.name == player)?;
+        player.delay_us.map(|us| Duration::from_micros(us.into()))
+    }
+
     /// Tells the engine of a loop that was measured.
     ///
     /// # Panics

@@ -81,7 +81,7 @@ impl PluginSession {
         }
     }
 
-    /// Another queue, in packets, 0: automatic. Without a break.
+    /// Another queue, in packets, 0: automatic; at a hub of ours for each player. Without a break.
     ///
     /// # Errors
     /// [`Refused`], in words for the plugin's window: it is too long.
@@ -89,7 +89,11 @@ impl PluginSession {
         let depth: DepthPolicy = wishes::depth(queue)?;
         self.wanted.queue = queue;
         self.health.set_depth(depth);
-        _ = self.backend.set_depth(depth);
+        match &self.hub {
+            Some(hub) => hub.set_depth(depth),
+            // With its ring full the thread does not look any more, and nobody is served.
+            None => _ = self.backend.set_depth(depth),
+        }
         Ok(())
     }
 }

@@ -100,6 +100,12 @@ impl<'a> Desk<'a> {
                     self.order(Order::Loop(place, measured));
                 }
             }
+            SessionWish::Depth(depth) => {
+                self.depth = depth;
+                let places = self.roster.iter().map(|(place, _)| place);
+                let orders = places.map(|place| Order::Depth(place, depth));
+                self.pending.extend(orders);
+            }
         }
     }
 
