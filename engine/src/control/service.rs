@@ -15,6 +15,7 @@ use super::parts::{Part, Sessions};
 use super::wishes::Refused;
 use crate::engine::quit_on_signals;
 use crate::exit::Exit;
+use crate::takes::Unwritten;
 
 /// `farsend engine`.
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,7 @@ pub fn main(args: &Args) -> Exit {
             info!("serving plugins at {}", directory.socket().display());
             let quit = quit_on_signals().map_err(|error| (Exit::Other, describe(&error)))?;
             Service::new(args, quit).run(&server);
+            finish_takes();
             Ok(())
         });
     match served {
@@ -77,11 +79,12 @@ impl Service {
         })
     }
 
-    /// Accepts until it is time to end; then waits for the connections to say their goodbyes.
+    /// Accepts until it is time to end, for which takes have to be written; then waits for the connections to say their goodbyes.
     fn run(self: &Arc<Self>, server: &Server) {
         let mut threads: Vec<JoinHandle<()>> = Vec::new();
         let mut number = 0;
         let mut unused_since = Instant::now();
+        let mut unwritten = Unwritten::new(unused_since);
         while !self.quit.load(Relaxed) {
             match server.accept(ACCEPT_PATIENCE) {
                 Ok(Some(pending)) => {
@@ -103,8 +106,11 @@ impl Service {
                     std::thread::sleep(ACCEPT_PATIENCE);
                 }
             }
+            let now = Instant::now();
             if self.connections.load(Relaxed) > 0 {
-                unused_since = Instant::now();
+                (unused_since, unwritten) = (now, Unwritten::new(now));
+            } else if unwritten.gets_on(now) {
+                unused_since = now;
             }
             if self
                 .grace
@@ -264,6 +270,18 @@ impl Service {
                 .collect(),
             ends_when_unused: self.grace.is_some(),
         }
+    }
+}
+
+/// Waits until takes are complete that are laid along the timeline behind their sessions' backs. A second signal ends that.
+fn finish_takes() {
+    let now = Instant::now();
+    let mut unwritten = Unwritten::new(now);
+    if unwritten.gets_on(now) {
+        info!("takes are still written: ending when that is done, or at once at another signal");
+    }
+    if !unwritten.wait() {
+        warn!("takes could not be completed: they are as they came");
     }
 }
 

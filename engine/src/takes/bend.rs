@@ -7,8 +7,10 @@ use farsend_ipc::message::TakeState;
 use farsend_stream::Resampler;
 use farsend_units::SampleRate;
 
+use super::leftovers::{hold, part_of};
 use super::place::Fit;
 use super::track::Track;
+use super::underway::Underway;
 use crate::record::{BroadcastFile, Depth, Head};
 
 /// Where a take is on our time line and on the host's.
@@ -30,8 +32,9 @@ pub(super) fn bend(track: &mut Track, first: i64, fit: &Fit, range: Range, rate:
     let straight = straight.filter(|_| track.head().rate == rate);
     let written = rewrite(track, first, fit, range, rate);
     let path = track.path().to_owned();
-    let part = path.with_extension("part");
-    let done = written.and_then(|()| fs::rename(&part, &path));
+    let part = part_of(&path);
+    // Held until it has its name.
+    let done = written.and_then(|_held| fs::rename(&part, &path));
     match done {
         Ok(()) => {
             let take = &mut track.take;
@@ -56,11 +59,11 @@ fn rewrite(
     fit: &Fit,
     range: Range,
     rate: SampleRate,
-) -> io::Result<()> {
+) -> io::Result<File> {
     let head = track.head().clone();
     let channels = head.channels.get().max(1);
     let mut source = Source::open(track)?;
-    let part = track.path().with_extension("part");
+    let part = part_of(track.path());
     let disk = track.disk();
     _ = fs::remove_file(&part);
     let name = part.file_name().unwrap_or_default().to_string_lossy();
@@ -70,6 +73,7 @@ fn rewrite(
         ..head
     };
     let mut file = BroadcastFile::create(disk, name.into_owned(), settled)?;
+    let held = hold(&part)?;
     let mut resampler = Resampler::new(channels, head.rate, rate, BLOCK);
     let length = range.end - range.since;
     // Where in the source the next frame is.
@@ -108,8 +112,10 @@ fn rewrite(
         let lanes = lanes.iter().map(|lane| &lane[..frames]);
         file.write(disk, done.unsigned_abs(), lanes)?;
         done += frames as i64;
+        Underway::step();
     }
-    file.close()
+    file.close()?;
+    Ok(held)
 }
 
 /// Where a block ends in its source that should end at `wanted`, if that is not where it ends when it is `straight`: on a frame in either case, so that

@@ -22,9 +22,11 @@ use farsend_wire::jacktrip::Format;
 
 use super::bend;
 use super::book::Book;
+use super::leftovers::sweep;
 use super::place::{Pair, Place};
 use super::tap::{Drain, Note, Way};
 use super::track::{self, Disks, PeerTrack, Track};
+use super::underway::Underway;
 use crate::record::Moment;
 
 /// What takes are called, and where they go.
@@ -62,6 +64,8 @@ pub(super) struct Clerk {
     disks: Disks,
     /// The last that could not be made, and none was since.
     refused: Option<Take>,
+    /// It is waited for.
+    _underway: Underway,
 }
 
 /// A stream of the far end's.
@@ -136,6 +140,7 @@ impl Clerk {
             next_checkpoint: Instant::now() + CHECKPOINT_EVERY,
             disks: track::real,
             refused: None,
+            _underway: Underway::begin(),
         }
     }
 
@@ -147,6 +152,7 @@ impl Clerk {
 
     /// Works until the tap has gone; then completes what there is.
     pub(super) fn run(mut self) {
+        sweep(&self.setup.folder);
         loop {
             // Looked at first: what was handed over before is taken then.
             let ended = self.drain.notes.is_abandoned();
@@ -192,6 +198,7 @@ impl Clerk {
     }
 
     fn take_in(&mut self, note: Note, at: Instant) {
+        Underway::step();
         match note {
             Note::Stream(format) => self.begin_stream(format),
             Note::Packet { number, bytes, way } => self.packet(number, bytes as usize, way),
@@ -433,6 +440,7 @@ impl Clerk {
         }
         let mut waits = false;
         for at in 0..take.peers.len() {
+            Underway::step();
             let track = &mut take.peers[at];
             let stream = self.streams.iter().find(|stream| stream.id == track.stream);
             let fit = stream.and_then(|it| it.place.fit(take.since as f64, end as f64));

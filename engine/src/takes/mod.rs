@@ -16,6 +16,7 @@ mod book;
 mod clerk;
 mod desk;
 mod ledger;
+mod leftovers;
 mod looped;
 mod names;
 mod numbers;
@@ -24,9 +25,11 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod track;
+mod underway;
 
 pub use desk::{TakeDesk, TakeList};
 pub use ledger::{KEPT, Ledger};
 pub use looped::MeasuredLoop;
 pub use place::{Fit, Pair, Place, TOLERANCE};
 pub use tap::{Tap, Way};
+pub use underway::Unwritten;

@@ -18,8 +18,14 @@ impl Label {
 
     /// For the file's `bext` chunk, where an instance that renders finds it again.
     pub(super) fn describe(self, number: u32, player: &str) -> String {
-        format!("Farsend take={number};kind={};player={player}", self.0)
+        format!("{DESCRIBED}{number};kind={};player={player}", self.0)
     }
+}
+
+/// Whether a file that begins so says of itself that it is one of a take.
+pub(super) fn is_described(bytes: &[u8]) -> bool {
+    let mut places = bytes.windows(DESCRIBED.len());
+    places.any(|place| place == DESCRIBED.as_bytes())
 }
 
 /// `SESSION - PLAYER - take 3 - 2026-11-21 21.37.05.wav`, whatever they are called.
@@ -28,6 +34,17 @@ pub(super) fn name(session: &str, player: &str, number: u32, moment: &Moment) ->
     let player = file_name(player, LONGEST, "player");
     let (date, time) = (moment.date(), moment.time('.'));
     format!("{session} - {player} - take {number} - {date} {time}.wav")
+}
+
+/// Whether it is called as files of takes are, whatever it ends with.
+pub(super) fn is_take(name: &str) -> bool {
+    number(name).is_some()
+}
+
+/// The number in a file's name.
+fn number(name: &str) -> Option<u32> {
+    let (_, rest) = name.rsplit_once(" - take ")?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 /// The name, or one like it that is not taken in this folder.
@@ -45,10 +62,6 @@ pub(super) fn next_number(folder: &Path) -> u32 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 1;
     };
-    let number = |name: &str| {
-        let (_, rest) = name.rsplit_once(" - take ")?;
-        rest.split(' ').next()?.parse::<u32>().ok()
-    };
     let names = entries
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok());
@@ -65,6 +78,8 @@ pub(super) fn reference(number: u32, moment: &Moment) -> String {
     format!("Farsend{digits}-take{number}")
 }
 
+/// What the description begins with.
+const DESCRIBED: &str = "Farsend take=";
 /// Bytes of a session's or player's part of a name: with all else it is less than any file system takes.
 const LONGEST: usize = 48;
 const MOST_ALIKE: u32 = 10_000;

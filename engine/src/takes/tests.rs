@@ -1,5 +1,6 @@
 //! Takes of a host and a far end that exist in numbers only: what comes, when, and what becomes of it on the disk.
 
+mod ends;
 mod faults;
 
 use std::path::Path;
