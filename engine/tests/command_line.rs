@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use farsend_ipc::runtime::RuntimeDir;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -130,4 +131,45 @@ fn a_hub_refuses_by_name_what_would_say_nothing() {
         assert_eq!(code, Some(2), "{options}: {said}");
         assert!(said.contains(named), "{options}: {said}");
     }
+}
+
+#[test]
+fn the_log_of_an_engine_is_kept_once_when_it_has_become_large_and_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = folder.path().join("farsend");
+    let directory = RuntimeDir::at(&runtime).unwrap();
+    let mut log = directory.begin_log().unwrap();
+    let large = vec![b'-'; 5 << 20];
+    log.write_all(&large).unwrap();
+    let mut engine = farsend(&runtime, "engine").stderr(log).spawn().unwrap();
+    let begun = Instant::now();
+    while !directory.log_before().exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not cut");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Once it serves it hears of somebody who is no plugin, and says so.
+    std::os::unix::net::UnixStream::connect(directory.socket())
+        .and_then(|mut stranger| stranger.write_all(&[0xff; 64]))
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(ended(&mut engine), Some(0));
+    let before = std::fs::read(directory.log_before()).unwrap();
+    assert!(before.starts_with(&large));
+    let said = std::fs::read_to_string(directory.log()).unwrap();
+    assert!(said.contains("no plugin of ours"), "{said}");
+}
+
+#[test]
+fn a_file_of_somebody_else_that_an_engine_writes_to_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = folder.path().join("farsend");
+    let directory = RuntimeDir::at(&runtime).unwrap();
+    let own = folder.path().join("own.log");
+    std::fs::write(&own, vec![b'-'; 5 << 20]).unwrap();
+    let file = std::fs::OpenOptions::new().append(true).open(&own).unwrap();
+    let mut engine = farsend(&runtime, "engine").stderr(file).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ended(&mut engine), Some(0));
+    assert!(std::fs::metadata(own).unwrap().len() >= 5 << 20);
+    assert!(!directory.log().exists() && !directory.log_before().exists());
 }

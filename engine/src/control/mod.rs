@@ -7,6 +7,7 @@ pub mod facts;
 pub mod health;
 pub mod line;
 pub mod minute;
+mod own_log;
 mod parts;
 mod plugin_session;
 pub mod printer;

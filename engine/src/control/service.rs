@@ -11,6 +11,7 @@ use farsend_ipc::runtime::RuntimeDir;
 use parking_lot::Mutex;
 use tracing::{info, warn};
 
+use super::own_log::OwnLog;
 use super::parts::{Part, Sessions};
 use super::wishes::Refused;
 use crate::engine::quit_on_signals;
@@ -40,7 +41,8 @@ pub fn main(args: &Args) -> Exit {
             })?;
             info!("serving plugins at {}", directory.socket().display());
             let quit = quit_on_signals().map_err(|error| (Exit::Other, describe(&error)))?;
-            Service::new(args, quit).run(&server);
+            let log = OwnLog::of(&directory);
+            Service::new(args, quit).run(&server, log);
             finish_takes();
             Ok(())
         });
@@ -80,12 +82,13 @@ impl Service {
     }
 
     /// Accepts until it is time to end, for which takes have to be written; then waits for the connections to say their goodbyes.
-    fn run(self: &Arc<Self>, server: &Server) {
+    fn run(self: &Arc<Self>, server: &Server, mut log: Option<OwnLog>) {
         let mut threads: Vec<JoinHandle<()>> = Vec::new();
         let mut number = 0;
         let mut unused_since = Instant::now();
         let mut unwritten = Unwritten::new(unused_since);
         while !self.quit.load(Relaxed) {
+            log.iter_mut().for_each(|log| log.attend(Instant::now()));
             match server.accept(ACCEPT_PATIENCE) {
                 Ok(Some(pending)) => {
                     number += 1;

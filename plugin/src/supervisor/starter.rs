@@ -1,6 +1,5 @@
 //! Starts the engine, for all instances of this process together.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -143,7 +142,8 @@ impl Starts {
 /// Starts the program so that it outlives this process, and signals to this one's group pass it by.
 fn launch(program: &Path, directory: &RuntimeDir) -> std::io::Result<Child> {
     // Without a log there are no words in it, which is no reason to have no engine.
-    let log = File::create(directory.log()).map_or_else(|_| Stdio::null(), Stdio::from);
+    let log = directory.begin_log();
+    let log = log.map_or_else(|_| Stdio::null(), Stdio::from);
     let mut command = Command::new(program);
     command
         .args(["engine", "--grace", GRACE_SECONDS])

@@ -79,6 +79,25 @@ impl RuntimeDir {
     pub fn log(&self) -> PathBuf {
         self.path.join("engine.log")
     }
+
+    /// What was written there before.
+    pub fn log_before(&self) -> PathBuf {
+        self.path.join("engine.log.1")
+    }
+
+    /// Begins another [log](Self::log), and keeps the last one as [that before](Self::log_before), in whose place it comes. Each write goes to its end.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn begin_log(&self) -> io::Result<std::fs::File> {
+        let log = self.log();
+        // An empty one tells nothing.
+        if std::fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
+            std::fs::rename(&log, self.log_before())?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).append(true).open(log)
+    }
 }
 
 /// Around a hub's port in its socket's name.
@@ -259,6 +278,25 @@ mod tests {
         }
         assert_eq!(made.hub_ports(), [4464, 4470]);
         assert!(made.hub_socket(4470).ends_with("hub-4470.sock"));
+    }
+
+    #[test]
+    fn a_log_that_is_begun_anew_is_kept_once() {
+        use std::io::Write as _;
+        let above = tempfile::tempdir().unwrap();
+        let made = RuntimeDir::at(above.path().join("farsend")).unwrap();
+        let mut logs = Vec::new();
+        for said in ["one", "two", "", "three"] {
+            let mut log = made.begin_log().unwrap();
+            log.write_all(said.as_bytes()).unwrap();
+            logs.push(log);
+        }
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            (read(made.log()), read(made.log_before())),
+            ("three".into(), "two".into())
+        );
+        assert_eq!(std::fs::read_dir(made.path()).unwrap().count(), 2);
     }
 
     #[test]
