@@ -114,6 +114,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         quiet_limit: ms(1000)?,
         give_up: Some(ms(20_000)?).filter(|limit| !limit.is_zero()),
         takeover_after: ms(10_000)?,
+        forget_after: ms(20_000)?,
         ping_every: ms(3000)?,
         ..PeerConfig::default()
     };

@@ -387,7 +387,7 @@ impl PluginSession {
                     };
                 }
             }
-            LinkEvent::Peer(Event::Left | Event::GaveUp) => {
+            LinkEvent::Peer(Event::Left | Event::GaveUp | Event::Forgotten) => {
                 self.alone_since = Instant::now();
                 self.state = self.alone();
             }

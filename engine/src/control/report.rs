@@ -115,7 +115,7 @@ impl Reporter {
         let remote = self.peer.or(called);
         match event {
             LinkEvent::Peer(Event::Arrived { .. } | Event::Returned) => self.waiting_since = None,
-            LinkEvent::Peer(Event::Left) => self.wait_anew(),
+            LinkEvent::Peer(Event::Left | Event::Forgotten) => self.wait_anew(),
             _ => {}
         }
         if matches!(event, LinkEvent::Called(name) if name.is_empty()) {

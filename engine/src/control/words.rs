@@ -19,6 +19,7 @@ pub fn name(event: &LinkEvent) -> &'static str {
         LinkEvent::Peer(Event::Left) => "left",
         LinkEvent::Peer(Event::SentAway { .. }) => "sent_away",
         LinkEvent::Peer(Event::GaveUp) => "gave_up",
+        LinkEvent::Peer(Event::Forgotten) => "forgotten",
         LinkEvent::Peer(Event::FormatChanged { .. }) => "format_changed",
         LinkEvent::Peer(Event::Replaced { .. }) => "replaced",
         LinkEvent::Talked(Talked::Theirs(_)) => "chat",
@@ -47,6 +48,9 @@ pub fn sentence(event: &LinkEvent, remote: Option<SocketAddr>) -> String {
         LinkEvent::Peer(Event::Left) => format!("{peer} ended the session"),
         LinkEvent::Peer(Event::SentAway { .. }) => format!("the host of {peer} sends us away"),
         LinkEvent::Peer(Event::GaveUp) => format!("{peer} was silent for too long: giving up"),
+        LinkEvent::Peer(Event::Forgotten) => format!(
+            "{peer} was heard for a moment only and is silent: nothing is sent there any more; waiting for a call"
+        ),
         LinkEvent::Peer(Event::FormatChanged { to, .. }) => {
             format!("{peer} now sends {}", shape(to))
         }

@@ -465,6 +465,8 @@ impl<O: Outlet> Machines<O> {
             Event::FormatChanged { to, .. } => self.begin(to),
             Event::Replaced { format, .. } => self.begin(format),
             Event::FellQuiet | Event::Returned | Event::SentAway { .. } => {}
+            // Not the end of a session that has one: it may have been nobody.
+            Event::Forgotten => self.buffer.fade_out(),
             Event::Left | Event::GaveUp => {
                 self.buffer.fade_out();
                 if self.once || event == Event::GaveUp {

@@ -176,6 +176,10 @@ fn follow(known: Known, event: Event, called: Option<SocketAddr>) -> Result<Know
         (Known::Present(remote), Event::FellQuiet) => Known::Quiet(remote),
         (Known::Quiet(remote), Event::Returned) => Known::Present(remote),
         (Known::Present(_) | Known::Quiet(_), Event::Left | Event::GaveUp) => gone,
+        (Known::Present(_) | Known::Quiet(_), Event::Forgotten) => {
+            prop_assert!(called.is_none());
+            Known::Nobody
+        }
         (Known::Nobody, Event::Left | Event::GaveUp) if called.is_some() => gone,
         (Known::Present(remote), Event::FormatChanged { from, to }) => {
             prop_assert_ne!(from, to);
@@ -271,11 +275,12 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 fn any_config() -> impl Strategy<Value = PeerConfig> {
     let time = || prop_oneof![0_u64..3, 0_u64..1000, 0_u64..20_000].prop_map(Duration::from_millis);
-    (time(), prop::option::of(time()), time(), time()).prop_map(
-        |(quiet_limit, give_up, takeover_after, ping_every)| PeerConfig {
+    (time(), prop::option::of(time()), time(), time(), time()).prop_map(
+        |(quiet_limit, give_up, takeover_after, forget_after, ping_every)| PeerConfig {
             quiet_limit,
             give_up,
             takeover_after,
+            forget_after,
             ping_every,
             ..PeerConfig::default()
         },

@@ -302,6 +302,57 @@ fn a_server_that_may_give_up_does_so_and_waits_again() {
 }
 
 #[test]
+fn one_who_was_heard_for_a_moment_only_is_not_sent_audio_for_ever() {
+    let mut server = present();
+    for i in 1..100 {
+        let _ = server.handle_datagram(ms(i), host(2), &audio(FORMAT, i as u16));
+    }
+    server.handle_timeout(ms(599));
+    let wants = drain(&mut server);
+    assert_eq!(
+        (wants.events, wants.wait),
+        (vec![Event::FellQuiet], Some(ms(10_099)))
+    );
+    server.handle_timeout(ms(10_098));
+    assert_eq!(server.remote(), Some(host(2)));
+    server.handle_timeout(ms(10_099));
+    let wants = drain(&mut server);
+    assert_eq!(
+        (wants.events, wants.sends, wants.wait),
+        (vec![Event::Forgotten], vec![], None),
+        "without a word: a JackTrip ends at a goodbye, and may yet be heard"
+    );
+    assert_eq!((server.remote(), server.is_over()), (None, false));
+
+    let verdict = server.handle_datagram(ms(10_100), host(2), &audio(FORMAT, 100));
+    assert_eq!(verdict, Verdict::Audio(Continuity::NewSender));
+    let arrived = Event::Arrived {
+        from: host(2),
+        format: FORMAT,
+    };
+    assert_eq!(drain(&mut server).events, [arrived]);
+    assert_eq!(server.remote(), Some(host(2)));
+}
+
+#[test]
+fn one_who_has_been_heard_is_sent_audio_however_long_they_are_silent() {
+    let day = 24 * 3_600_000;
+    // Many datagrams in a moment, and few of them for more than a second; pauses do not count.
+    for (datagrams, every, goes_on) in [(101, 1, true), (15, 80, true), (50, 600, false)] {
+        let mut server = present();
+        for i in 1..datagrams {
+            let _ = server.handle_datagram(ms(i * every), host(2), &audio(FORMAT, i as u16));
+            server.handle_timeout(ms(i * every));
+            drain(&mut server);
+        }
+        server.handle_timeout(ms(day));
+        server.handle_timeout(ms(day));
+        let is_sent = server.remote() == Some(host(2));
+        assert_eq!(is_sent, goes_on, "{datagrams} datagrams, {every} ms apart");
+    }
+}
+
+#[test]
 fn a_peer_that_announces_something_else_is_reported_once() {
     let mut server = present();
     let other = Format {

@@ -10,6 +10,7 @@
 //!      ├──────────────audio───────────────┘  │
 //!      └──server: audio of another, after `takeover_after`──┘
 //!
+//!   Present, Absent ──server: heard for a [moment](Heard::is_glimpsed), then quiet for `forget_after`──▶ Awaited
 //!   Present, Absent ──stop datagram──▶ (gone), after two stop datagrams of ours
 //!   Calling ──stop datagram, but not at once──▶ (gone): it does not want us
 //!   (gone): a server is Awaited again, a client is Over.      handle_leave: any ──▶ Over
@@ -17,7 +18,8 @@
 //!
 //! Unlike JackTrip, which listens to anybody who finds its port, the machine holds on to one address:
 //! the client to the one that it calls, the server to the first that sends audio. Datagrams of others are
-//! counted and nothing else.
+//! counted and nothing else. Anybody may write any sender's address on a datagram: so one who was heard for no more than a
+//! moment is not sent audio for ever, but forgotten, without a word, until the next datagram.
 //!
 //! Source: the behaviour of JackTrip 1.7.0 and 2.7.2 as peers.
 
@@ -106,6 +108,27 @@ struct Heard {
     /// When the last audio came.
     at: MonoTime,
     format: Format,
+    /// How many datagrams of audio, and for how long in all, without pauses.
+    datagrams: u32,
+    lasted: Duration,
+}
+
+impl Heard {
+    /// The first audio of somebody.
+    const fn first(remote: SocketAddr, at: MonoTime, format: Format) -> Self {
+        Self {
+            remote,
+            at,
+            format,
+            datagrams: 1,
+            lasted: Duration::ZERO,
+        }
+    }
+
+    /// Whether that is so little that it may have been anybody.
+    fn is_glimpsed(&self) -> bool {
+        self.datagrams <= GLIMPSE && self.lasted <= GLIMPSE_LASTS
+    }
 }
 
 /// Stop datagrams that are still to be sent.
@@ -180,6 +203,12 @@ impl Peer {
             State::Calling { since: Some(since) } if gave_up(since) => self.end(at, Event::GaveUp),
             State::Present(heard) | State::Absent(heard) if gave_up(heard.at) => {
                 self.end(at, Event::GaveUp);
+            }
+            State::Present(heard) | State::Absent(heard)
+                if self.forgets_at(heard).is_some_and(|then| at >= then) =>
+            {
+                self.part(at, Event::Forgotten);
+                self.state = State::Awaited;
             }
             State::Present(heard) if at >= heard.at + self.config.quiet_limit => {
                 self.state = State::Absent(heard);
@@ -437,11 +466,7 @@ impl Peer {
         };
         let format = datagram.format();
         let signs = Signs::of(&datagram, self.config.header);
-        let heard = Heard {
-            remote: from,
-            at,
-            format,
-        };
+        let heard = Heard::first(from, at, format);
         let (State::Present(before) | State::Absent(before)) = self.state else {
             let from = canonical(from);
             return Verdict::Audio(self.greet(heard, signs, Event::Arrived { from, format }));
@@ -465,12 +490,7 @@ impl Peer {
     fn end(&mut self, at: MonoTime, event: Event) {
         let remote = self.remote();
         self.owe_stops(remote);
-        self.report(event);
-        self.talk.give_up(at);
-        self.naming.begin_anew();
-        self.pinger = Pinger::new(self.config.ping_every);
-        self.repairs = Self::silent_repairs(&self.config);
-        self.takes = Takes::default();
+        self.part(at, event);
         self.state = match &mut self.role {
             Role::Server { left } => {
                 *left = remote.map(|remote| (canonical(remote), at));
@@ -478,6 +498,22 @@ impl Peer {
             }
             Role::Client { .. } => State::Over,
         };
+    }
+
+    /// Nothing that goes on is of this peer any more.
+    fn part(&mut self, at: MonoTime, event: Event) {
+        self.report(event);
+        self.talk.give_up(at);
+        self.naming.begin_anew();
+        self.pinger = Pinger::new(self.config.ping_every);
+        self.repairs = Self::silent_repairs(&self.config);
+        self.takes = Takes::default();
+    }
+
+    /// When a server is to forget one of whom no more comes.
+    fn forgets_at(&self, heard: Heard) -> Option<MonoTime> {
+        let forgets = matches!(self.role, Role::Server { .. }) && heard.is_glimpsed();
+        forgets.then(|| heard.at + self.config.forget_after)
     }
 
     /// Only the default header has numbers to ask for.
@@ -520,14 +556,17 @@ impl Peer {
                     self.talk.next_timeout(),
                     self.naming.next_timeout(self.is_farsend()),
                 ];
-                [give_up(heard.at)]
+                [give_up(heard.at), self.forgets_at(heard)]
                     .into_iter()
                     .chain(others)
                     .flatten()
                     .chain([quiet])
                     .min()
             }
-            State::Absent(heard) => give_up(heard.at),
+            State::Absent(heard) => {
+                let ends = [give_up(heard.at), self.forgets_at(heard)];
+                ends.into_iter().flatten().min()
+            }
             State::Awaited | State::Over => None,
         }
     }
@@ -535,6 +574,11 @@ impl Peer {
 
 /// As JackTrip does it, since one may be lost.
 const STOPS: u8 = 2;
+
+/// Who was heard in no more datagrams than these, ...
+const GLIMPSE: u32 = 100;
+/// ... and for no longer, may be anybody: see [`PeerConfig::forget_after`].
+const GLIMPSE_LASTS: Duration = Duration::from_secs(1);
 
 /// More than one input can cause, with room for inputs between two polls.
 const MAX_EVENTS: usize = 8;

@@ -59,6 +59,11 @@ impl Peer {
             }
             Place::Ahead { .. } | Place::NewRun => {}
         }
+        heard.datagrams = before.datagrams.saturating_add(1);
+        heard.lasted = match was_quiet {
+            true => before.lasted,
+            false => before.lasted.saturating_add(heard.at.since(before.at)),
+        };
         heard.at = heard.at.max(before.at);
         self.state = State::Present(heard);
         if was_quiet {

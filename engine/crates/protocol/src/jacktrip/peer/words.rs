@@ -20,6 +20,9 @@ pub struct PeerConfig {
     pub give_up: Option<Duration>,
     /// A server takes another peer when its own was quiet for so long.
     pub takeover_after: Duration,
+    /// A server sends audio to one who was heard for a moment only until nothing has come from there for so long. Their next datagram has it
+    /// begin again.
+    pub forget_after: Duration,
     /// Between two pings, which only another Farsend answers.
     pub ping_every: Duration,
     /// Whether to take repair datagrams from another Farsend, and to tell it so.
@@ -36,6 +39,7 @@ impl Default for PeerConfig {
             quiet_limit: Duration::from_millis(500),
             give_up: None,
             takeover_after: Duration::from_secs(5),
+            forget_after: Duration::from_secs(10),
             ping_every: Duration::from_secs(1),
             repair: true,
             header: HeaderKind::Default,
@@ -127,6 +131,9 @@ pub enum Event {
     },
     /// No audio came for `give_up`. A server is free for the next one, a client is over.
     GaveUp,
+    /// One who was heard for a moment only was not heard for `forget_after`: a server sends nothing there any more, and is free for
+    /// whoever comes next.
+    Forgotten,
     /// The peer announces something else than before.
     FormatChanged {
         /// What it was.
