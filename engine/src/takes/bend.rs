@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use farsend_ipc::message::TakeState;
-use farsend_stream::Resampler;
+use farsend_stream::{LEAST_STEP, Resampler};
 use farsend_units::SampleRate;
 
 use super::leftovers::{hold, part_of};
@@ -62,7 +62,7 @@ fn rewrite(
 ) -> io::Result<File> {
     let head = track.head().clone();
     let channels = head.channels.get().max(1);
-    let mut source = Source::open(track)?;
+    let source = Source::open(track)?;
     let part = part_of(track.path());
     let disk = track.disk();
     _ = fs::remove_file(&part);
@@ -74,7 +74,11 @@ fn rewrite(
     };
     let mut file = BroadcastFile::create(disk, name.into_owned(), settled)?;
     let held = hold(&part)?;
-    let mut resampler = Resampler::new(channels, head.rate, rate, BLOCK);
+    let mut player = Player {
+        resampler: Resampler::new(channels, head.rate, rate, BLOCK),
+        same_rate: head.rate == rate,
+        source,
+    };
     let length = range.end - range.since;
     // Where in the source the next frame is.
     let place = |frame: i64| fit.captured((range.since + frame) as f64) - first as f64;
@@ -84,31 +88,28 @@ fn rewrite(
         Some(shift) => range.since - shift - first,
         None => place(0).round() as i64,
     };
-    source.at = begin;
-    let mut at = begin as f64;
-    let mut lanes = vec![vec![0.0; BLOCK]; channels];
+    player.source.at = begin;
+    let [mut lanes, mut after] = [(); 2].map(|()| vec![vec![0.0; BLOCK]; channels]);
     let mut done = 0;
     while done < length {
         let frames = (length - done).min(BLOCK as i64) as usize;
-        let mut out: Vec<&mut [f32]> = lanes.iter_mut().map(|lane| &mut lane[..frames]).collect();
-        let straight = at + frames as f64;
+        let even = player.evenly(frames);
+        let straight = player.at() + even;
         let end = match shift {
             Some(_) => straight,
             None if head.rate == rate => on_a_frame(place(done + frames as i64), straight),
             None => place(done + frames as i64),
         };
-        if end == straight && head.rate == rate {
-            let wanted = resampler.wants_straight(frames);
-            source.feed(&mut resampler, wanted)?;
-            resampler.straight(&mut out);
+        let speed = (end - player.at()) / even;
+        if !(SLOWEST..=FASTEST).contains(&speed) {
+            player.play_to(straight, &mut heads(&mut lanes, frames))?;
+            player.leap((end - even).round() as i64);
+            let end = player.at() + even;
+            player.play_to(end, &mut heads(&mut after, frames))?;
+            cross_fade(&mut lanes, &after, frames);
         } else {
-            let step = (end - at) / frames as f64;
-            let wanted = resampler.wants(frames, step, step);
-            source.feed(&mut resampler, wanted)?;
-            resampler.bend_to(end - at, &mut out);
+            player.play_to(end, &mut heads(&mut lanes, frames))?;
         }
-        at = end;
-        drop(out);
         let lanes = lanes.iter().map(|lane| &lane[..frames]);
         file.write(disk, done.unsigned_abs(), lanes)?;
         done += frames as i64;
@@ -125,6 +126,67 @@ fn on_a_frame(wanted: f64, straight: f64) -> f64 {
         straight
     } else {
         wanted.round()
+    }
+}
+
+/// The first `frames` of each lane.
+fn heads(lanes: &mut [Vec<f32>], frames: usize) -> Vec<&mut [f32]> {
+    let heads = lanes.iter_mut().map(|lane| &mut lane[..frames]);
+    heads.collect()
+}
+
+/// From what is in the lanes over to what is in the others.
+fn cross_fade(lanes: &mut [Vec<f32>], others: &[Vec<f32>], frames: usize) {
+    for (lane, other) in lanes.iter_mut().zip(others) {
+        for (frame, (sample, other)) in lane.iter_mut().zip(other).take(frames).enumerate() {
+            let part = (frame + 1) as f32 / frames as f32;
+            *sample += part * (other - *sample);
+        }
+    }
+}
+
+/// A source on its way through the resampler.
+struct Player {
+    source: Source,
+    resampler: Resampler,
+    same_rate: bool,
+}
+
+impl Player {
+    /// Where in the source the next frame is.
+    fn at(&self) -> f64 {
+        self.source.at as f64 - self.resampler.lag()
+    }
+
+    /// How far in the source so many frames reach that are not bent.
+    fn evenly(&self, frames: usize) -> f64 {
+        frames as f64 * self.resampler.nominal_step()
+    }
+
+    /// Goes on from another frame of the source.
+    fn leap(&mut self, to: i64) {
+        self.resampler.reset();
+        self.source.at = to;
+    }
+
+    /// Fills the lanes, all of one length, with what lies up to `end`, as far as the resampler bends that much.
+    fn play_to(&mut self, end: f64, out: &mut [&mut [f32]]) -> io::Result<()> {
+        let Self {
+            source, resampler, ..
+        } = self;
+        let frames = out.first().map_or(0, |lane| lane.len());
+        let advance = end - (source.at as f64 - resampler.lag());
+        if self.same_rate && advance == frames as f64 {
+            let wanted = resampler.wants_straight(frames);
+            source.feed(resampler, wanted)?;
+            resampler.straight(out);
+        } else {
+            let step = advance / frames.max(1) as f64;
+            let wanted = resampler.wants(frames, step, step);
+            source.feed(resampler, wanted)?;
+            resampler.bend_to(advance, out);
+        }
+        Ok(())
     }
 }
 
@@ -208,3 +270,7 @@ fn decode(sample: &[u8]) -> f32 {
 const BLOCK: usize = 512;
 /// How far from its place, in frames, a take goes straight on.
 const NEAR: f64 = 2.0;
+/// What would have to be bent more than so is left out, and faded over.
+const FASTEST: f64 = 2.0;
+/// As slow as a resampler goes.
+const SLOWEST: f64 = LEAST_STEP;

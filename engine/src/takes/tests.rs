@@ -444,6 +444,41 @@ fn where_the_far_ends_queue_grows_the_take_is_bent_to_lie_on_the_timeline_all_al
 }
 
 #[test]
+fn where_the_far_ends_queue_leaps_what_comes_after_the_leap_lies_where_it_belongs() {
+    let mut rig = Rig::new();
+    rig.exact = false;
+    rig.play(100);
+    rig.roll(Some(24_000));
+    for step in 0..=20 {
+        rig.play(20);
+        let n = rig.block - WAY - 1;
+        let longer = match step {
+            0..=6 => 0,
+            7..=13 => 6000,
+            _ => 1000,
+        };
+        let number = n + rig.far;
+        let heard = (n * BLOCK - LOOP + 55 - longer) as f64;
+        rig.tap().heard(number, heard);
+    }
+    rig.roll(None);
+    rig.play(400);
+    let take = &rig.takes("Ann")[0];
+    assert!(take.bent, "{take}");
+    let samples = read(&take.path);
+    // Far from the leaps it is what was played, to the bit.
+    for (at, later) in [(4000, 0), (12_000, 6000), (26_000, 1000)] {
+        let played = sent(100 * BLOCK + at + later, 1000);
+        let at = at as usize;
+        let [found, wanted] = [samples[at], played[0]].map(|it| (it * 1_048_576.0 - 1.0) / 17.0);
+        assert!(
+            samples[at..at + 1000] == played,
+            "at {at}, {later} later: {found}, not {wanted}"
+        );
+    }
+}
+
+#[test]
 fn a_far_end_of_another_rate_is_recorded_at_the_hosts() {
     let mut rig = Rig::new();
     rig.format.rate = SampleRate(16_000);

@@ -12,7 +12,12 @@ use farsend_units::{Channels, Frames};
 #[test]
 fn a_block_that_came_through_to_the_bit_begins_at_the_playhead() {
     for (seed, depth) in (0..100).flat_map(|seed| {
-        [DepthPolicy::AUTO, DepthPolicy::Fixed(16), DepthPolicy::Fixed(3)].map(|depth| (seed, depth))
+        [
+            DepthPolicy::AUTO,
+            DepthPolicy::Fixed(16),
+            DepthPolicy::Fixed(3),
+        ]
+        .map(|depth| (seed, depth))
     }) {
         follow(seed, depth);
     }
@@ -29,7 +34,9 @@ fn follow(seed: u64, depth: DepthPolicy) {
         conceal: Conceal::Fade,
     };
     let mut buffer = JitterBuffer::new(config, &KERNELS);
-    buffer.set_format(RATE, Frames(PERIOD as u32), Channels(1)).unwrap();
+    buffer
+        .set_format(RATE, Frames(PERIOD as u32), Channels(1))
+        .unwrap();
     let period = Frames(PERIOD as u32).duration(RATE);
     let (mut sent_at, mut now) = (START, START + Duration::from_millis(5));
     let mut number = 0i64;
