@@ -36,7 +36,7 @@ fn follow(seed: u64, depth: DepthPolicy) {
     let mut buffer = JitterBuffer::new(config, &KERNELS);
     buffer
         .set_format(RATE, Frames(PERIOD as u32), Channels(1))
-        .unwrap();
+        .expect("128 frames fit");
     let period = Frames(PERIOD as u32).duration(RATE);
     let (mut sent_at, mut now) = (START, START + Duration::from_millis(5));
     let mut number = 0i64;
