@@ -313,7 +313,10 @@ impl Peer {
                 payload: control.to_bytes(),
             };
         }
-        if let Some(told) = self.takes.told() {
+        // What came before the peer fell quiet waits until it is heard again.
+        if self.is_farsend()
+            && let Some(told) = self.takes.told()
+        {
             return told;
         }
         if let Some(talked) = self.talk.told() {
