@@ -5,9 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use farsend_protocol::jacktrip::{Event, Peer, PeerConfig, Remark, Talked, Verdict};
+use farsend_protocol::jacktrip::{Event, Output, Peer, PeerConfig, Remark, Talked, Verdict};
 use farsend_units::{MonoTime, SeqNum};
-use farsend_wire::jacktrip::{Control, Name, Reception, STOP, Wanted};
+use farsend_wire::jacktrip::{Control, Keep, Name, Reception, STOP, Wanted};
 use farsend_wire::repair::Repair;
 use support::{FORMAT, Wants, audio, drain, host, ms};
 
@@ -78,6 +78,7 @@ impl Two {
                     }
                     self.wants[end].receptions.extend(wants.receptions);
                     self.wants[end].wanted.extend(wants.wanted);
+                    self.wants[end].words.extend(wants.words);
                     self.wants[end].talked.extend(wants.talked);
                     self.wants[end].names.extend(wants.names);
                 }
@@ -130,6 +131,24 @@ fn what_is_wanted_is_told_to_the_one_who_has_sent_it() {
     two.ends[0].want(now, WANTED);
     two.run(20, 0);
     assert_eq!(two.wants[1].wanted, [WANTED]);
+}
+
+#[test]
+fn what_a_farsend_said_before_it_fell_quiet_is_told_when_it_is_heard_again() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.run(1500, 0);
+    let keep = Keep { from: SeqNum(9) };
+    let payload = Control::Keep(keep).to_bytes();
+    let now = two.now();
+    let _ = two.ends[0].handle_datagram(now, host(2), &payload);
+    // Nobody has asked yet when it is quiet already.
+    two.at += 2000;
+    let now = two.now();
+    two.ends[0].handle_timeout(now);
+    assert!(!two.ends[0].is_farsend());
+    assert_eq!(drain(&mut two.ends[0]).words, []);
+    two.run(1500, 0);
+    assert_eq!(two.wants[0].words, [Output::Keep(keep)]);
 }
 
 #[test]
