@@ -49,6 +49,16 @@ fn a_clean_path_is_transparent_but_for_sixteen_bits() {
 }
 
 #[test]
+fn no_lost_packet_is_heard_as_a_click() {
+    let all = scenarios::all(Channels(1));
+    let lossy = all.iter().find(|one| one.name == "loss").unwrap();
+    for Outcome { score, counts, .. } in perform(&lossy.plan, &music(18.0)).unwrap() {
+        assert!(counts.lost > 100, "{}", counts.lost);
+        assert_eq!(score.clicks, [0; 0]);
+    }
+}
+
+#[test]
 fn the_same_plan_gives_the_same_take_to_the_bit() {
     let scenario = |name| {
         let all = scenarios::all(Channels(1));

@@ -11,6 +11,9 @@ use super::sums::dot;
 pub(crate) struct Forecast {
     /// Per channel `past` frames before, then `room` frames after; all as parts of `scale`.
     lines: Box<[f32]>,
+    /// As it is heard, [`NEAR`] frames of the past and then `room` frames after: not too loud, and without a bend where
+    /// something begins.
+    heard: Box<[f32]>,
     voices: Box<[Voice]>,
     /// The weights in use, `past` a channel.
     weights: Box<[f32]>,
@@ -26,6 +29,8 @@ pub(crate) struct Forecast {
     begin: usize,
     /// They end in the frame at this position of the source's time line.
     closed: Option<i64>,
+    /// They could not be made to end there.
+    refused: Option<i64>,
     short: Burg,
     bridge: Bridge,
     tried: Box<[f32]>,
@@ -39,6 +44,8 @@ struct Voice {
     order: usize,
     /// The level that is not to be exceeded, of the scaled frames.
     level: f32,
+    /// What the last frame was brought down by for it.
+    gain: f32,
 }
 
 impl Forecast {
@@ -59,6 +66,8 @@ impl Forecast {
             made: 0,
             begin: 0,
             closed: None,
+            refused: None,
+            heard: zeros(channels * (NEAR + room)),
             short: Burg::new(effort.short.0, effort.short.1),
             bridge: Bridge::new(effort.reach, effort.context, past),
             tried: zeros(past + effort.test),
@@ -71,6 +80,7 @@ impl Forecast {
         self.tried_at = None;
         self.made = 0;
         self.closed = None;
+        self.refused = None;
     }
 
     /// The longest gap that can be closed.
@@ -96,6 +106,11 @@ impl Forecast {
     /// Whether it begins at `now` and nothing is foretold yet.
     pub(crate) fn is_new(&self, now: usize) -> bool {
         self.begin == now && self.made == 0
+    }
+
+    /// Whether it cannot be made to end where the frame at `position` follows.
+    pub(crate) fn refuses(&self, position: i64) -> bool {
+        self.refused == Some(position)
     }
 
     /// How many frames behind a gap are of use.
@@ -159,6 +174,7 @@ impl Forecast {
             }
             self.voices[channel] = voice;
         }
+        self.refused = None;
         self.reload(now, channels, history);
     }
 
@@ -185,20 +201,26 @@ impl Forecast {
             };
             past.iter_mut().for_each(|sample| *sample *= scale);
             voice.level = level(&past[self.past - LEVEL.min(self.past)..]);
+            voice.gain = 1.0;
+            self.heard[channel * (NEAR + self.room)..][..NEAR]
+                .copy_from_slice(&past[self.past - NEAR..]);
         }
     }
 
     /// Has frames until `now + frames` foretold; at most [`CHUNK`] and a cross-fade at once.
     pub(crate) fn extend(&mut self, now: usize, frames: usize, channels: usize) {
         let used = now.wrapping_sub(self.begin).min(self.made);
-        let wanted = used + frames;
-        if wanted <= self.made {
+        if used + frames <= self.made {
             return;
         }
-        if wanted > self.room {
+        let frames = frames.max(EASED);
+        if used + frames > self.room {
             // What was used is the past now.
             for line in self.lines.chunks_exact_mut(self.past + self.room) {
                 line.copy_within(used..self.past + self.made, 0);
+            }
+            for heard in self.heard.chunks_exact_mut(NEAR + self.room) {
+                heard.copy_within(used..NEAR + self.made, 0);
             }
             self.begin = self.begin.wrapping_add(used);
             self.made -= used;
@@ -207,6 +229,20 @@ impl Forecast {
             .wrapping_sub(self.begin)
             .saturating_add(frames)
             .min(self.room);
+        let made = self.made;
+        self.run(end, channels);
+        for channel in 0..channels.min(self.voices.len()) {
+            let line = &self.lines[channel * (self.past + self.room)..][..self.past + end];
+            let heard = &mut self.heard[channel * (NEAR + self.room)..][NEAR + made..NEAR + end];
+            heard.copy_from_slice(&line[self.past + made..]);
+            let Voice { level, gain, .. } = &mut self.voices[channel];
+            tame(heard, *level, gain);
+            self.ease(made, channel);
+        }
+    }
+
+    /// Has the models foretell the first `end` frames, less those that are foretold already.
+    fn run(&mut self, end: usize, channels: usize) {
         for channel in 0..channels.min(self.voices.len()) {
             let voice = self.voices[channel];
             let line =
@@ -228,9 +264,41 @@ impl Forecast {
             for sample in &mut line[from..from + frames] {
                 *sample = sample.clamp(-LOUDEST, LOUDEST);
             }
-            tame(&mut line[from..self.past + end], voice.level);
         }
         self.made = end;
+    }
+
+    /// Where what is heard from `made` on would begin with a bend that nothing before it has, it begins as
+    /// the short model has it, or else straight on: a long model knows best where it goes, but not always
+    /// where it begins.
+    fn ease(&mut self, made: usize, channel: usize) {
+        let heard = &mut self.heard[channel * (NEAR + self.room)..][made..NEAR + self.made];
+        let (before, foretold) = heard.split_at_mut(NEAR);
+        let tried = &mut self.tried[..NEAR + EASED];
+        tried[..NEAR].copy_from_slice(before);
+        let most = (bend(before) * SHARPER).max(INAUDIBLE / self.voices[channel].scale);
+        if begins(before, foretold) <= most {
+            return;
+        }
+        let order = self.effort.short.0;
+        let weights = &self.shorts[channel * order..][..order];
+        predict(weights, tried, NEAR, EASED);
+        let other = &mut tried[NEAR..];
+        if begins(before, other) > most || peak(other) > LOUDEST {
+            let mut slope = before[NEAR - 1] - before[NEAR - 2];
+            let flatter = 1.0 - (most / slope.abs().max(TINY)).clamp(FLATTER.0, FLATTER.1);
+            let mut sample = before[NEAR - 1];
+            for other in other.iter_mut() {
+                slope *= flatter;
+                sample += slope;
+                *other = sample;
+            }
+        }
+        let steps = foretold.len().min(EASED);
+        for (i, (sample, other)) in foretold.iter_mut().zip(other).enumerate() {
+            let part = ((i + 1) as f32 / (steps + 1) as f32).min(1.0);
+            *sample += (*other - *sample) * (1.0 - part * part * (3.0 - 2.0 * part));
+        }
     }
 
     /// Foretells `frames` from the beginning on so that they meet what follows, from `position` of the
@@ -244,7 +312,7 @@ impl Forecast {
         next: impl Fn(usize, &mut [f32]),
     ) -> bool {
         let context = context.min(self.effort.context);
-        self.extend(self.begin, frames, channels);
+        self.run(frames.max(self.made), channels);
         for channel in 0..channels.min(self.voices.len()) {
             let voice = self.voices[channel];
             let line =
@@ -259,7 +327,11 @@ impl Forecast {
             }
             known.iter_mut().for_each(|sample| *sample /= louder);
             let quieter = voice.scale / louder;
+            self.voices[channel].level *= quieter;
             line[..self.past + frames]
+                .iter_mut()
+                .for_each(|sample| *sample *= quieter);
+            self.heard[channel * (NEAR + self.room)..][..NEAR]
                 .iter_mut()
                 .for_each(|sample| *sample *= quieter);
             self.voices[channel].scale = louder;
@@ -268,15 +340,23 @@ impl Forecast {
             let (past, rest) = line.split_at(self.past);
             let (gap, known) = rest.split_at(frames);
             let known = &known[..context];
-            let most = level(known).max(level(past)).max(voice.level * quieter);
+            let most = level(known)
+                .max(level(past))
+                .max(self.voices[channel].level);
             let loudest = peak(past).max(peak(known));
             let bent = is_bent(past, gap, known, INAUDIBLE / louder);
             let fits = level(gap) <= most * LOUDER && peak(gap) <= loudest * LOUDEST && !bent;
             if !closed || !fits {
                 self.made = 0;
+                self.refused = Some(position);
                 self.extend(self.begin, frames, channels);
                 return false;
             }
+        }
+        let lines = self.lines.chunks_exact(self.past + self.room);
+        let heard = self.heard.chunks_exact_mut(NEAR + self.room);
+        for (line, heard) in lines.zip(heard).take(channels) {
+            heard[NEAR..NEAR + frames].copy_from_slice(&line[self.past..self.past + frames]);
         }
         (self.made, self.closed) = (frames, Some(position));
         true
@@ -284,10 +364,10 @@ impl Forecast {
 
     /// The frames from `now` on of one channel.
     pub(crate) fn read(&self, now: usize, channel: usize, out: &mut [f32]) {
-        let from = self.past + now.wrapping_sub(self.begin).min(self.room);
-        let line = &self.lines[channel * (self.past + self.room)..][..self.past + self.made];
+        let from = now.wrapping_sub(self.begin);
+        let heard = &self.heard[channel * (NEAR + self.room)..][NEAR..NEAR + self.made];
         let scale = self.voices[channel].scale;
-        let known = line.get(from..).unwrap_or(&[]);
+        let known = heard.get(from..).unwrap_or(&[]);
         for (i, sample) in out.iter_mut().enumerate() {
             *sample = known.get(i).map_or(0.0, |foretold| foretold * scale);
         }
@@ -355,16 +435,23 @@ fn is_bent(past: &[f32], gap: &[f32], known: &[f32], inaudible: f32) -> bool {
     let behind = |frames: usize| bend(&known[..frames.min(known.len())]);
     let (first, second) = gap.split_at(gap.len() / 2);
     let most = |a: f32, b: f32| (a.max(b) * SHARPER).max(inaudible);
-    let joint = |a: &[f32], b: &[f32]| {
-        let mut joint = [0f32; 4];
-        let (a, b) = (&a[a.len().saturating_sub(2)..], &b[..b.len().min(2)]);
-        joint[..a.len()].copy_from_slice(a);
-        joint[a.len()..a.len() + b.len()].copy_from_slice(b);
-        bend(&joint[..a.len() + b.len()])
-    };
     let first = bend(first).max(joint(past, gap));
     let second = bend(second).max(joint(gap, known));
     first > most(before(NEAR), behind(far)) || second > most(before(far), behind(NEAR))
+}
+
+/// The greatest second difference where one part meets the other.
+fn joint(a: &[f32], b: &[f32]) -> f32 {
+    let mut joint = [0f32; 4];
+    let (a, b) = (&a[a.len().saturating_sub(2)..], &b[..b.len().min(2)]);
+    joint[..a.len()].copy_from_slice(a);
+    joint[a.len()..a.len() + b.len()].copy_from_slice(b);
+    bend(&joint[..a.len() + b.len()])
+}
+
+/// The greatest second difference where one part meets the other, and right behind that.
+fn begins(past: &[f32], foretold: &[f32]) -> f32 {
+    joint(past, foretold).max(bend(&foretold[..foretold.len().min(BEGINNING)]))
 }
 
 /// The greatest second difference: what makes a click.
@@ -382,19 +469,18 @@ fn normalize(samples: &mut [f32]) {
 }
 
 /// Keeps what is foretold from being louder than what was: what is too loud is brought down, within
-/// a few frames.
-fn tame(samples: &mut [f32], most: f32) {
-    let mut gain = 1.0;
+/// a few frames, from the gain that the frame before had.
+fn tame(samples: &mut [f32], most: f32, gain: &mut f32) {
     for part in samples.chunks_mut(LEVEL / 4) {
         let level = level(part);
         let wanted = (most * LOUDER / level.max(TINY)).min(1.0);
-        if (gain, wanted) == (1.0, 1.0) {
+        if (*gain, wanted) == (1.0, 1.0) {
             continue;
         }
         for (i, sample) in part.iter_mut().enumerate() {
-            *sample *= gain + (wanted - gain) * ((i + 1) as f32 / SOFTLY).min(1.0);
+            *sample *= *gain + (wanted - *gain) * ((i + 1) as f32 / SOFTLY).min(1.0);
         }
-        gain = wanted;
+        *gain = wanted;
     }
 }
 
@@ -417,6 +503,12 @@ const SHARPER: f32 = 1.2;
 const NEAR: usize = 240;
 /// A bend that is never heard as a click.
 const INAUDIBLE: f32 = 0.003;
+/// The frames in which a beginning that bends too much is led to what is foretold, and the part of its slope
+/// that a frame loses without a model: the least and the most.
+const EASED: usize = 64;
+/// The first of the frames that are foretold, whose bends count.
+const BEGINNING: usize = 16;
+const FLATTER: (f32, f32) = (0.05, 0.5);
 /// The frames in which what is too loud is brought down.
 const SOFTLY: f32 = 32.0;
 /// A model that gets louder than it may is damped so, and tried again; the last one is not.

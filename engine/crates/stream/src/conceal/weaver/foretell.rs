@@ -34,13 +34,15 @@ impl Weaver {
         let next = slots.next_after(due.position, reach).filter(|_| !fading);
         let gap = next.map(|next| due.after.saturating_add(next - due.position));
         match (gap, next) {
-            (Some(gap), Some(next)) if (least..=reach).contains(&gap) => {
+            (Some(gap), Some(next))
+                if (least..=reach).contains(&gap) && !self.forecast.refuses(next) =>
+            {
                 let midway = now != self.forecast.begun();
                 if midway {
                     self.reload();
                 }
                 let context = slots.available(next, self.forecast.context() as i64);
-                let closed = self.forecast.close(
+                _ = self.forecast.close(
                     (gap as usize, next),
                     context as usize,
                     self.sounding,
@@ -48,8 +50,8 @@ impl Weaver {
                         slots.copy(channel, next, out);
                     },
                 );
-                // What was put out is faded already and cannot be faded on as it was.
-                (closed || !midway).then(|| frames.min(gap as usize))
+                // Where it is not closed it goes on as it was: a gap that is closed does not fade yet.
+                Some(frames.min(gap as usize))
             }
             (gap, _) => {
                 let until = gap
