@@ -38,8 +38,13 @@ pub const CLIPS: [Clip; 3] = [
 ];
 
 impl Clip {
-    /// The clip as one channel of 16 bit samples.
-    pub fn render(&self, soundfont: &str, seconds: u32) -> Result<Vec<f32>, Box<dyn Error>> {
+    /// The clip as one channel of 16 bit samples; `dry` leaves fluidsynth's reverberation and chorus out.
+    pub fn render(
+        &self,
+        soundfont: &str,
+        dry: bool,
+        seconds: u32,
+    ) -> Result<Vec<f32>, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let (midi, wav) = (
             folder.path().join("clip.mid"),
@@ -48,6 +53,7 @@ impl Clip {
         let mut score = Score::default();
         (self.notes)(&mut score);
         std::fs::write(&midi, score.midi(self.program, self.channel))?;
+        let effects = if dry { "0" } else { "1" };
         let done = Command::new("fluidsynth")
             .args([
                 "-n",
@@ -55,6 +61,10 @@ impl Clip {
                 "-q",
                 "-g",
                 "0.8",
+                "-R",
+                effects,
+                "-C",
+                effects,
                 "-O",
                 "s16",
                 "-r",

@@ -4,7 +4,8 @@
 //! the same packets for every method, and prints signal to error, log-mel distance and clicks a
 //! minute as docs/scoring.md defines them.
 //!
-//! `cargo run --release -p farsend-stream --example concealment [SOUNDFONT]`
+//! `cargo run --release -p farsend-stream --example concealment [--dry] [SOUNDFONT]`; `--dry` leaves
+//! fluidsynth's reverberation and chorus out.
 #![allow(missing_docs, unreachable_pub, reason = "nobody calls an example")]
 
 mod clips;
@@ -27,16 +28,18 @@ const METHODS: [Conceal; 4] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let soundfont = std::env::args().nth(1);
-    let soundfont = soundfont
-        .as_deref()
-        .unwrap_or("/usr/share/sounds/sf2/FluidR3_GM.sf2");
+    let (options, soundfonts): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| argument == "--dry");
+    let soundfont = soundfonts
+        .first()
+        .map_or("/usr/share/sounds/sf2/FluidR3_GM.sf2", String::as_str);
     println!(
         "| queue | clip | method | signal to error, dB | middle | log-mel, dB | clicks a minute |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for clip in &CLIPS {
-        let sent = clip.render(soundfont, SECONDS)?;
+        let sent = clip.render(soundfont, !options.is_empty(), SECONDS)?;
         for queue in [1, 4] {
             for method in METHODS {
                 let heard = hear(&sent, method, queue);
