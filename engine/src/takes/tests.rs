@@ -111,6 +111,21 @@ impl Rig {
         };
     }
 
+    /// The host rolls for 420 blocks, in which the far end says 21 times how many frames longer its queue is.
+    fn roll_hearing(&mut self, longer: impl Fn(i64) -> i64) {
+        self.exact = false;
+        self.play(100);
+        self.roll(Some(24_000));
+        for step in 0..=20 {
+            self.play(20);
+            let n = self.block - WAY - 1;
+            let heard = (n * BLOCK - LOOP + 55 - longer(step)) as f64;
+            let number = n + self.far;
+            self.tap().heard(number, heard);
+        }
+        self.roll(None);
+    }
+
     fn tap(&mut self) -> &mut Tap {
         self.tap.as_mut().expect("it is not over")
     }
@@ -404,18 +419,8 @@ fn where_the_far_end_says_nothing_a_measured_loop_places_the_take_and_else_a_gue
 #[test]
 fn where_the_far_ends_queue_grows_the_take_is_bent_to_lie_on_the_timeline_all_along() {
     let mut rig = Rig::new();
-    rig.exact = false;
-    rig.play(100);
-    rig.roll(Some(24_000));
     // They hear it 40 frames later at the end than at the beginning.
-    for step in 0..=20 {
-        rig.play(20);
-        let n = rig.block - WAY - 1;
-        let heard = (n * BLOCK - LOOP + 55 - step * 2) as f64;
-        let number = n + rig.far;
-        rig.tap().heard(number, heard);
-    }
-    rig.roll(None);
+    rig.roll_hearing(|step| step * 2);
     rig.play(400);
     let take = &rig.takes("Ann")[0];
     assert!(take.bent, "{take}");
@@ -446,22 +451,11 @@ fn where_the_far_ends_queue_grows_the_take_is_bent_to_lie_on_the_timeline_all_al
 #[test]
 fn where_the_far_ends_queue_leaps_what_comes_after_the_leap_lies_where_it_belongs() {
     let mut rig = Rig::new();
-    rig.exact = false;
-    rig.play(100);
-    rig.roll(Some(24_000));
-    for step in 0..=20 {
-        rig.play(20);
-        let n = rig.block - WAY - 1;
-        let longer = match step {
-            0..=6 => 0,
-            7..=13 => 6000,
-            _ => 1000,
-        };
-        let number = n + rig.far;
-        let heard = (n * BLOCK - LOOP + 55 - longer) as f64;
-        rig.tap().heard(number, heard);
-    }
-    rig.roll(None);
+    rig.roll_hearing(|step| match step {
+        0..=6 => 0,
+        7..=13 => 6000,
+        _ => 1000,
+    });
     rig.play(400);
     let take = &rig.takes("Ann")[0];
     assert!(take.bent, "{take}");

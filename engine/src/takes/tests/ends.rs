@@ -49,17 +49,7 @@ impl DiskFile for SlowFile {
 
 /// A far end whose queue grows while the host rolls, for some seconds.
 fn bent(rig: &mut Rig) {
-    rig.exact = false;
-    rig.play(100);
-    rig.roll(Some(24_000));
-    for step in 0..=20 {
-        rig.play(20);
-        let n = rig.block - super::WAY - 1;
-        let heard = (n * super::BLOCK - super::LOOP + 55 - step * 4) as f64;
-        let number = n + rig.far;
-        rig.tap().heard(number, heard);
-    }
-    rig.roll(None);
+    rig.roll_hearing(|step| step * 4);
     rig.play(10);
 }
 

@@ -261,17 +261,7 @@ fn a_take_that_was_moved_when_it_was_done_is_no_failure_and_gets_nothing_more() 
 #[test]
 fn a_take_for_whose_bending_there_is_no_room_is_left_as_it_came() {
     let mut rig = troubled();
-    rig.exact = false;
-    rig.play(100);
-    rig.roll(Some(24_000));
-    for step in 0..=20 {
-        rig.play(20);
-        let n = rig.block - super::WAY - 1;
-        let heard = (n * BLOCK - super::LOOP + 55 - step * 4) as f64;
-        let number = n + rig.far;
-        rig.tap().heard(number, heard);
-    }
-    rig.roll(None);
+    rig.roll_hearing(|step| step * 4);
     rig.play(10);
     ROOM.set(40_000);
     rig.play(400);
