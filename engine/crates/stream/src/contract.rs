@@ -178,8 +178,8 @@ pub struct BufferCounts {
     pub skipped: u64,
     /// How often the depth was raised, or set anew after a break or a jump of the numbers.
     pub reanchored: u64,
-    /// How often the delay became another one, in whichever way: while this stays, what is heard at even clocks has one
-    /// delay to the frame.
+    /// How often the delay became another one, in whichever way, with each block of it where it glides: while this stays,
+    /// what is heard at even clocks has one delay to the frame.
     pub moves: u64,
 }
 
