@@ -272,7 +272,7 @@ fn drain(peer: &mut Peer, said: &mut Option<(u32, u16)>) -> Option<u64> {
     let mut pinged = None;
     for _ in 0..60 {
         match peer.poll_output() {
-            Output::Wait(_) => return pinged,
+            Output::Wait => return pinged,
             Output::Event(_) | Output::Reception(_) | Output::Wanted(_) => {}
             Output::Keep(_) | Output::Kept(_) | Output::Hearing(_) => assert!(peer.is_farsend()),
             Output::Talked(Talked::Theirs(line)) => {

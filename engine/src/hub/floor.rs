@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use farsend_ipc::message::Loop;
 use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::Remark;
@@ -16,7 +17,7 @@ use super::lanes::Lanes;
 use super::mixer::Mixer;
 use super::player::Player;
 use super::routes::{Routes, Sender};
-use super::socket::HubSocket;
+use super::socket::{AT_ONCE, HubSocket};
 use super::strips::Strip;
 use super::taping;
 use super::{HubSettings, PatchMode};
@@ -258,7 +259,7 @@ impl Floor {
         let players = players.get_mut(..*end).unwrap_or_default();
         mixer.clear();
         for place in 0..players.len() {
-            look_ahead(players, place, Player::prefetch_play);
+            look_ahead(players, |ahead| Some(place + ahead), Player::prefetch_play);
             if let Some(player) = &mut players[place] {
                 player.play(begun, place as u16, *end, mixer);
             }
@@ -270,7 +271,7 @@ impl Floor {
         mixer.complete();
         let wall_us = clock::wall_us();
         for place in 0..players.len() {
-            look_ahead(players, place, Player::prefetch_mix);
+            look_ahead(players, |ahead| Some(place + ahead), Player::prefetch_mix);
             // Out of the row, so that it can be looked along.
             let Some(mut player) = players[place].take() else {
                 continue;
@@ -317,14 +318,32 @@ impl Floor {
             numbers,
             ..
         } = self;
-        socket.receive(now, |at, from, payload| match routes.find(from) {
-            Sender::Player(place) => {
-                if let Some(Some(player)) = players.get_mut(usize::from(place)) {
-                    player.take(at, payload);
+        socket.receive(now, |batch| {
+            let mut senders: ArrayVec<Sender, AT_ONCE> = ArrayVec::new();
+            senders.extend(batch.iter().map(|one| {
+                one.sender()
+                    .map_or(Sender::Stranger, |from| routes.find(from))
+            }));
+            for (i, one) in batch.iter().enumerate() {
+                look_ahead(
+                    players,
+                    |ahead| place_of(senders.get(i + ahead)),
+                    Player::prefetch_take,
+                );
+                match senders[i] {
+                    Sender::Player(place) => {
+                        if let Some(Some(player)) = players.get_mut(usize::from(place)) {
+                            player.take(batch.time_of(one), one.payload());
+                        }
+                    }
+                    Sender::Expected => {
+                        if let Some(from) = one.sender() {
+                            knock(&mut lines.knocks, batch.time_of(one), from, one.payload());
+                        }
+                    }
+                    Sender::Stranger => numbers.strangers += 1,
                 }
             }
-            Sender::Expected => knock(&mut lines.knocks, at, from, payload),
-            Sender::Stranger => numbers.strangers += 1,
         });
         if socket.is_of_many() {
             for player in players.iter_mut().flatten() {
@@ -469,12 +488,25 @@ impl Floor {
 
 /// Has the memory of those who come next brought near: hundreds have more of it than the caches hold. First a player, then, when that is
 /// there, the audio.
-fn look_ahead(players: &[Option<Box<Player>>], place: usize, audio: impl Fn(&Player)) {
-    if let Some(Some(next)) = players.get(place + 2) {
+fn look_ahead(
+    players: &[Option<Box<Player>>],
+    place: impl Fn(usize) -> Option<usize>,
+    audio: impl Fn(&Player),
+) {
+    let next = |ahead| players.get(place(ahead)?)?.as_deref();
+    if let Some(next) = next(2) {
         next.prefetch();
     }
-    if let Some(Some(next)) = players.get(place + 1) {
+    if let Some(next) = next(1) {
         audio(next);
+    }
+}
+
+/// The place of a player who sent something.
+fn place_of(sender: Option<&Sender>) -> Option<usize> {
+    match sender {
+        Some(Sender::Player(place)) => Some(usize::from(*place)),
+        _ => None,
     }
 }
 

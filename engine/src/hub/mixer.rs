@@ -11,6 +11,7 @@ use std::time::Duration;
 use farsend_ipc::hub::MOST_BOUND_MS;
 use farsend_stream::Glide;
 use farsend_units::{Channels, Frames, SampleRate};
+use pulp::Arch;
 
 use super::delay::Delay;
 use super::group_mixes::{Group, GroupMixes, Heard};
@@ -375,9 +376,11 @@ impl Seat {
         let local = parts.local.filter(|_| of_local != 0.0);
         match (total, own, local) {
             (Some(total), Some(own), None) if (of_total, of_own) == (1.0, -1.0) => {
-                for ((out, total), own) in out.iter_mut().zip(total).zip(own) {
-                    *out = (*total - f64::from(*own)) as f32;
-                }
+                Arch::new().dispatch(|| {
+                    for ((out, total), own) in out.iter_mut().zip(total).zip(own) {
+                        *out = (*total - f64::from(*own)) as f32;
+                    }
+                });
             }
             (Some(total), None, None) if of_total == 1.0 => copy(total, out),
             (None, Some(own), None) if of_own == 1.0 => out.copy_from_slice(own),
@@ -390,9 +393,11 @@ impl Seat {
 }
 
 fn copy(sum: &[f64], out: &mut [f32]) {
-    for (out, sum) in out.iter_mut().zip(sum) {
-        *out = *sum as f32;
-    }
+    Arch::new().dispatch(|| {
+        for (out, sum) in out.iter_mut().zip(sum) {
+            *out = *sum as f32;
+        }
+    });
 }
 
 fn add_deviations<'a>(
@@ -440,12 +445,12 @@ pub(super) fn add_lanes(total: &mut [f64], period: usize, heard: &Lanes, upmix: 
         .take(spread(heard, upmix))
         .enumerate()
     {
-        for (total, sample) in total
-            .iter_mut()
-            .zip(of(heard, channel, upmix).unwrap_or_default())
-        {
-            *total += f64::from(*sample);
-        }
+        let lane = of(heard, channel, upmix).unwrap_or_default();
+        Arch::new().dispatch(|| {
+            for (total, sample) in total.iter_mut().zip(lane) {
+                *total += f64::from(*sample);
+            }
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use arrayvec::ArrayVec;
 use farsend_ipc::message::Loop;
 use farsend_ipc::segment::Stretch;
 use farsend_protocol::jacktrip::{PacketizerError, Remark};
+use farsend_rt::batch::Outbox;
 use farsend_rt::{LatestReader, LatestWriter, MailboxReader, latest};
 use farsend_stream::{Conceal, DepthPolicy, Gain, Kernels, Meter};
 use farsend_units::{MonoTime, SampleRate};
@@ -147,6 +148,11 @@ impl Player {
         self.machines.jitter_buffer().prefetch();
     }
 
+    /// What [`take`](Self::take) needs beside that, once it is there.
+    pub(super) fn prefetch_take(&self) {
+        self.machines.jitter_buffer().prefetch_insert();
+    }
+
     /// The audio for [`play`](Self::play).
     pub(super) fn prefetch_play(&self) {
         self.machines.jitter_buffer().prefetch_pull();
@@ -172,11 +178,14 @@ impl Player {
             return 0;
         };
         let mut strangers = 0;
-        socket.receive_through(&mut line.socket, now, |at, from, payload| {
-            if from == *address {
-                *malformed += u64::from(machines.take(at, from, payload).is_err());
-            } else {
-                strangers += 1;
+        socket.receive_through(&mut line.socket, now, |batch| {
+            for one in batch.iter() {
+                if one.sender() == Some(*address) {
+                    let taken = machines.take(batch.time_of(one), *address, one.payload());
+                    *malformed += u64::from(taken.is_err());
+                } else {
+                    strangers += 1;
+                }
             }
         });
         strangers
@@ -284,9 +293,11 @@ impl Player {
             let mut lanes: ArrayVec<&[f32], MAX_CHANNELS> = ArrayVec::new();
             lanes.extend(self.mix.iter());
             self.sent_before = self.machines.sent_frames();
+            self.machines.out().borrow(socket);
             self.machines.send(now, wall_us, &lanes);
+            self.machines.out().give_back(socket);
         }
-        self.empty(socket);
+        self.flush_line(socket);
         if now >= self.publish_at {
             self.publish_at = now + PUBLISH_EVERY;
             self.publish();
@@ -358,9 +369,14 @@ impl Player {
         self.publish();
     }
 
-    /// Gives the socket what is for them; what goes through a line of their own leaves at once.
+    /// Gives the socket what is for them.
     fn empty(&mut self, socket: &mut HubSocket) {
         self.machines.out().empty(socket);
+        self.flush_line(socket);
+    }
+
+    /// What goes through a line of their own leaves at once.
+    fn flush_line(&self, socket: &mut HubSocket) {
         if let Some(line) = &self.line {
             socket.flush_through(&line.socket);
         }
@@ -379,12 +395,15 @@ impl Player {
     }
 }
 
-/// Where a player's machines put their datagrams, until the socket takes those of all players.
+/// Where a player's machines put their datagrams, until the socket takes those of all players; when it is a player's turn to be sent
+/// to, right where the socket has them, as long as there is room.
 #[derive(Debug)]
 struct Shelf(RefCell<Datagrams>);
 
 #[derive(Debug)]
 struct Datagrams {
+    /// The socket's, when it is their turn; else one without room.
+    borrowed: Outbox,
     bytes: Box<[u8]>,
     /// Never more than there is room for.
     ends: Vec<(SocketAddr, usize)>,
@@ -395,6 +414,10 @@ impl Outlet for Shelf {
         let Ok(mut shelf) = self.0.try_borrow_mut() else {
             return false;
         };
+        // In order: behind what is on the shelf.
+        if shelf.ends.is_empty() && shelf.borrowed.push(to, payload) {
+            return true;
+        }
         let begin = shelf.ends.last().map_or(0, |(_, end)| *end);
         let end = begin + payload.len();
         if shelf.ends.len() == shelf.ends.capacity() {
@@ -414,9 +437,22 @@ impl Shelf {
     fn new(samples: usize) -> Self {
         let bytes = (2 * samples + MOST_DATAGRAMS * HEADERS).max(LONG);
         Self(RefCell::new(Datagrams {
+            borrowed: Outbox::new(0, 0, false),
             bytes: vec![0; bytes].into(),
             ends: Vec::with_capacity(MOST_DATAGRAMS),
         }))
+    }
+
+    /// Gives the socket what is here and takes its outbox, until [`give_back`](Self::give_back).
+    fn borrow(&mut self, socket: &mut HubSocket) {
+        self.empty(socket);
+        std::mem::swap(&mut self.0.get_mut().borrowed, socket.outbox());
+    }
+
+    /// Gives the socket its outbox, and what there was no room for in it.
+    fn give_back(&mut self, socket: &mut HubSocket) {
+        std::mem::swap(&mut self.0.get_mut().borrowed, socket.outbox());
+        self.empty(socket);
     }
 
     /// Gives the socket what is here.

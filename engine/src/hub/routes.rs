@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
+use foldhash::fast::RandomState;
+
 /// Addresses of players and of those who are expected. Never holds more than it was made for, so that
 /// nothing allocates on the audio thread.
 #[derive(Debug)]
 pub(super) struct Routes {
-    players: HashMap<SocketAddr, u16>,
-    expected: HashMap<IpAddr, u16>,
+    players: HashMap<SocketAddr, u16, RandomState>,
+    expected: HashMap<IpAddr, u16, RandomState>,
     most: usize,
 }
 
@@ -28,8 +30,8 @@ impl Routes {
     pub(super) fn new(most: usize) -> Self {
         // A map that is never more than a quarter full tidies itself up in place.
         Self {
-            players: HashMap::with_capacity(most * 4 + 64),
-            expected: HashMap::with_capacity(most * 4 + 64),
+            players: HashMap::with_capacity_and_hasher(most * 4 + 64, RandomState::default()),
+            expected: HashMap::with_capacity_and_hasher(most * 4 + 64, RandomState::default()),
             most,
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 
-use farsend_rt::batch::{Flushed, Inbox, Outbox};
+use farsend_rt::batch::{Flushed, Inbox, Incoming, Outbox};
 use farsend_units::MonoTime;
 
 use crate::net::udp::{AudioSocket, BindError};
@@ -54,8 +54,8 @@ impl HubSocket {
         port.unwrap_or(0)
     }
 
-    /// Hands out what has come: when, from whom, what. At most [`MOST_BATCHES`] batches.
-    pub(super) fn receive(&mut self, now: MonoTime, each: impl FnMut(MonoTime, SocketAddr, &[u8])) {
+    /// Hands out what has come, batch by batch. At most [`MOST_BATCHES`].
+    pub(super) fn receive(&mut self, now: MonoTime, each: impl FnMut(Batch<'_>)) {
         if let Some(socket) = &mut self.socket {
             receive(&mut self.inbox, socket, now, MOST_BATCHES, each);
         }
@@ -66,7 +66,7 @@ impl HubSocket {
         &mut self,
         line: &mut AudioSocket,
         now: MonoTime,
-        each: impl FnMut(MonoTime, SocketAddr, &[u8]),
+        each: impl FnMut(Batch<'_>),
     ) {
         receive(&mut self.inbox, line, now, MOST_BATCHES_OF_ONE, each);
     }
@@ -79,6 +79,11 @@ impl HubSocket {
                 self.flushed.unsent += 1;
             }
         }
+    }
+
+    /// What waits, to be added to.
+    pub(super) fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     /// Sends what waits.
@@ -99,23 +104,40 @@ impl HubSocket {
     }
 }
 
+/// Datagrams that came together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch<'a> {
+    inbox: &'a Inbox,
+    socket: &'a AudioSocket,
+    now: MonoTime,
+}
+
+impl<'a> Batch<'a> {
+    /// Each of them.
+    pub(super) fn iter(self) -> impl Iterator<Item = Incoming<'a>> {
+        self.inbox.iter()
+    }
+
+    /// When it came.
+    pub(super) fn time_of(self, one: Incoming<'_>) -> MonoTime {
+        one.stamp().map_or(self.now, |stamp| {
+            let nanos = i128::try_from(stamp.as_nanos()).unwrap_or(0);
+            self.socket.on_our_clock(self.now, nanos)
+        })
+    }
+}
+
 fn receive(
     inbox: &mut Inbox,
     socket: &mut AudioSocket,
     now: MonoTime,
     most_batches: usize,
-    mut each: impl FnMut(MonoTime, SocketAddr, &[u8]),
+    mut each: impl FnMut(Batch<'_>),
 ) {
     socket.begin(now);
     for _ in 0..most_batches {
         let came = inbox.receive(socket.as_fd()).unwrap_or(0);
-        for one in inbox.iter() {
-            let at = one.stamp.map_or(now, |stamp| {
-                let nanos = i128::try_from(stamp.as_nanos()).unwrap_or(0);
-                socket.on_our_clock(now, nanos)
-            });
-            each(at, one.from, one.payload);
-        }
+        each(Batch { inbox, socket, now });
         if came < AT_ONCE {
             break;
         }
@@ -128,7 +150,7 @@ fn note(all: &mut Flushed, more: Flushed) {
 }
 
 /// Datagrams in a batch.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 /// The most that UDP can carry.
 const LARGEST: usize = 65_507;
 /// A bound on one look into the socket.

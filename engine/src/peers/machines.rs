@@ -439,7 +439,7 @@ impl<O: Outlet> Machines<O> {
                         }
                     }
                 }
-                Output::Wait(_) => return,
+                Output::Wait => return,
             }
         }
     }

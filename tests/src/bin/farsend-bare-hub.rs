@@ -101,15 +101,16 @@ impl BareHub {
     fn receive(&mut self) -> usize {
         let came = self.inbox.receive(self.socket.as_fd()).unwrap_or(0);
         for one in self.inbox.iter() {
-            let Some((header, samples)) = one.payload.split_first_chunk::<HEADER>() else {
+            let payload = one.payload().split_first_chunk::<HEADER>();
+            let (Some(from), Some((header, samples))) = (one.sender(), payload) else {
                 continue;
             };
             if samples.len() != 2 * SAMPLES {
                 continue;
             }
-            let index = *self.known.entry(one.from).or_insert_with(|| {
+            let index = *self.known.entry(from).or_insert_with(|| {
                 self.players.push(Player {
-                    address: one.from,
+                    address: from,
                     header: *header,
                     number: 0,
                     block: [0; SAMPLES],

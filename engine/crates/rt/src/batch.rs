@@ -28,14 +28,28 @@ pub struct Inbox {
 struct Control([u8; 64]);
 
 /// A datagram that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Incoming<'a> {
-    /// Its sender; IPv4 as IPv4.
-    pub from: SocketAddr,
+    from: &'a libc::sockaddr_storage,
+    header: &'a libc::mmsghdr,
+    room: &'a [u8],
+}
+
+impl<'a> Incoming<'a> {
+    /// Its sender; IPv4 as IPv4. None for what is no address of either.
+    pub fn sender(&self) -> Option<SocketAddr> {
+        address_from(self.from)
+    }
+
     /// When it reached the machine, since the Unix epoch; none where the socket does not stamp (`SO_TIMESTAMPNS`).
-    pub stamp: Option<Duration>,
+    pub fn stamp(&self) -> Option<Duration> {
+        stamp_of(&self.header.msg_hdr)
+    }
+
     /// Its bytes, cut to what there is room for.
-    pub payload: &'a [u8],
+    pub fn payload(&self) -> &'a [u8] {
+        &self.room[..self.room.len().min(self.header.msg_len as usize)]
+    }
 }
 
 // SAFETY: the pointers in `vectors` and `headers` are written anew right before each call and read only
@@ -108,16 +122,11 @@ impl Inbox {
 
     /// The datagrams of the last [`receive`](Self::receive), in order.
     pub fn iter(&self) -> impl Iterator<Item = Incoming<'_>> {
-        (0..self.came).filter_map(|i| self.get(i))
-    }
-
-    fn get(&self, i: usize) -> Option<Incoming<'_>> {
-        let header = self.headers.get(i)?;
-        let length = (header.msg_len as usize).min(self.bytes);
-        Some(Incoming {
-            from: address_from(self.froms.get(i)?)?,
-            stamp: stamp_of(&header.msg_hdr),
-            payload: &self.payloads[i * self.bytes..][..length],
+        let came = self.headers.iter().zip(&self.froms).take(self.came);
+        came.enumerate().map(|(i, (header, from))| Incoming {
+            from,
+            header,
+            room: &self.payloads[i * self.bytes..][..self.bytes],
         })
     }
 }
@@ -347,9 +356,10 @@ mod tests {
             for came in [4, 2, 0] {
                 assert_eq!(inbox.receive(mapped.as_fd()).unwrap(), came);
                 for one in inbox.iter() {
-                    assert_eq!(one.payload, &[next; 90][..10 * usize::from(next)]);
-                    assert!(one.from.is_ipv4());
-                    assert!(back.push(one.from, one.payload));
+                    let from = one.sender().unwrap();
+                    assert_eq!(one.payload(), &[next; 90][..10 * usize::from(next)]);
+                    assert!(from.is_ipv4());
+                    assert!(back.push(from, one.payload()));
                     next += 1;
                 }
             }
@@ -371,7 +381,7 @@ mod tests {
         assert_eq!(out.flush(socket.as_fd()).sent, 2);
         let mut inbox = Inbox::new(4, 50);
         assert_eq!(inbox.receive(socket.as_fd()).unwrap(), 2);
-        let lengths: Vec<usize> = inbox.iter().map(|one| one.payload.len()).collect();
+        let lengths: Vec<usize> = inbox.iter().map(|one| one.payload().len()).collect();
         assert_eq!(lengths, [50, 40]);
     }
 }

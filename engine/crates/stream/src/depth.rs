@@ -221,6 +221,11 @@ impl Depth {
         self.state = State::Arriving;
     }
 
+    /// Has the memory for the next packet brought near.
+    pub(crate) fn prefetch(&self) {
+        self.reserve.prefetch();
+    }
+
     /// A packet that ends before frame `end` came at `at`, `late_by` frames after its turn (0 or less: in time);
     /// one that came directly tells the peer's time.
     pub(crate) fn arrived(&mut self, end: i64, at: MonoTime, late_by: i64, origin: Origin) {

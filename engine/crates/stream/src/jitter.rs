@@ -367,6 +367,14 @@ impl JitterBuffer {
         prefetch(self);
     }
 
+    /// Has the memory brought near that the next packet is put into. The buffer itself is to be near.
+    pub fn prefetch_insert(&self) {
+        let next = self.tally.newest() + 1;
+        self.slots.prefetch(next);
+        self.tally.prefetch(next);
+        self.depth.prefetch();
+    }
+
     /// Has the memory brought near that is played from next. The buffer itself is to be near.
     pub fn prefetch_pull(&self) {
         let block = self.config.block.get().min(CHUNK);

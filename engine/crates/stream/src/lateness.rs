@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::DepthPolicy;
+use crate::prefetch::prefetch;
 
 /// The lateness of the packets of the last half minute or so: a histogram whose past fades.
 #[derive(Debug, Clone)]
@@ -37,6 +38,11 @@ impl Lateness {
     pub(crate) fn become_like(&mut self, other: &Self) {
         self.bins.copy_from_slice(&other.bins);
         (self.total, self.weight, self.growth) = (other.total, other.weight, other.growth);
+    }
+
+    /// Has the memory brought near for a packet that is hardly late.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.bins[..32]);
     }
 
     /// A packet came this many seconds later than the earliest ones do.

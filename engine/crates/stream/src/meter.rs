@@ -1,6 +1,7 @@
 //! Level meters.
 
 use farsend_units::{Channels, Frames, SampleRate};
+use pulp::Arch;
 
 /// The peak of each channel: up at once, down by 20 dB a second.
 #[derive(Debug, Clone)]
@@ -50,6 +51,11 @@ impl Meter {
 
 /// The largest magnitude in one channel; not-a-number counts as nothing. In lanes, for speed.
 fn peak(channel: &[f32]) -> f32 {
+    Arch::new().dispatch(|| peak_here(channel))
+}
+
+#[inline(always)]
+fn peak_here(channel: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     let chunks = channel.chunks_exact(8);
     let rest = chunks.remainder();

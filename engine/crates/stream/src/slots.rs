@@ -1,6 +1,7 @@
 //! Where packets wait for their turn.
 
 use farsend_units::Frames;
+use pulp::Arch;
 
 use crate::prefetch::prefetch;
 
@@ -77,9 +78,11 @@ impl Slots {
         self.numbers[slot] = n;
         for (channel, samples) in samples.chunks_exact_mut(self.period).enumerate() {
             decode(channel, samples);
-            for sample in samples {
-                *sample = if sample.is_finite() { *sample } else { 0.0 };
-            }
+            Arch::new().dispatch(|| {
+                for sample in samples {
+                    *sample = if sample.is_finite() { *sample } else { 0.0 };
+                }
+            });
         }
     }
 

@@ -1,5 +1,7 @@
 //! Which packets came, and what became of the others.
 
+use crate::prefetch::prefetch;
+
 /// Counts packets by number: those that came, twice, too late, and not at all.
 ///
 /// A packet is lost from the moment that its turn is over and a later one is known; should it come
@@ -51,6 +53,11 @@ impl Tally {
     /// The newest number that came.
     pub(crate) fn newest(&self) -> i64 {
         self.newest
+    }
+
+    /// Has the note of packet `n` brought near.
+    pub(crate) fn prefetch(&self, n: i64) {
+        prefetch(&self.seen[self.bit(n) / 64]);
     }
 
     /// Packet `n` came, after its turn if `late`.

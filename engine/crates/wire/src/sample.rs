@@ -1,11 +1,13 @@
 //! Samples as bytes: the four forms in which JackTrip carries audio.
 //!
 //! The loops are plain enough that the compiler makes vector code of them, since they run for every
-//! channel on the audio thread. None looks at more than the shorter of its two slices.
+//! channel on the audio thread; the widest that the processor has, found out when it runs. None looks at more than the shorter of its two slices.
 //!
 //! Source: for encoding, captures of JackTrip 1.7.0 and 2.7.2 in `tests/golden/`; for decoding, what
 //! both make of datagrams with known samples. Floats are as JackTrip receives them: what it sends is no
 //! audio, see [`classify_words`](crate::jacktrip::classify_words).
+
+use pulp::{Arch, Simd, WithSimd};
 
 /// How one sample is written down.
 ///
@@ -57,6 +59,15 @@ impl SampleFormat {
     ///
     /// What is not a number becomes silence in the integer formats.
     pub fn encode(self, samples: &[f32], out: &mut [u8]) {
+        Arch::new().dispatch(Encode {
+            format: self,
+            samples,
+            out,
+        });
+    }
+
+    #[inline(always)]
+    fn encode_here(self, samples: &[f32], out: &mut [u8]) {
         match self {
             Self::I8 => {
                 for (byte, &x) in out.iter_mut().zip(samples) {
@@ -95,6 +106,15 @@ impl SampleFormat {
 
     /// Reads samples from `bytes` to `out`, as many as both have room for.
     pub fn decode(self, bytes: &[u8], out: &mut [f32]) {
+        Arch::new().dispatch(Decode {
+            format: self,
+            bytes,
+            out,
+        });
+    }
+
+    #[inline(always)]
+    fn decode_here(self, bytes: &[u8], out: &mut [f32]) {
         match self {
             Self::I8 => {
                 for (x, &byte) in out.iter_mut().zip(bytes) {
@@ -120,6 +140,38 @@ impl SampleFormat {
                 }
             }
         }
+    }
+}
+
+/// [`SampleFormat::encode`], for each kind of processor.
+struct Encode<'a> {
+    format: SampleFormat,
+    samples: &'a [f32],
+    out: &'a mut [u8],
+}
+
+impl WithSimd for Encode<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        self.format.encode_here(self.samples, self.out);
+    }
+}
+
+/// [`SampleFormat::decode`], likewise.
+struct Decode<'a> {
+    format: SampleFormat,
+    bytes: &'a [u8],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Decode<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        self.format.decode_here(self.bytes, self.out);
     }
 }
 

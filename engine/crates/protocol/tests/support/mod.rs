@@ -106,8 +106,8 @@ pub(crate) fn drain(peer: &mut Peer) -> Wants {
             }
             Output::Talked(talked) => wants.talked.push(talked),
             Output::Called(name) => wants.names.push(name.as_str().to_owned()),
-            Output::Wait(wait) => {
-                wants.wait = wait;
+            Output::Wait => {
+                wants.wait = peer.next_timeout();
                 return wants;
             }
         }

@@ -73,6 +73,11 @@ impl Reserve {
         }
     }
 
+    /// Has the memory for the next packet brought near.
+    pub(super) fn prefetch(&self) {
+        self.lateness.prefetch();
+    }
+
     /// A packet came so many seconds later than the earliest ones do; `repaired`: not by itself.
     ///
     /// One that was lost and sent again counts as two that are late: losses go on, and what was paid for in bytes is to be heard.

@@ -194,7 +194,7 @@ impl Peer {
         }
     }
 
-    /// The time of the last [`Output::Wait`] has come. Too early or too often does no harm.
+    /// The time that [`next_timeout`](Self::next_timeout) said has come. Too early or too often does no harm.
     pub fn handle_timeout(&mut self, at: MonoTime) {
         self.start_clock(at);
         let gave_up =
@@ -331,7 +331,7 @@ impl Peer {
         if let Some(wanted) = self.repairs.asked() {
             return Output::Wanted(wanted);
         }
-        Output::Wait(self.next_timeout())
+        Output::Wait
     }
 
     /// How the peer's audio comes, as often as that is looked at. It is told, now and then, if it is a Farsend.
@@ -546,7 +546,8 @@ impl Peer {
         }
     }
 
-    fn next_timeout(&self) -> Option<MonoTime> {
+    /// When there is more to do, with nothing to [poll](Self::poll_output); none: not before the next datagram.
+    pub fn next_timeout(&self) -> Option<MonoTime> {
         let give_up = |since: MonoTime| self.config.give_up.map(|limit| since + limit);
         match self.state {
             // At once: how long it is called is counted from the first call with a time.

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{
     CONTROL_LEN, DatagramError, Format, HeaderKind, Hearing, Keep, Kept, Name, Reception, Wanted,
 };
@@ -104,8 +103,8 @@ pub enum Output {
     Kept(Kept),
     /// The peer says what it was playing as it captured something: for the [`Relation`](crate::hearing::Relation).
     Hearing(Hearing),
-    /// Nothing more to do before this time (`None`: before the next datagram).
-    Wait(Option<MonoTime>),
+    /// Nothing more to do before [`Peer::next_timeout`](super::Peer::next_timeout).
+    Wait,
 }
 
 /// What happened to the session. Addresses are in the form to show: IPv4 where it is IPv4.
