@@ -22,6 +22,8 @@ pub(crate) struct Clock {
     at: f64,
     delay: f64,
     slope: f64,
+    /// The slope before the line was moved a first time, of several within seconds.
+    untilted: f64,
     window: Option<Least>,
     /// The usual error of a window.
     noise: f64,
@@ -64,6 +66,7 @@ impl Clock {
             at: 0.0,
             delay: 0.0,
             slope: 0.0,
+            untilted: 0.0,
             window: None,
             noise: FIRST_NOISE,
             age: 0.0,
@@ -277,12 +280,19 @@ impl Clock {
     }
 
     /// Moves the line. Once, that is a path with another delay; one after the other, that is a
-    /// clock which falls behind by jumps, as a sound server's whose machine is too busy.
+    /// clock which falls behind by jumps, as a sound server's whose machine is too busy; or a path whose delay grows, as
+    /// where somebody fills a router's queue, which is no reason to play out of tune.
     fn shift(&mut self, by: f64) {
         let (at, before) = self.shifted;
         let since = self.at - at;
         if self.moves_tilt && since > 0.05 && since < ONE_AFTER_THE_OTHER && by * before > 0.0 {
-            self.slope = (self.slope + 0.3 * by / since).clamp(-STEEPEST, STEEPEST);
+            let tilted = self.slope + 0.3 * by / since;
+            let (least, most) = (self.untilted - MOST_TILT, self.untilted + MOST_TILT);
+            // Never away from what the loop has found, however far that is.
+            let bounded = tilted.clamp(least.min(self.slope), most.max(self.slope));
+            self.slope = bounded.clamp(-STEEPEST, STEEPEST);
+        } else if since > CALM {
+            self.untilted = self.slope;
         }
         self.shifted = (self.at, by);
         self.age = self.age.min(WIDE_AGAIN);
@@ -323,6 +333,10 @@ const FOUND_WITHIN: f64 = 0.4;
 const YOUNG: f64 = 1.0;
 /// After so many seconds the slope outlives a restart.
 const SLOPE_KNOWN: f64 = 8.0;
+/// As much the slope is tilted by moves one after the other, at the most: 5 cents.
+const MOST_TILT: f64 = 3e-3;
+/// After so many seconds without a move the slope is the clock's own, however it came about.
+const CALM: f64 = 10.0;
 /// No clock is farther off than this.
 const STEEPEST: f64 = 0.06;
 /// As sure as the drift ever is.
@@ -385,6 +399,27 @@ mod tests {
                 .abs()
                 < 100e-6
         );
+    }
+
+    #[test]
+    fn a_path_whose_delay_grows_is_followed_and_hardly_tilts_the_line() {
+        // 30 ms more within 3 s, and back: for the ear another pitch, for a clock nothing that it does.
+        let swell = |i: u64| {
+            let frames = i as f64 * PERIOD as f64;
+            let seconds = frames / 48_000.0 - 20.0;
+            0.01 * (seconds.clamp(0.0, 3.0) - (seconds - 6.0).clamp(0.0, 3.0))
+        };
+        for tenths in 200..400_u32 {
+            let seconds = f64::from(tenths) / 10.0;
+            let clock = after(seconds, 50.0, swell);
+            let tilt = clock.drift() * 1e6 - 50.0;
+            assert!(tilt.abs() < 4000.0, "{tilt} ppm after {seconds} s");
+            let i = (seconds * 375.0) as u64;
+            let late = clock.lateness(i as i64 * PERIOD, at(i, 50.0, swell(i)));
+            assert!(late.abs() < 0.025, "{late} s after {seconds} s");
+        }
+        let tilt = after(70.0, 50.0, swell).drift() * 1e6 - 50.0;
+        assert!(tilt.abs() < 100.0, "{tilt} ppm later");
     }
 
     #[test]
