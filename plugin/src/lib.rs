@@ -15,6 +15,7 @@ pub mod editor;
 pub mod history;
 pub mod insert;
 pub mod link;
+mod mapped;
 pub mod mix;
 pub mod params;
 pub mod password;

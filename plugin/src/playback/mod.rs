@@ -27,6 +27,8 @@ pub use pace::Pace;
 pub use reel::Reel;
 pub use whose::{Place, Whose};
 
+use crate::mapped::keep_mapped;
+
 /// What both threads look at.
 #[derive(Debug, Default)]
 struct Tape {
@@ -64,7 +66,7 @@ pub struct Player {
     rendering: bool,
 }
 
-/// The thread that reads. Dropping it ends it.
+/// The thread that reads. Dropping it ends it; one that the disk holds ends by itself, later.
 #[derive(Debug)]
 pub struct Playback {
     tape: Arc<Tape>,
@@ -174,9 +176,19 @@ impl Drop for Playback {
     fn drop(&mut self) {
         self.tape.state.lock().leaving = true;
         self.tape.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let until = Instant::now() + PARTING;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(TURN);
+        }
+        if thread.is_finished() {
             // A panic over there has been reported, and there is nothing left to do about it.
             let _ = thread.join();
+        } else {
+            // The disk has it. It owns what it uses, and ends as soon as it is let go.
+            keep_mapped();
         }
     }
 }
@@ -201,6 +213,12 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
             (reel, whose) = place().map_or_else(Default::default, |place| {
                 (Reel::open(&place.folder, place.rate), place.whose)
             });
+            state = tape.state.lock();
+            if state.leaving {
+                // Whom it would be told has gone.
+                return;
+            }
+            drop(state);
             tell(note(&reel, heard, &unread));
             state = tape.state.lock();
             continue;
@@ -266,6 +284,9 @@ fn note(reel: &Reel, heard: bool, unread: &BTreeSet<PathBuf>) -> Option<String> 
 
 /// How long a render waits for the disk.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an instance that goes waits for the disk: not worth a word in a host.
+const PARTING: Duration = Duration::from_millis(200);
+const TURN: Duration = Duration::from_millis(1);
 /// Frames that are read at a time.
 const CHUNK: usize = 1 << 15;
 /// Chunks that are read ahead.
@@ -387,5 +408,36 @@ mod tests {
             assert_eq!(played(&mut player, block * 64, 64), [0.0; 64]);
         }
         assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn an_instance_goes_though_the_disk_holds_its_thread_which_ends_when_it_is_let_go() {
+        let (mut playback, _player) = playback();
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let (entered, in_there) = std::sync::mpsc::channel();
+        let owned = Arc::new(());
+        let kept = Arc::downgrade(&owned);
+        playback.start(
+            move || {
+                let _owned = &owned;
+                let _ = entered.send(());
+                let _ = held.recv();
+                None
+            },
+            |_| {},
+        );
+        playback.tape.state.lock().anew = true;
+        playback.tape.changed.notify_all();
+        in_there.recv().expect("it runs");
+        let begun = Instant::now();
+        drop(playback);
+        assert!(begun.elapsed() < PARTING * 5, "{:?}", begun.elapsed());
+        assert!(kept.upgrade().is_some());
+        drop(let_go);
+        let until = Instant::now() + PATIENCE * 5;
+        while kept.upgrade().is_some() {
+            assert!(Instant::now() < until, "it does not end");
+            std::thread::sleep(TURN);
+        }
     }
 }
