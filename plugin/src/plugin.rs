@@ -12,7 +12,7 @@ use nice_plug_egui::EguiEditor;
 use crate::editor::{EditorApp, create_editor};
 use crate::insert::Insert;
 use crate::link::{LinkSender, link};
-use crate::playback::{Pace, Playback, playback};
+use crate::playback::{Pace, Playback, playback, waited};
 use crate::shared::{Setup, Shared};
 use crate::supervisor::{Environment, Supervision};
 use crate::takes;
@@ -167,7 +167,7 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
     ) -> ProcessStatus {
         self.shared.note_block();
         let block = Frames(buffer.samples() as u32).duration(self.rate);
-        let rendering = self.pace.look(clock::now(), block, self.offline);
+        let rendering = self.pace.look(clock::now(), waited(), block, self.offline);
         self.insert
             .set_rendering(rendering && self.shared.params.render.value());
         let transport = context.transport();

@@ -5,8 +5,9 @@
 //!   Player ── where on the timeline ──────▶ Reel: the folder's takes, oldest first
 //!          ◀── a second and more of audio ─
 //! ```
-//! A host that renders is called back when it likes, so `process()` may wait for the disk; but never for long: a disk that
-//! does not answer makes silence, once for [`PATIENCE`] and from then on at once. The engine has no part in it.
+//! A host that renders is called back when it likes, so `process()` may wait for the disk; but never for long: a disk that does
+//! not answer is waited for once in a render, for [`PATIENCE`]. From then on there is silence at once, and each time that it has
+//! answered again it is waited for a little ([`AGAIN`]). The engine has no part in it.
 
 mod pace;
 mod reel;
@@ -18,6 +19,7 @@ mod whose;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,8 @@ struct State {
     /// What the host asks for: where, and how many channels; and how often it has asked.
     wanted: Option<(i64, usize)>,
     asked: u64,
+    /// How often the disk has answered.
+    answered: u64,
     /// Where the takes are, as long as the host renders.
     chunks: Vec<Chunk>,
     /// The host has begun to render: what is in the folder is to be read anew.
@@ -61,9 +65,11 @@ struct Chunk {
 #[derive(Debug)]
 pub struct Player {
     tape: Arc<Tape>,
-    /// The disk did not answer in time.
-    stalled: bool,
     rendering: bool,
+    /// In this render the disk has been waited for in vain.
+    spent: bool,
+    /// How often the disk had answered when that was so last, in this render or before.
+    stalled: Option<u64>,
 }
 
 /// The thread that reads. Dropping it ends it; one that the disk holds ends by itself, later.
@@ -78,15 +84,16 @@ pub fn playback() -> (Playback, Player) {
     let tape = Arc::<Tape>::default();
     let player = Player {
         tape: Arc::clone(&tape),
-        stalled: false,
         rendering: false,
+        spent: false,
+        stalled: None,
     };
     (Playback { tape, thread: None }, player)
 }
 
 impl Player {
-    /// Fills `out` (planar, one length, all outputs) with what the takes have from `at` of the timeline on, or with silence. Waits for the disk, at most
-    /// [`PATIENCE`] in all until it answers again.
+    /// Fills `out` (planar, one length, all outputs) with what the takes have from `at` of the timeline on, or with silence. Waits for the disk, but in a render only
+    /// once for [`PATIENCE`], and then for [`AGAIN`] when it has answered since.
     pub fn play(&mut self, at: Option<i64>, out: &mut [&mut [f32]]) {
         out.iter_mut().for_each(|lane| lane.fill(0.0));
         let frames = out.first().map_or(0, |lane| lane.len());
@@ -106,7 +113,7 @@ impl Player {
 
     /// The host does not render any more.
     pub fn rest(&mut self) {
-        (self.rendering, self.stalled) = (false, false);
+        self.rendering = false;
     }
 
     fn copy(
@@ -118,31 +125,37 @@ impl Player {
         anew: bool,
     ) {
         let (index, channels) = (at.div_euclid(CHUNK as i64), out.len());
-        let patience = if self.stalled {
-            Duration::ZERO
-        } else {
-            PATIENCE
-        };
-        let until = Instant::now() + patience;
-        let Some(mut state) = self.tape.state.try_lock_until(until) else {
-            self.stalled = true;
+        // The other thread holds it for moments only.
+        let Some(mut state) = self.tape.state.try_lock_for(AGAIN) else {
             return;
         };
         if anew {
             state.anew = true;
             state.chunks.clear();
+            // What it was waited for before it has not answered yet: once was enough.
+            self.spent = self.stalled == Some(state.answered);
         }
         state.wanted = Some((index, channels));
         state.asked += 1;
         self.tape.changed.notify_all();
         let is_it = |chunk: &Chunk| (chunk.index, chunk.channels) == (index, channels);
-        while state.anew || !state.chunks.iter().any(is_it) {
-            if self.tape.changed.wait_until(&mut state, until).timed_out() {
-                self.stalled = true;
-                return;
-            }
+        let is_there = |state: &State| !state.anew && state.chunks.iter().any(is_it);
+        if !is_there(&state) {
+            let patience = match self.stalled {
+                _ if !self.spent => PATIENCE,
+                Some(answered) if answered == state.answered => Duration::ZERO,
+                _ => AGAIN,
+            };
+            let begun = Instant::now();
+            let missing = |state: &mut State| !is_there(state);
+            let changed = &self.tape.changed;
+            let _ = changed.wait_while_until(&mut state, missing, begun + patience);
+            WAITED.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
         }
-        self.stalled = false;
+        if !is_there(&state) {
+            (self.spent, self.stalled) = (true, Some(state.answered));
+            return;
+        }
         let chunk = state.chunks.iter().find(|chunk| is_it(chunk));
         if let Some(lanes) = chunk.and_then(|chunk| chunk.lanes.as_ref()) {
             for (out, lane) in out.iter_mut().zip(lanes) {
@@ -151,6 +164,11 @@ impl Player {
             }
         }
     }
+}
+
+/// How long blocks of this process have waited for disks so far, all together: for that their host did not pause.
+pub fn waited() -> Duration {
+    Duration::from_nanos(WAITED.load(Relaxed))
 }
 
 impl Playback {
@@ -214,6 +232,7 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
                 (Reel::open(&place.folder, place.rate), place.whose)
             });
             state = tape.state.lock();
+            state.answered += 1;
             if state.leaving {
                 // Whom it would be told has gone.
                 return;
@@ -246,6 +265,7 @@ fn serve(tape: &Tape, place: &dyn Fn() -> Option<Place>, tell: &dyn Fn(Option<St
             tell(note(&reel, heard, &unread));
         }
         state = tape.state.lock();
+        state.answered += 1;
         if !state.anew {
             let current = state.wanted.map_or(index, |(index, _)| index);
             let kept = current..=current.saturating_add(AHEAD);
@@ -284,6 +304,10 @@ fn note(reel: &Reel, heard: bool, unread: &BTreeSet<PathBuf>) -> Option<String> 
 
 /// How long a render waits for the disk.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a render that has waited so waits each time that the disk has answered since.
+const AGAIN: Duration = Duration::from_millis(250);
+/// In nanoseconds.
+static WAITED: AtomicU64 = AtomicU64::new(0);
 /// How long an instance that goes waits for the disk: not worth a word in a host.
 const PARTING: Duration = Duration::from_millis(200);
 const TURN: Duration = Duration::from_millis(1);
@@ -294,6 +318,7 @@ const AHEAD: i64 = 2;
 
 #[cfg(test)]
 mod tests {
+    use farsend_rt::clock;
     use farsend_units::SampleRate;
 
     use super::*;
@@ -395,19 +420,65 @@ mod tests {
         assert_eq!(lane, [0.0; 8]);
     }
 
-    #[test]
-    fn a_disk_that_does_not_answer_costs_one_wait() {
-        let (mut playback, mut player) = playback();
-        let slow = || {
-            std::thread::sleep(PATIENCE + Duration::from_millis(500));
-            None
-        };
-        playback.start(slow, |_| {});
-        let begun = Instant::now();
-        for block in 0..100 {
-            assert_eq!(played(&mut player, block * 64, 64), [0.0; 64]);
+    /// A host that denies that it renders, and does so as fast as it can. Blocks of 64 frames, for so long.
+    fn renders(pace: &mut Pace, player: &mut Player, at: &mut i64, time: Duration) -> Vec<f32> {
+        let (mut heard, begun) = (Vec::new(), Instant::now());
+        while begun.elapsed() < time {
+            let block = Duration::from_millis(8);
+            if pace.look(clock::now(), waited(), block, false) {
+                heard.extend(played(player, *at, 64));
+            } else {
+                player.rest();
+            }
+            *at += 64;
+            std::thread::sleep(Duration::from_micros(50));
         }
-        assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+        heard
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_costs_one_wait_and_is_heard_once_it_does() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let path = folder.path().to_owned();
+        let long = vec![vec![0.5; CHUNK * 100]];
+        take_files::write(&path, "Ann", 1, 0, 8000, &long);
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let (_playback, mut player, _said) = started(move || {
+            let _ = held.recv();
+            Some(Place::all(path.clone(), RATE))
+        });
+        let (mut pace, mut at) = (Pace::default(), 0);
+        let begun = Instant::now();
+        let heard = renders(
+            &mut pace,
+            &mut player,
+            &mut at,
+            PATIENCE + Duration::from_secs(1),
+        );
+        // Not a second time: neither our waiting nor anything else was a pause of the host.
+        assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        assert!(heard.len() > 64 * 100, "{}", heard.len());
+        assert!(heard.iter().all(|sample| *sample == 0.0));
+        drop(let_go);
+        // Where there is a take, at the host's pace.
+        at = 0;
+        let heard = renders(&mut pace, &mut player, &mut at, Duration::from_secs(2));
+        assert_eq!(heard.last(), Some(&0.5));
+    }
+
+    #[test]
+    fn a_disk_that_has_not_answered_since_the_last_render_is_not_waited_for_in_the_next() {
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let (_playback, mut player, _said) = started(move || {
+            let _ = held.recv();
+            None
+        });
+        assert_eq!(played(&mut player, 0, 64), [0.0; 64]);
+        player.rest();
+        let begun = Instant::now();
+        assert_eq!(played(&mut player, 0, 64), [0.0; 64]);
+        assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+        drop(let_go);
     }
 
     #[test]

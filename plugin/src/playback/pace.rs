@@ -11,7 +11,8 @@ use farsend_units::MonoTime;
 #[derive(Debug, Default)]
 pub struct Pace {
     rendering: bool,
-    last: Option<MonoTime>,
+    /// The call before, and how long had been waited until then.
+    last: Option<(MonoTime, Duration)>,
     /// How much more was called for than time has gone by, as far as that did not pass.
     ahead: Duration,
     /// Audio and time since the pace was looked at last.
@@ -21,8 +22,19 @@ pub struct Pace {
 
 impl Pace {
     /// The host calls at `now` for a block that lasts so long, and says whether it is `offline`. Whether it renders.
-    pub fn look(&mut self, now: MonoTime, block: Duration, offline: bool) -> bool {
-        let since = self.last.replace(now).map(|last| now.since(last));
+    /// `waited`: how long blocks have kept their host waiting so far, which is not its doing.
+    pub fn look(
+        &mut self,
+        now: MonoTime,
+        waited: Duration,
+        block: Duration,
+        offline: bool,
+    ) -> bool {
+        let last = self.last.replace((now, waited));
+        let since = last.map(|(last, before)| {
+            now.since(last)
+                .saturating_sub(waited.saturating_sub(before))
+        });
         let Some(since) = since.filter(|since| *since < PAUSE) else {
             *self = Self {
                 rendering: offline,
@@ -73,6 +85,7 @@ mod tests {
             *now += apart_us * 1000;
             pace.look(
                 MonoTime::from_nanos(*now),
+                Duration::ZERO,
                 Duration::from_millis(10),
                 offline,
             )
@@ -111,5 +124,15 @@ mod tests {
         let (mut pace, mut now) = (Pace::default(), 0);
         let taken = rendered(&mut pace, &mut now, 300, 10_000, true);
         assert!(taken <= 52, "{taken}");
+    }
+
+    #[test]
+    fn what_blocks_wait_for_is_no_pause_of_the_host() {
+        let (mut pace, mut now) = (Pace::default(), 0);
+        rendered(&mut pace, &mut now, 300, 100, false);
+        let (block, two) = (Duration::from_millis(10), Duration::from_secs(2));
+        let later = MonoTime::from_nanos(now) + two;
+        assert!(pace.look(later, two, block, false));
+        assert!(!pace.look(later + two, two, block, false));
     }
 }

@@ -28,8 +28,8 @@ impl Reel {
         let paths = files.take(MOST_FILES).map(|entry| entry.path());
         let waves = paths.filter(|path| path.extension().is_some_and(|end| end == "wav"));
         let heads = waves.filter_map(|path| {
-            let mut file = File::open(&path).ok()?;
-            let length = file.metadata().ok().filter(|it| it.is_file())?.len();
+            let mut file = open_file(&path).ok()?;
+            let length = file.metadata().ok()?.len();
             let head = TakeHead::read(&mut file, length).ok()?;
             Some((path, head))
         });
@@ -142,6 +142,14 @@ fn overlap(head: &TakeHead, at: i64, frames: usize) -> Option<(Range<usize>, u64
     Some((place, (start - begins).unsigned_abs()))
 }
 
+/// Opens what is a file. What is none, such as a pipe, could hold who opens it for ever.
+fn open_file(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    File::open(path)
+}
+
 fn read_frames(
     path: &Path,
     head: &TakeHead,
@@ -150,7 +158,7 @@ fn read_frames(
 ) -> io::Result<Vec<Vec<f32>>> {
     let width = head.frame_bytes();
     let mut bytes = vec![0; frames * width];
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     file.seek(SeekFrom::Start(head.audio + from * width as u64))?;
     file.read_exact(&mut bytes)?;
     let mut lanes = vec![Vec::with_capacity(frames); usize::from(head.channels)];
@@ -280,5 +288,21 @@ mod tests {
         let reel = Reel::open(folder.path(), RATE);
         assert_eq!((reel.is_empty(), reel.others()), (true, 1));
         assert!(Reel::open(Path::new("/no/such/folder"), RATE).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_is_called_like_a_take_holds_nobody_up() {
+        let folder = tempfile::tempdir().expect("there is room");
+        write(folder.path(), "Ann", 1, 0, 8000, &mono(0.25, 100));
+        let pipe = folder.path().join("x.wav");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|made| made.success()));
+        let (opened, is_open) = std::sync::mpsc::channel();
+        let path = folder.path().to_owned();
+        std::thread::spawn(move || opened.send(Reel::open(&path, RATE)));
+        let reel = is_open.recv_timeout(std::time::Duration::from_secs(10));
+        let reel = reel.expect("the pipe is left alone");
+        assert_eq!(read(&reel, 0, 100, 1), Some(mono(0.25, 100)));
     }
 }
