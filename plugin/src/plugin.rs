@@ -57,10 +57,11 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Default for Farsend<STEREO_O
     fn default() -> Self {
         let (sender, link) = link();
         let mut insert = Insert::with_more(link, 2 * OUTPUTS);
-        let (playback, player) = playback();
+        let shared = Shared::with_outputs(OUTPUTS);
+        let (playback, player) = playback(Arc::clone(shared.gap()));
         insert.play_takes(player);
         Self {
-            shared: Shared::with_outputs(OUTPUTS),
+            shared,
             insert,
             channels: 2,
             latency: 0,

@@ -18,6 +18,7 @@ use crate::history::History;
 
 use crate::params::FarsendParams;
 use crate::password::Typed;
+use crate::playback::Gap;
 use crate::signal::Signal;
 use crate::situation::Situation;
 use crate::state::{Session, SessionStore};
@@ -36,6 +37,7 @@ pub struct Shared {
     starts: AtomicU32,
     automation: Arc<Mutex<Automation>>,
     repaint: RepaintNotifier,
+    gap: Arc<Gap>,
     control: Mutex<Control>,
 }
 
@@ -140,6 +142,7 @@ impl Shared {
             asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             repaint: RepaintNotifier::new(),
+            gap: Arc::default(),
             control: Mutex::new(Control {
                 setup: None,
                 track: None,
@@ -172,6 +175,11 @@ impl Shared {
     /// The blocks that the host has run; wraps.
     pub fn blocks(&self) -> u32 {
         self.blocks.load(Relaxed)
+    }
+
+    /// What the last render lacks.
+    pub fn gap(&self) -> &Arc<Gap> {
+        &self.gap
     }
 
     /// Asks for a ping: the delay is to be measured once.

@@ -42,7 +42,10 @@ pub(super) fn show(
             shared.params.session.set(session);
         }
     });
-    if let Some(note) = &view.rendered {
+    let lacks = shared
+        .setup()
+        .and_then(|setup| shared.gap().note(setup.rate));
+    for note in lacks.iter().chain(&view.rendered) {
         let text = look::warning(ui, note);
         ui.label(text);
     }

@@ -9,6 +9,7 @@
 //! not answer is waited for once in a render, for [`PATIENCE`]. From then on there is silence at once, and each time that it has
 //! answered again it is waited for a little ([`AGAIN`]). The engine has no part in it.
 
+mod gap;
 mod pace;
 mod reel;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+pub use gap::Gap;
 pub use pace::Pace;
 pub use reel::Reel;
 pub use whose::{Place, Whose};
@@ -66,6 +68,7 @@ struct Chunk {
 pub struct Player {
     tape: Arc<Tape>,
     rendering: bool,
+    gap: Arc<Gap>,
     /// In this render the disk has been waited for in vain.
     spent: bool,
     /// How often the disk had answered when that was so last, in this render or before.
@@ -79,12 +82,13 @@ pub struct Playback {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Both halves; nothing is read before the host renders.
-pub fn playback() -> (Playback, Player) {
+/// Both halves; nothing is read before the host renders. What a render lacks is counted in `gap`.
+pub fn playback(gap: Arc<Gap>) -> (Playback, Player) {
     let tape = Arc::<Tape>::default();
     let player = Player {
         tape: Arc::clone(&tape),
         rendering: false,
+        gap,
         spent: false,
         stalled: None,
     };
@@ -101,6 +105,9 @@ impl Player {
             return;
         };
         let anew = !std::mem::replace(&mut self.rendering, true);
+        if anew {
+            self.gap.close();
+        }
         let mut done = 0;
         while done < frames {
             let place = at.saturating_add(done as i64);
@@ -127,6 +134,7 @@ impl Player {
         let (index, channels) = (at.div_euclid(CHUNK as i64), out.len());
         // The other thread holds it for moments only.
         let Some(mut state) = self.tape.state.try_lock_for(AGAIN) else {
+            self.gap.widen(place.len());
             return;
         };
         if anew {
@@ -154,6 +162,7 @@ impl Player {
         }
         if !is_there(&state) {
             (self.spent, self.stalled) = (true, Some(state.answered));
+            self.gap.widen(place.len());
             return;
         }
         let chunk = state.chunks.iter().find(|chunk| is_it(chunk));
@@ -329,7 +338,7 @@ mod tests {
     fn started(
         place: impl Fn() -> Option<Place> + Send + 'static,
     ) -> (Playback, Player, Arc<Mutex<Option<String>>>) {
-        let (mut playback, player) = playback();
+        let (mut playback, player) = playback(Arc::default());
         let said = Arc::<Mutex<Option<String>>>::default();
         let note = Arc::clone(&said);
         playback.start(place, move |told| *note.lock() = told);
@@ -459,11 +468,20 @@ mod tests {
         assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
         assert!(heard.len() > 64 * 100, "{}", heard.len());
         assert!(heard.iter().all(|sample| *sample == 0.0));
+        // And that is told while it is so.
+        let lacks = heard.len() as f64 / 8000.0;
+        let note = player.gap.note(RATE).unwrap_or_default();
+        assert!(note.contains(&format!("{lacks:.1} s of silence")), "{note}");
         drop(let_go);
         // Where there is a take, at the host's pace.
         at = 0;
         let heard = renders(&mut pace, &mut player, &mut at, Duration::from_secs(2));
         assert_eq!(heard.last(), Some(&0.5));
+        player.rest();
+        assert!(player.gap.note(RATE).is_some());
+        // The next render is another.
+        assert_eq!(played(&mut player, 0, 64), [0.5; 64]);
+        assert_eq!(player.gap.note(RATE), None);
     }
 
     #[test]
@@ -483,7 +501,7 @@ mod tests {
 
     #[test]
     fn an_instance_goes_though_the_disk_holds_its_thread_which_ends_when_it_is_let_go() {
-        let (mut playback, _player) = playback();
+        let (mut playback, _player) = playback(Arc::default());
         let (let_go, held) = std::sync::mpsc::channel::<()>();
         let (entered, in_there) = std::sync::mpsc::channel();
         let owned = Arc::new(());
