@@ -73,6 +73,48 @@ fn audio_returns_from_a_peer_and_again_after_the_engine_was_killed() {
     let _ = Command::new("kill").arg(pid.trim()).status();
 }
 
+#[test]
+fn a_project_that_changes_its_rate_hears_all_tracks_of_a_session_again_at_once() {
+    let Some(engine) = engine() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = folder.path().join("run");
+    let port = 25_000 + (std::process::id() + 1) % 20_000;
+    let _peer = Peer::start(&engine, port);
+    let environment = Environment {
+        engine: Some(engine),
+        connect: Some(format!("127.0.0.1:{port}")),
+        runtime: Some(runtime.clone()),
+        ..Environment::default()
+    };
+    let mut tracks: Vec<Track> = (0..3).map(|_| Track::new(environment.clone())).collect();
+    let mut play_all = |what: &str, limit: Duration, rate: SampleRate| {
+        let start = Instant::now();
+        tracks.iter_mut().for_each(|track| track.change_rate(rate));
+        // What is heard before the change is asked for is none of this.
+        let settled = start + Duration::from_millis(800);
+        loop {
+            let heard: Vec<f32> = tracks.iter_mut().map(Track::block).collect();
+            for track in &tracks {
+                let situation = track.shared.view().situation;
+                let blamed = matches!(situation, Situation::Refused { .. });
+                assert!(!blamed, "{what}: {situation:?}");
+            }
+            if Instant::now() > settled && heard.iter().all(|heard| *heard > 0.2) {
+                return;
+            }
+            assert!(start.elapsed() < limit, "in vain: {what}; {heard:?}");
+        }
+    };
+    let rates = [SampleRate::HZ_48000, SampleRate(44_100)];
+    play_all("all are heard", Duration::from_secs(10), rates[0]);
+    play_all("all are back", Duration::from_secs(2), rates[1]);
+    drop(tracks);
+    let pid = std::fs::read_to_string(runtime.join("engine.lock")).unwrap();
+    let _ = Command::new("kill").arg(pid.trim()).status();
+}
+
 /// The program as it was built along with this test; says so where it was not.
 ///
 /// # Panics
@@ -131,6 +173,7 @@ struct Track {
     shared: Arc<Shared>,
     insert: Insert,
     next: MonoTime,
+    rate: SampleRate,
     frame: u32,
     _supervision: Supervision,
 }
@@ -148,14 +191,25 @@ impl Track {
             block,
         };
         shared.set_setup(setup);
+        let mut session = shared.params.session.get();
+        session.share = "Band".into();
+        shared.params.session.set(session);
         let supervision = Supervision::start(Arc::clone(&shared), sender, environment);
         Self {
             shared,
             insert,
             next: clock::now(),
+            rate: setup.rate,
             frame: 0,
             _supervision: supervision,
         }
+    }
+
+    /// The project has another rate from now on.
+    fn change_rate(&mut self, rate: SampleRate) {
+        let before = self.shared.setup().unwrap();
+        self.shared.set_setup(Setup { rate, ..before });
+        self.rate = rate;
     }
 
     fn play_until(
@@ -181,7 +235,7 @@ impl Track {
 
     /// The largest sample of what comes back.
     fn block(&mut self) -> f32 {
-        self.next = self.next + Frames(FRAMES as u32).duration(SampleRate::HZ_48000);
+        self.next = self.next + Frames(FRAMES as u32).duration(self.rate);
         clock::sleep_until(self.next);
         let mut left = [0.0; FRAMES];
         for sample in &mut left {

@@ -15,6 +15,7 @@ pub mod report;
 pub mod service;
 pub mod trouble;
 pub(crate) mod typed;
+mod waiting;
 mod wishes;
 pub mod words;
 pub(crate) mod writing;

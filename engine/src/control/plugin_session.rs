@@ -162,7 +162,8 @@ impl PluginSession {
             return Err(Refused::new(
                 why,
                 "Give both projects one rate, or this one a session of another name.",
-            ));
+            )
+            .for_now());
         }
         let first = wanted
             .share

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::own_log::OwnLog;
 use super::parts::{Part, Sessions};
+use super::waiting::Waiting;
 use super::wishes::Refused;
 use crate::engine::quit_on_signals;
 use crate::exit::Exit;
@@ -162,11 +163,15 @@ impl Service {
         connection: &mut ServerConnection,
         part: &mut Option<Part>,
     ) -> Result<(), ConnectionError> {
+        let mut waiting = None;
         while !self.quit.load(Relaxed) {
             match connection.receive(LOOK_EVERY)? {
                 None => {}
-                Some(ToEngine::Open(wanted)) => self.open(number, connection, part, &wanted)?,
+                Some(ToEngine::Open(wanted)) => {
+                    self.open(number, connection, part, &mut waiting, &wanted)?;
+                }
                 Some(ToEngine::Close) => {
+                    waiting = None;
                     self.close(number, part.take());
                     connection.send(&Part::closed(), SAYING_PATIENCE)?;
                 }
@@ -174,12 +179,16 @@ impl Service {
                     connection.send(&FromEngine::Status(self.status()), SAYING_PATIENCE)?;
                 }
                 Some(ToEngine::Listen(listening)) => {
-                    if let Some(part) = part {
+                    if let Some(waiting) = &mut waiting {
+                        waiting.wanted.listening = listening;
+                    } else if let Some(part) = part {
                         part.listen(listening);
                     }
                 }
                 Some(ToEngine::Outputs(outputs)) => {
-                    if let Some(part) = part {
+                    if let Some(waiting) = &mut waiting {
+                        waiting.wanted.outputs = outputs;
+                    } else if let Some(part) = part {
                         part.listen_more(outputs);
                     }
                 }
@@ -200,8 +209,8 @@ impl Service {
                 }
                 Some(ToEngine::Queue(queue)) => {
                     let set = part.as_mut().map_or(Ok(()), |part| part.set_queue(queue));
-                    if let Err(Refused { why, advice }) = set {
-                        connection.send(&FromEngine::Refused { why, advice }, SAYING_PATIENCE)?;
+                    if let Err(refused) = set {
+                        connection.send(&told(refused), SAYING_PATIENCE)?;
                     }
                 }
                 Some(ToEngine::About(about)) => {
@@ -211,8 +220,9 @@ impl Service {
             }
             if let Some(moved) = part.as_ref().filter(|part| part.has_moved()) {
                 let wanted = moved.wanted().clone();
-                self.open(number, connection, part, &wanted)?;
+                self.open(number, connection, part, &mut waiting, &wanted)?;
             }
+            self.ask_again(number, connection, part, &mut waiting)?;
             for message in part.iter_mut().flat_map(Part::poll) {
                 connection.send(&message, SAYING_PATIENCE)?;
             }
@@ -225,9 +235,58 @@ impl Service {
         number: u64,
         connection: &mut ServerConnection,
         part: &mut Option<Part>,
+        waiting: &mut Option<Waiting>,
         wanted: &WantedSession,
     ) -> Result<(), ConnectionError> {
         connection.send(&Part::connecting(), SAYING_PATIENCE)?;
+        let before = waiting.take();
+        if let Some(refused) = self.enter(number, connection, part, wanted)? {
+            let mut longer = Waiting::new(wanted, before, Instant::now());
+            if !refused.passes || longer.is_to_tell(Instant::now()) {
+                info!("plugin {number} is refused: {}", refused.why);
+                connection.send(&told(refused.clone()), SAYING_PATIENCE)?;
+            }
+            *waiting = refused.passes.then_some(longer);
+        }
+        Ok(())
+    }
+
+    /// An instance that waits for its session is let in as soon as that can be, and told why it waits if that takes long.
+    fn ask_again(
+        &self,
+        number: u64,
+        connection: &mut ServerConnection,
+        part: &mut Option<Part>,
+        waiting: &mut Option<Waiting>,
+    ) -> Result<(), ConnectionError> {
+        let Some(due) = waiting else {
+            return Ok(());
+        };
+        if !due.is_due(Instant::now()) {
+            return Ok(());
+        }
+        let Some(refused) = self.enter(number, connection, part, &due.wanted)? else {
+            *waiting = None;
+            return Ok(());
+        };
+        if !refused.passes || due.is_to_tell(Instant::now()) {
+            info!("plugin {number} is refused: {}", refused.why);
+            connection.send(&told(refused.clone()), SAYING_PATIENCE)?;
+        }
+        if !refused.passes {
+            *waiting = None;
+        }
+        Ok(())
+    }
+
+    /// Opens or joins what is wanted; gives why not.
+    fn enter(
+        &self,
+        number: u64,
+        connection: &mut ServerConnection,
+        part: &mut Option<Part>,
+        wanted: &WantedSession,
+    ) -> Result<Option<Refused>, ConnectionError> {
         self.titles.lock().retain(|(owner, _)| *owner != number);
         match self.sessions.open(wanted, part.take()) {
             Ok((opened, segment)) => {
@@ -240,16 +299,9 @@ impl Service {
                     connection.send_segment(generation, &handle, SAYING_PATIENCE)?;
                 }
             }
-            Err(refused) => {
-                info!("plugin {number} is refused: {}", refused.why);
-                let refused = FromEngine::Refused {
-                    why: refused.why,
-                    advice: refused.advice,
-                };
-                connection.send(&refused, SAYING_PATIENCE)?;
-            }
+            Err(refused) => return Ok(Some(refused)),
         }
-        Ok(())
+        Ok(None)
     }
 
     fn close(&self, number: u64, part: Option<Part>) {
@@ -274,6 +326,11 @@ impl Service {
             ends_when_unused: self.grace.is_some(),
         }
     }
+}
+
+fn told(refused: Refused) -> FromEngine {
+    let Refused { why, advice, .. } = refused;
+    FromEngine::Refused { why, advice }
 }
 
 /// Waits until takes are complete that are laid along the timeline behind their sessions' backs. A second signal ends that.

@@ -24,6 +24,8 @@ pub(super) struct Refused {
     pub(super) why: String,
     /// What to do.
     pub(super) advice: String,
+    /// It may pass by itself in a moment.
+    pub(super) passes: bool,
 }
 
 impl Refused {
@@ -32,6 +34,15 @@ impl Refused {
         Self {
             why: why.into(),
             advice: advice.into(),
+            passes: false,
+        }
+    }
+
+    /// The same, which may pass by itself.
+    pub(super) fn for_now(self) -> Self {
+        Self {
+            passes: true,
+            ..self
         }
     }
 
