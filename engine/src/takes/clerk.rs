@@ -442,6 +442,10 @@ impl Clerk {
         for at in 0..take.peers.len() {
             Underway::step();
             let track = &mut take.peers[at];
+            if track.is_sealed() {
+                // Another of the same take was still waited for.
+                continue;
+            }
             let stream = self.streams.iter().find(|stream| stream.id == track.stream);
             let fit = stream.and_then(|it| it.place.fit(take.since as f64, end as f64));
             let (Some(stream), Some(fit)) = (stream, fit) else {
@@ -487,8 +491,7 @@ impl Clerk {
                         timeline: take.timeline,
                     };
                     bend::bend(&mut track.track, track.first, &fit, at, self.setup.rate);
-                    // Nothing more goes into it.
-                    track.end_at(track.first);
+                    track.seal();
                 }
             }
             if !track.track.has_failed() {
@@ -531,7 +534,10 @@ impl OpenTake {
             .ends
             .map(|(_, ended)| at.saturating_duration_since(ended));
         let nothing = self.send.is_none() && self.peers.is_empty();
-        let whole = self.peers.iter().all(|track| track.track.take.missing == 0);
+        let whole = self
+            .peers
+            .iter()
+            .all(|track| track.is_sealed() || track.track.take.missing == 0);
         ended
             .is_some_and(|gone| gone > KEPT_FOR || (self.done && whole) || (nothing && gone > TAIL))
     }

@@ -449,6 +449,27 @@ fn where_the_far_ends_queue_grows_the_take_is_bent_to_lie_on_the_timeline_all_al
 }
 
 #[test]
+fn what_is_missing_of_a_bent_take_is_still_told_once_it_is_done() {
+    let mut rig = Rig::new();
+    rig.lost = |n| n % 50 == 20;
+    rig.way = |n| if n % 50 == 21 { Way::Late } else { Way::Direct };
+    rig.roll_hearing(|step| step * 2);
+    // It waits for what is fetched, in vain.
+    rig.play(1100);
+    let take = rig.takes("Ann").remove(0);
+    assert_eq!((&take.state, take.bent), (&TakeState::Done, true), "{take}");
+    assert!(take.missing >= 8 && take.repaired >= 8, "{take}");
+    let file = std::fs::read(&take.path).expect("it is there");
+    let lost = rig.lost;
+    for n in (0..500).filter(|n| lost(*n)) {
+        rig.hand_over(n, Way::Fetched);
+    }
+    rig.play(300);
+    assert_eq!(rig.takes("Ann"), std::slice::from_ref(&take));
+    assert!(std::fs::read(&take.path).expect("it is there") == file);
+}
+
+#[test]
 fn where_the_far_ends_queue_leaps_what_comes_after_the_leap_lies_where_it_belongs() {
     let mut rig = Rig::new();
     rig.roll_hearing(|step| match step {

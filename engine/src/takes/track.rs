@@ -201,6 +201,8 @@ pub(super) struct PeerTrack {
     pub(super) first: i64,
     /// The one after the last, once that is known.
     end: Option<i64>,
+    /// Nothing more goes into it, and nothing more is counted.
+    sealed: bool,
     /// Packets that are in it, from `base` on.
     base: i64,
     got: Marks,
@@ -219,6 +221,7 @@ impl PeerTrack {
             format,
             first,
             end: None,
+            sealed: false,
             base: first.div_euclid(period),
             got: Marks::default(),
             mended: Marks::default(),
@@ -237,7 +240,8 @@ impl PeerTrack {
         let Ok(place) = usize::try_from(number - self.base) else {
             return;
         };
-        if kept == 0 || at + period <= 0 || place >= MOST_PACKETS || self.got.has(place) {
+        let known = self.sealed || self.got.has(place);
+        if kept == 0 || at + period <= 0 || place >= MOST_PACKETS || known {
             return;
         }
         let line = period as usize * self.format.samples.bytes();
@@ -261,6 +265,16 @@ impl PeerTrack {
         self.end = Some(end.max(self.first));
     }
 
+    /// Nothing more goes into it, as once it is bent: what was counted stays.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Whether it was [sealed](Self::seal).
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
     /// Completes the file of a take of so many frames of the host's, at this place of its timeline, when nothing more is to be
     /// learned of the stream: it begins where it was begun.
     pub(super) fn settle_as_it_is(&mut self, frames: u64, timeline: u64, host: SampleRate) {
@@ -274,8 +288,11 @@ impl PeerTrack {
         }
     }
 
-    /// Counts what is missing and what was repaired, of packets from `first` up to the one before `end`.
+    /// Counts what is missing and what was repaired, of packets from `first` up to the one before `end`; once it is sealed that stays.
     pub(super) fn count(&mut self, first: i64, end: i64) {
+        if self.sealed {
+            return;
+        }
         let period = self.period();
         let last = self.end.map_or(end, |frame| {
             end.min((frame - 1).div_euclid(period).saturating_add(1))
