@@ -113,6 +113,7 @@ impl End {
             self.stretch = Stretch {
                 number: self.stretch.number + 1,
                 rolling: self.rolls,
+                recording: false,
                 since: at,
                 timeline: 48_000,
             };

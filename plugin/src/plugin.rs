@@ -174,6 +174,7 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
         let transport = context.transport();
         self.insert.set_transport(segment::Transport {
             rolling: transport.playing,
+            recording: transport.recording,
             position: transport.pos_samples(),
         });
         let latency = self.insert.latency();

@@ -4,7 +4,7 @@
 mod rig;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use farsend_ipc::segment::EngineEnd;
+use farsend_ipc::segment::{EngineEnd, Transport};
 use farsend_plugin::insert::Insert;
 use farsend_plugin::link::{LinkSender, link};
 use farsend_plugin::mix::Gains;
@@ -211,6 +211,21 @@ fn further_channels_come_beside_the_tracks_own_at_the_returns_gain() {
     assert_eq!(more, [1.5, 2.0, 2.5, 3.0]);
 }
 
+#[test]
+fn the_engine_is_told_to_the_frame_where_the_host_punches_in_and_out() {
+    let mut rig = Rig::connected();
+    let mut told = Vec::new();
+    for (block, recording) in [false, true, true, false].into_iter().enumerate() {
+        rig.roll(block as i64 * 256, recording);
+        let _ = process(&mut rig.insert, BOTH, 256, 0.5);
+        let stretch = rig.engine.stretch().expect("the host has said something");
+        told.push((stretch.recording, stretch.since, stretch.timeline));
+    }
+    let expected = [(false, 0, 0), (true, 256, 256), (true, 256, 256)];
+    assert_eq!(told[..3], expected);
+    assert_eq!(told[3], (false, 768, 768));
+}
+
 /// An insert, and the engine's end of what it is linked to.
 struct Rig<E = EngineEnd> {
     insert: Insert,
@@ -249,6 +264,15 @@ impl Rig {
             sender,
             engine,
         }
+    }
+
+    /// The host rolls, and its next block is there.
+    fn roll(&mut self, position: i64, recording: bool) {
+        self.insert.set_transport(Transport {
+            rolling: true,
+            recording,
+            position: Some(position),
+        });
     }
 
     /// What the engine got of the first channel.

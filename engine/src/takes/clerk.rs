@@ -111,6 +111,8 @@ struct OpenTake {
     /// Of our time line, and of the host's.
     since: i64,
     timeline: u64,
+    /// Whether the host records meanwhile.
+    recording: bool,
     ends: Option<(i64, Instant)>,
     send: Option<Track>,
     peers: Vec<PeerTrack>,
@@ -348,7 +350,7 @@ impl Clerk {
                 .saturating_add(gone)
                 .abs_diff(stretch.timeline)
                 <= 2;
-            if stretch.rolling && evenly {
+            if stretch.rolling && evenly && stretch.recording == last.recording {
                 // Another instance's word for the same.
                 self.stretch = Some(last);
                 return;
@@ -365,6 +367,7 @@ impl Clerk {
                 moment: Moment::now(),
                 since: (stretch.since as i64).saturating_add(before),
                 timeline: stretch.timeline.max(0).unsigned_abs(),
+                recording: stretch.recording,
                 ends: None,
                 send: None,
                 peers: Vec::new(),

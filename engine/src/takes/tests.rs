@@ -106,9 +106,16 @@ impl Rig {
         self.stretch = Stretch {
             number: self.stretch.number + 1,
             rolling: timeline.is_some(),
+            recording: false,
             since: (self.block * BLOCK) as u64,
             timeline: timeline.unwrap_or(0),
         };
+    }
+
+    /// The host rolls on from this place, and from the next block on it records, or does so no longer.
+    fn punch(&mut self, recording: bool, timeline: i64) {
+        self.roll(Some(timeline));
+        self.stretch.recording = recording;
     }
 
     /// The host rolls for 420 blocks, in which the far end says 21 times how many frames longer its queue is.
@@ -300,6 +307,30 @@ fn a_loop_and_a_moved_playhead_make_takes_of_their_own_and_a_short_look_makes_no
             "take {}",
             take.number
         );
+    }
+}
+
+#[test]
+fn a_punch_in_is_a_take_of_its_own_and_nothing_is_lost_at_its_ends() {
+    let mut rig = Rig::new();
+    rig.play(50);
+    rig.roll(Some(0));
+    rig.play(100);
+    rig.punch(true, 8000);
+    rig.play(200);
+    rig.punch(false, 24_000);
+    rig.play(100);
+    rig.roll(None);
+    rig.play(600);
+    for player in ["Ann", "send"] {
+        let takes = rig.takes(player);
+        let places: Vec<_> = takes
+            .iter()
+            .map(|take| (take.number, take.begins, take.frames))
+            .collect();
+        assert_eq!(places, [(1, 0, 8000), (2, 8000, 16_000), (3, 24_000, 8000)]);
+        let together: Vec<f32> = takes.iter().flat_map(|take| read(&take.path)).collect();
+        assert!(together == sent(50 * BLOCK, 32_000), "{player}");
     }
 }
 

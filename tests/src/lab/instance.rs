@@ -355,6 +355,7 @@ impl Instance {
         let mut outputs: Vec<&mut [f32]> = heard.iter_mut().map(|lane| &mut lane[..]).collect();
         end.set_transport(Transport {
             rolling: self.rolls_at.is_some(),
+            recording: false,
             position: self.rolls_at,
         });
         if let Some(at) = &mut self.rolls_at {

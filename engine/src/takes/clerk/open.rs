@@ -22,7 +22,8 @@ impl Clerk {
             if take.number == 0 {
                 let take = &mut self.takes[index];
                 let numbers = &self.book.numbers;
-                take.number = numbers.of(&self.setup.folder, take.since, take.timeline);
+                let (folder, since) = (&self.setup.folder, take.since);
+                take.number = numbers.of(folder, since, take.timeline, take.recording);
             }
             if self.setup.keeps_send && self.takes[index].send.is_none() {
                 self.open_send(index);

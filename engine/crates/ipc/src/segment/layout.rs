@@ -20,7 +20,7 @@ use farsend_units::{Channels, Frames, SampleRate};
 use super::{SegmentConfig, SegmentError};
 
 /// Raised with every change of what lies where.
-pub(super) const LAYOUT: u64 = 2;
+pub(super) const LAYOUT: u64 = 3;
 
 /// The first word of each segment.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"FARSEG\r\n");
@@ -59,6 +59,7 @@ pub(super) enum Word {
     StretchRolling = 688,
     StretchSince = 696,
     StretchTimeline = 704,
+    StretchRecording = 712,
     BeatCount = 768,
     BeatAt = 776,
     Unheard = 784,

@@ -192,6 +192,8 @@ impl Shared {
         self.word(Word::StretchSince).store(stretch.since, Relaxed);
         self.word(Word::StretchTimeline)
             .store(stretch.timeline as u64, Relaxed);
+        self.word(Word::StretchRecording)
+            .store(u64::from(stretch.recording), Relaxed);
         self.word(Word::CallLock)
             .store(lock.wrapping_add(2), Release);
     }
@@ -221,6 +223,7 @@ impl Shared {
             let stretch = Stretch {
                 number: self.get(Word::StretchNumber),
                 rolling: self.get(Word::StretchRolling) == 1,
+                recording: self.get(Word::StretchRecording) == 1,
                 since: self.get(Word::StretchSince),
                 timeline: self.get(Word::StretchTimeline) as i64,
             };
