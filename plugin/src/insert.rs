@@ -13,6 +13,7 @@
 
 use arrayvec::ArrayVec;
 use farsend_ipc::segment::Transport;
+use farsend_units::SampleRate;
 
 use crate::link::Link;
 use crate::mix::{BlockGains, Gains, Mix};
@@ -75,6 +76,7 @@ impl Insert {
         self.sent = vec![0.0; self.channels * self.frames];
         self.returned = vec![0.0; (self.channels + self.more) * self.frames];
         self.mix = Mix::new(rate);
+        self.link.wire.set_rate(SampleRate(rate.round() as u32));
     }
 
     /// Starts anew, as after a pause: the next gains are there at once.

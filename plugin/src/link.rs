@@ -6,6 +6,7 @@
 
 use farsend_ipc::segment::{Exchanged, PluginEnd, Transport};
 use farsend_rt::{MailboxReader, MailboxSender, mailbox};
+use farsend_units::SampleRate;
 
 use crate::delays::{DelayReader, DelaySender, delays};
 use crate::ping::{ShotReader, ShotSender, shots};
@@ -22,7 +23,7 @@ pub fn link() -> (LinkSender, Link) {
             delays,
         },
         Link {
-            wire: Wire { reader },
+            wire: Wire { reader, rate: None },
             pings: pinged,
             delays: delayed,
         },
@@ -68,13 +69,28 @@ pub struct Link {
 #[derive(Debug)]
 pub struct Wire {
     reader: MailboxReader<Option<PluginEnd>>,
+    /// The host's, once it has said so.
+    rate: Option<SampleRate>,
 }
 
 impl Wire {
+    /// The host's blocks are of this rate from now on.
+    ///
+    /// An end of another rate is of the session before, until the supervisor has opened the next: there the host stands,
+    /// is silent and hears nothing.
+    pub fn set_rate(&mut self, rate: SampleRate) {
+        self.rate = Some(rate);
+    }
+
     /// What the host says of its timeline at the beginning of the next block. Wait-free.
     pub fn set_transport(&mut self, transport: Transport) {
+        let rate = self.rate;
         if let Some(Some(end)) = self.reader.newest() {
-            end.set_transport(transport);
+            end.set_transport(if is_of(end, rate) {
+                transport
+            } else {
+                Transport::default()
+            });
         }
     }
 
@@ -82,12 +98,23 @@ impl Wire {
     ///
     /// An input that is missing is sent as silence. Wait-free.
     pub fn exchange(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Exchanged {
+        let rate = self.rate;
         match self.reader.newest() {
-            Some(Some(end)) => end.exchange(inputs, outputs),
+            Some(Some(end)) if is_of(end, rate) => end.exchange(inputs, outputs),
+            Some(Some(end)) => {
+                let _ = end.exchange(&[], outputs);
+                outputs.iter_mut().for_each(|channel| channel.fill(0.0));
+                Exchanged::Dry
+            }
             _ => {
                 outputs.iter_mut().for_each(|channel| channel.fill(0.0));
                 Exchanged::Dry
             }
         }
     }
+}
+
+/// Whether a host of this rate may use this end.
+fn is_of(end: &PluginEnd, rate: Option<SampleRate>) -> bool {
+    rate.is_none_or(|rate| rate == end.config().rate)
 }

@@ -71,6 +71,7 @@ fn nobody_is_called_while_the_host_only_tries_the_plugin() {
         block: Frames(32),
     };
     instance.shared.set_setup(setup);
+    instance.insert.prepare(2, 32, 96_000.0);
     instance.play_until_heard();
     let rates: Vec<_> = engine.asked().iter().map(|asked| asked.rate).collect();
     assert_eq!(rates, [SampleRate(96_000)]);

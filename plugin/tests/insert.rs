@@ -226,6 +226,36 @@ fn the_engine_is_told_to_the_frame_where_the_host_punches_in_and_out() {
     assert_eq!(told[3], (false, 768, 768));
 }
 
+#[test]
+fn after_a_change_of_rate_a_segment_of_the_old_one_has_no_rolling_host_and_no_sound() {
+    let mut rig = Rig::connected();
+    rig.roll(4800, false);
+    let _ = process(&mut rig.insert, BOTH, 256, 0.5);
+    assert_eq!(rig.taken(256), [0.5; 256]);
+    // What the far end plays meanwhile is not at the host's rate either.
+    rig.engine
+        .release(&[&[0.75; 512], &[0.75; 512]])
+        .written
+        .get();
+    rig.insert.prepare(2, 64, 96_000.0);
+    for block in 0..2 {
+        rig.roll(2 * (4800 + 256) + block * 256, false);
+        assert_eq!(process(&mut rig.insert, BOTH, 256, 0.5), [0.0; 256]);
+    }
+    assert_eq!(rig.taken(512), [0.0; 512]);
+    let stretch = rig.engine.stretch().expect("the host has said something");
+    assert_eq!((stretch.rolling, stretch.since), (false, 256));
+
+    // The host comes back before there is another segment.
+    rig.insert.prepare(2, 64, 48_000.0);
+    rig.roll(9600, false);
+    let _ = process(&mut rig.insert, BOTH, 256, 0.5);
+    let stretch = rig.engine.stretch().expect("the host has said something");
+    let expected = (true, 768, 9600);
+    assert_eq!((stretch.rolling, stretch.since, stretch.timeline), expected);
+    assert_eq!(rig.taken(256), [0.5; 256]);
+}
+
 /// An insert, and the engine's end of what it is linked to.
 struct Rig<E = EngineEnd> {
     insert: Insert,
