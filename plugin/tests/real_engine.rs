@@ -209,6 +209,7 @@ impl Track {
     fn change_rate(&mut self, rate: SampleRate) {
         let before = self.shared.setup().unwrap();
         self.shared.set_setup(Setup { rate, ..before });
+        self.insert.prepare(2, FRAMES, f64::from(rate.0) as f32);
         self.rate = rate;
     }
 
