@@ -4,7 +4,7 @@
 mod sink;
 
 use std::fs;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -267,11 +267,12 @@ fn each_sample(
     }
 }
 
-/// Writes a whole take (planar) as 32 bit float.
+/// Writes a whole take (planar) as 32 bit float, and returns where: what is there already stays, and `NAME (2).wav` or
+/// the like is written then.
 ///
 /// # Errors
 /// [`WavError::Write`].
-pub fn write(path: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(), WavError> {
+pub fn write(path: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<PathBuf, WavError> {
     let spec = WavSpec {
         channels: channels.len() as u16,
         sample_rate: rate.0,
@@ -279,13 +280,15 @@ pub fn write(path: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(),
         sample_format: SampleFormat::Float,
     };
     let all = || {
-        let mut file = WavWriter::create(path, spec)?;
+        let (written, file, _) = sink::open(path)?;
+        let mut file = WavWriter::new(BufWriter::new(file), spec)?;
         for frame in 0..channels.iter().map(Vec::len).min().unwrap_or(0) {
             for channel in channels {
                 file.write_sample(channel[frame])?;
             }
         }
-        file.finalize()
+        file.finalize()?;
+        Ok(written)
     };
     all().map_err(|error: hound::Error| WavError::Write {
         path: path.to_owned(),
@@ -350,3 +353,20 @@ const WIDTHS: [u16; 4] = [8, 16, 24, 32];
 
 /// Seconds of input held ready.
 const READ_AHEAD_S: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_take_is_written_beside_what_is_there_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("sent.wav");
+        let take = [vec![0.5; 3]];
+        let write = || write(&wanted, SampleRate::HZ_48000, &take).unwrap();
+        assert_eq!(write(), wanted);
+        let first = fs::read(&wanted).unwrap();
+        assert_eq!(write(), folder.path().join("sent (2).wav"));
+        assert_eq!(fs::read(&wanted).unwrap(), first);
+    }
+}

@@ -230,7 +230,8 @@ impl Fresh {
     }
 }
 
-fn open(wanted: &Path) -> io::Result<(PathBuf, File, bool)> {
+/// Opens what [`Fresh::create`] writes to.
+pub(super) fn open(wanted: &Path) -> io::Result<(PathBuf, File, bool)> {
     let mut options = OpenOptions::new();
     options.write(true);
     let is_no_file = |path| fs::metadata(path).is_ok_and(|data| !data.is_file());

@@ -32,7 +32,8 @@ pub(in crate::cli) struct NetworkArgs {
     /// Play so many seconds at most [default: 30, or the input's length up to 600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(4..=3600))]
     seconds: Option<u32>,
-    /// Write what is heard at both ends as WAV files into this folder.
+    /// Write what is heard at both ends as WAV files into this folder. Files that are there already stay: `NAME (2).wav` is
+    /// written then.
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print a JSON object a line instead of a table.
@@ -109,7 +110,7 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
             source,
         };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        wav::write(&folder.join("sent.wav"), music.rate, &music.channels)?;
+        write(&folder.join("sent.wav"), music.rate, &music.channels)?;
     }
     if !args.json {
         writeln!(out, "{}", table::head(true))?;
@@ -151,7 +152,20 @@ fn tell(
     out.flush()?;
     if let Some(folder) = &args.out {
         let path = folder.join(format!("{name}.{way}.wav"));
-        wav::write(&path, outcome.rate, &outcome.heard)?;
+        write(&path, outcome.rate, &outcome.heard)?;
+    }
+    Ok(())
+}
+
+/// Writes what is to be kept, and says so where another name was needed.
+fn write(wanted: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(), WavError> {
+    let path = wav::write(wanted, rate, channels)?;
+    if path != wanted {
+        eprintln!(
+            "farsend: {} is there already and stays: writing {}",
+            wanted.display(),
+            path.display()
+        );
     }
     Ok(())
 }
