@@ -6,7 +6,8 @@
 -- talk through files in FOLDER: `roll` and `stop` are orders, and are removed when they are carried out; `set` has lines
 -- of `PARAMETER=VALUE`, for the plugin, before it rolls. What it prints: `ready`, `set` for each parameter, then `at SAMPLE` while it
 -- rolls, then `saved`. It ends with an error if the plugin is missing. With `plays` the other track does not record, and after `stop`
--- it waits for the order `quit`.
+-- it waits for the order `quit`; with `export` before that, what the plugin gives is exported as export.wav, six seconds from the start, and it prints
+-- `exported`.
 --
 -- Signal flow: take.wav -> Far [Farsend] -> Back (armed) -> disk. Every sample passes unchanged: no panner, no fades of
 -- the region, unity gain. Only the first twentieth of a second is faded in, by Ardour's transport.
@@ -150,6 +151,16 @@ local function roll_once()
 	sleep(0.5)
 end
 
+-- Exports what the plugin gives when Ardour renders.
+local function export()
+	local far, master = Session:route_by_name("Far"), Session:master_out()
+	for channel = 0, 1 do
+		assert(far:output():audio(channel):connect(master:input():audio(channel):name()) == 0, "no cable")
+	end
+	assert(common.export(6), "the export failed")
+	say("exported")
+end
+
 -- JACK keeps time to the frame. The dummy engine is late by a percent, but it never stumbles when tracks are made, as
 -- JACK does: Ardour's threads talk to the server through one socket, without a lock.
 common.use_backend("None (Dummy)")
@@ -164,7 +175,12 @@ while not is_told("roll") do
 	sleep(0.02)
 end
 roll_once()
-while not records and not is_told("quit") do sleep(0.02) end
+while not records and not is_told("quit") do
+	if is_told("export") then
+		export()
+	end
+	sleep(0.02)
+end
 common.save()
 say("saved")
 common.close()

@@ -62,6 +62,17 @@ local function save()
 	Session:save_state("", false, false, false, false, false)
 end
 
+-- Writes the session's first `seconds` to export.wav in the folder: 16 bits, dithered, at the session's rate. Gives what Ardour says of it.
+-- Ardour 7.3 itself dies of about one in ten of these ("double free"), with any preset and without any plugin, too.
+local function export(seconds)
+	local export = Session:simple_export()
+	export:set_name("export")
+	export:set_folder(folder)
+	export:set_range(0, seconds * RATE)
+	export:set_preset("75969a1c-3133-4694-864b-a1fa50e43348")
+	return export:run_export()
+end
+
 -- What its tracks and plugins are held by is dropped before.
 local function close()
 	collectgarbage()
@@ -81,5 +92,6 @@ return {
 	new_session = new_session,
 	open_session = open_session,
 	save = save,
+	export = export,
 	close = close,
 }

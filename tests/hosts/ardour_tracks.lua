@@ -100,16 +100,6 @@ local function levels()
 	return table.concat(words, " ")
 end
 
--- Ardour 7.3 itself dies of about one in ten of these ("double free"), with any preset and without any plugin, too.
-local function export()
-	local export = Session:simple_export()
-	export:set_name("export")
-	export:set_folder(folder)
-	export:set_range(0, 20 * RATE)
-	export:set_preset("75969a1c-3133-4694-864b-a1fa50e43348")
-	return export:run_export()
-end
-
 local ORDERS = {
 	roll = function()
 		Session:request_roll(ARDOUR.TransportRequestSource.TRS_UI)
@@ -118,7 +108,9 @@ local ORDERS = {
 		Session:request_locate(0, false, ARDOUR.LocateTransportDisposition.MustStop,
 			ARDOUR.TransportRequestSource.TRS_UI)
 	end,
-	export = export,
+	export = function()
+		return common.export(20)
+	end,
 	save = common.save,
 }
 

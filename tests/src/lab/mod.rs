@@ -19,6 +19,7 @@ pub mod relay;
 pub mod session;
 pub mod stops;
 pub mod studio;
+pub mod takes;
 pub mod voices;
 pub mod vst3;
 pub mod wait;

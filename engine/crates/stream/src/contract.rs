@@ -87,6 +87,14 @@ pub enum Unsupported {
         /// What was asked for.
         rate: SampleRate,
     },
+    /// A rate that is too far from our own to be converted.
+    #[error("a rate of {} Hz, more than nine times {} Hz or less than a ninth", rate.0, own.0)]
+    TooFar {
+        /// What was asked for.
+        rate: SampleRate,
+        /// Ours.
+        own: SampleRate,
+    },
     /// A rate for which no kernel was made.
     #[error("a rate of {} Hz, which nothing here is prepared for", rate.0)]
     NoKernel {

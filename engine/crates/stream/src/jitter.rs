@@ -31,7 +31,7 @@ use crate::contract::{
 };
 use crate::depth::{Depth, FASTER, Pace, Place, Step};
 use crate::prefetch::prefetch;
-use crate::resample::{Kernel, Kernels, Resampler};
+use crate::resample::{Kernel, Kernels, LEAST_STEP, MOST_STEP, Resampler};
 use crate::slots::Slots;
 use crate::tally::{Came, Tally};
 use crate::watch::Watch;
@@ -147,7 +147,13 @@ impl JitterBuffer {
         if !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate.0) {
             return Err(Unsupported::Rate { rate });
         }
-        let Some(kernel) = self.kernels.get(rate, self.config.rate) else {
+        let own = self.config.rate;
+        // A clock that is off, and a stream that catches up, want some room in the resampler's range.
+        let steps = LEAST_STEP / 0.9..=MOST_STEP * 0.9;
+        if !steps.contains(&(f64::from(rate.0) / f64::from(own.0))) {
+            return Err(Unsupported::TooFar { rate, own });
+        }
+        let Some(kernel) = self.kernels.get(rate, own) else {
             return Err(Unsupported::NoKernel { rate });
         };
         let channels = peer_channels.min(self.config.channels).get();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{RATE, Scene, Trace, frame_of, ramp};
 use farsend_netsim::{Jitter, Loss, PathConfig, Stalls};
-use farsend_stream::{Inserted, Origin, Pulled};
-use farsend_units::{Channels, Frames};
+use farsend_stream::{BufferConfig, Inserted, Origin, Pulled};
+use farsend_units::{Channels, Frames, SampleRate};
 
 #[test]
 fn lost_packets_are_counted_exactly_and_the_delay_stays() {
@@ -377,6 +377,24 @@ fn an_absurd_queue_is_refused_rather_than_given_memory() {
         matches!(refused, farsend_stream::Unsupported::TooDeep { .. }),
         "{refused}"
     );
+}
+
+#[test]
+fn a_rate_that_is_too_far_to_be_converted_is_refused_rather_than_played_at_another_pitch() {
+    let theirs = [6_896, 17_500, 22_050].map(SampleRate);
+    let own = SampleRate(153_435);
+    let config = BufferConfig {
+        rate: own,
+        ..Scene::default().config()
+    };
+    let kernels = std::sync::Arc::new(farsend_stream::Kernels::new(own, &theirs));
+    let mut buffer = farsend_stream::JitterBuffer::new(config, &kernels);
+    let why = theirs.map(|rate| {
+        let taken = buffer.set_format(rate, Frames(128), Channels(2));
+        taken.err().map(|refused| refused.to_string())
+    });
+    let far = "a rate of 6896 Hz, more than nine times 153435 Hz or less than a ninth";
+    assert_eq!(why, [Some(far.to_owned()), None, None]);
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use farsend_ipc::take_file::TakeHead;
 use farsend_netsim::{Jitter, Loss, PathConfig};
 use farsend_tests::clicks::{self, Sameness};
 use farsend_tests::lab::Machine;
@@ -15,6 +14,7 @@ use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::relay::Relay;
+use farsend_tests::lab::takes;
 use farsend_tests::lab::vst3::{Ardour, ArdourPlan, Wish};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -173,7 +173,8 @@ impl Player {
         ardour.stop();
         let xruns = ardour.xruns() - before.0;
         let lost = relay.to_server().lost + relay.to_client().lost - before.1;
-        let take = wait_for_take(&folder, seconds)?;
+        let shortest = u64::from(seconds) * u64::from(RATE) / 2;
+        let take = takes::wait_for_take(&folder, shortest, (FETCHED, LONGEST_END))?;
         let recording = read_take(&take)?;
         ardour.close();
         let kept = far.end(machine)?;
@@ -277,51 +278,8 @@ struct Recording {
     samples: Vec<i32>,
 }
 
-/// The file of what the far end played, once nothing more happens to it.
-fn wait_for_take(folder: &Path, seconds: u32) -> Result<PathBuf> {
-    let begun = Instant::now();
-    loop {
-        sleep(Duration::from_secs(1));
-        let files = files_in(folder);
-        let is_at_work = files.iter().any(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "part")
-        });
-        if begun.elapsed() < FETCHED || is_at_work && begun.elapsed() < LONGEST_END {
-            continue;
-        }
-        let is_theirs = |path: &&PathBuf| {
-            read_head(path).is_some_and(|head| {
-                !head.is_send && head.frames > u64::from(seconds) * u64::from(RATE) / 2
-            })
-        };
-        let take = files.iter().rfind(is_theirs).cloned();
-        return take.with_context(|| format!("there is no take of the far end: {files:?}"));
-    }
-}
-
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect::<Vec<_>>()
-    };
-    let sessions = entries(folder);
-    let mut files: Vec<PathBuf> = sessions
-        .iter()
-        .flat_map(|session| entries(session))
-        .collect();
-    files.sort();
-    files
-}
-
-fn read_head(path: &Path) -> Option<TakeHead> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    TakeHead::read(&mut file, length).ok()
-}
-
 fn read_take(path: &Path) -> Result<Recording> {
-    let head = read_head(path).context("the take cannot be read")?;
+    let head = takes::head(path).context("the take cannot be read")?;
     let mut reader = hound::WavReader::open(path)?;
     let channels = usize::from(reader.spec().channels);
     let samples = reader.samples::<i32>().step_by(channels);
