@@ -13,7 +13,8 @@ use std::time::Duration;
 use farsend_tests::lab::farsend::Farsend;
 use farsend_tests::lab::takes;
 use farsend_tests::lab::vst3::{
-    ARDOUR_BLOCK, Ardour, ArdourPlan, Wish, assert_to_the_sample, engines, kill_engine, longest_gap,
+    ARDOUR_BLOCK, Ardour, ArdourPlan, Wish, assert_to_the_sample, engines, kill_engine,
+    longest_gap, share_of_ramp,
 };
 use farsend_tests::lab::{Machine, Need, on_a_private_machine};
 use farsend_tests::signal::ramp;
@@ -101,14 +102,22 @@ fn an_export_holds_the_take_where_it_was_played_though_the_far_end_has_gone() {
         let folder = machine.path("home/Music/Farsend");
         let path = takes::wait_for_take(&folder, 2 * RATE as u64, COMPLETED).expect("it rolled");
         let take = Take::read(&path);
+        let played = share_of_ramp(&take.lanes, RATE);
+        assert!(played > 0.6, "{played} of the take is what was played");
         drop(peer);
 
         let export = ardour.export();
         ardour.close();
         let begins = take.begins;
         let ends = begins + take.lanes[0].len();
-        println!("a take from {begins} to {ends}, {} exported", export[0].len());
-        assert!(ends + RATE < export[0].len(), "there is something behind it");
+        println!(
+            "a take from {begins} to {ends}, {} exported",
+            export[0].len()
+        );
+        assert!(
+            ends + RATE < export[0].len(),
+            "there is something behind it"
+        );
         for (exported, taken) in export.iter().zip(&take.lanes) {
             let wrong = taken.iter().zip(&exported[begins..ends]);
             let wrong = wrong.filter(|(taken, exported)| (*taken - *exported).abs() > DITHER);

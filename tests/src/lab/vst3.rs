@@ -337,8 +337,8 @@ impl Ardour {
     pub fn export(&mut self) -> Vec<Vec<f32>> {
         self.order("export");
         self.running.wait_for("exported", Duration::from_secs(40));
-        let mut reader = hound::WavReader::open(self.folder.join("export.wav"))
-            .expect("Ardour has written it");
+        let mut reader =
+            hound::WavReader::open(self.folder.join("export.wav")).expect("Ardour has written it");
         let channels = usize::from(reader.spec().channels);
         let mut planar = vec![Vec::new(); channels];
         for (index, sample) in reader.samples::<i16>().enumerate() {
