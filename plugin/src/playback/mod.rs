@@ -7,7 +7,8 @@
 //! ```
 //! A host that renders is called back when it likes, so `process()` may wait for the disk; but never for long: a disk that does
 //! not answer is waited for once in a render, for [`PATIENCE`]. From then on there is silence at once, and each time that it has
-//! answered again it is waited for a little ([`AGAIN`]). The engine has no part in it.
+//! answered again it is waited for a little ([`AGAIN`]). Instances that render together wait one after the other, so each further one waits
+//! as little, too. The engine has no part in it.
 
 mod gap;
 mod pace;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use farsend_rt::clock;
 use parking_lot::{Condvar, Mutex};
 
 pub use gap::Gap;
@@ -73,6 +75,8 @@ pub struct Player {
     spent: bool,
     /// How often the disk had answered when that was so last, in this render or before.
     stalled: Option<u64>,
+    /// When any instance has waited so in vain last.
+    in_vain: &'static AtomicU64,
 }
 
 /// The thread that reads. Dropping it ends it; one that the disk holds ends by itself, later.
@@ -91,6 +95,7 @@ pub fn playback(gap: Arc<Gap>) -> (Playback, Player) {
         gap,
         spent: false,
         stalled: None,
+        in_vain: &IN_VAIN,
     };
     (Playback { tape, thread: None }, player)
 }
@@ -150,6 +155,7 @@ impl Player {
         let is_there = |state: &State| !state.anew && state.chunks.iter().any(is_it);
         if !is_there(&state) {
             let patience = match self.stalled {
+                _ if !self.spent && self.others_waited_in_vain() => AGAIN,
                 _ if !self.spent => PATIENCE,
                 Some(answered) if answered == state.answered => Duration::ZERO,
                 _ => AGAIN,
@@ -161,6 +167,9 @@ impl Player {
             WAITED.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
         }
         if !is_there(&state) {
+            if !self.spent {
+                self.in_vain.store(clock::now().as_nanos(), Relaxed);
+            }
             (self.spent, self.stalled) = (true, Some(state.answered));
             self.gap.widen(place.len());
             return;
@@ -172,6 +181,13 @@ impl Player {
                 out[place.clone()].copy_from_slice(from);
             }
         }
+    }
+
+    /// Whether another instance, or this one, has waited in vain a moment ago: most likely for the same disk.
+    fn others_waited_in_vain(&self) -> bool {
+        let last = self.in_vain.load(Relaxed);
+        let since = clock::now().as_nanos().saturating_sub(last);
+        last != 0 && Duration::from_nanos(since) < LATELY
     }
 }
 
@@ -315,6 +331,10 @@ fn note(reel: &Reel, heard: bool, unread: &BTreeSet<PathBuf>) -> Option<String> 
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a render that has waited so waits each time that the disk has answered since.
 const AGAIN: Duration = Duration::from_millis(250);
+/// For so long an instance that has waited in vain keeps others from waiting as long.
+const LATELY: Duration = Duration::from_secs(10);
+/// When, by [`clock::now`] in nanoseconds; 0: never.
+static IN_VAIN: AtomicU64 = AtomicU64::new(0);
 /// In nanoseconds.
 static WAITED: AtomicU64 = AtomicU64::new(0);
 /// How long an instance that goes waits for the disk: not worth a word in a host.
@@ -327,7 +347,6 @@ const AHEAD: i64 = 2;
 
 #[cfg(test)]
 mod tests {
-    use farsend_rt::clock;
     use farsend_units::SampleRate;
 
     use super::*;
@@ -338,7 +357,9 @@ mod tests {
     fn started(
         place: impl Fn() -> Option<Place> + Send + 'static,
     ) -> (Playback, Player, Arc<Mutex<Option<String>>>) {
-        let (mut playback, player) = playback(Arc::default());
+        let (mut playback, mut player) = playback(Arc::default());
+        // Tests that run beside it are none of its business.
+        player.in_vain = Box::leak(Box::default());
         let said = Arc::<Mutex<Option<String>>>::default();
         let note = Arc::clone(&said);
         playback.start(place, move |told| *note.lock() = told);
@@ -497,6 +518,35 @@ mod tests {
         assert_eq!(played(&mut player, 0, 64), [0.0; 64]);
         assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
         drop(let_go);
+    }
+
+    #[test]
+    fn instances_that_render_together_do_not_wait_as_long_each() {
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let all: Vec<_> = (0..5)
+            .map(|_| {
+                let held = Arc::clone(&held);
+                started(move || {
+                    let _ = held.lock().recv();
+                    None
+                })
+            })
+            .collect();
+        let in_vain = all[0].1.in_vain;
+        let begun = Instant::now();
+        let all: Vec<_> = all
+            .into_iter()
+            .map(|(playback, mut player, said)| {
+                player.in_vain = in_vain;
+                assert_eq!(played(&mut player, 0, 64), [0.0; 64]);
+                (playback, player, said)
+            })
+            .collect();
+        let took = begun.elapsed();
+        assert!(took >= PATIENCE && took < PATIENCE * 2, "{took:?}");
+        drop(let_go);
+        drop(all);
     }
 
     #[test]
