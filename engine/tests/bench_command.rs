@@ -65,6 +65,29 @@ fn delays_of_ones_own_are_replayed() {
 }
 
 #[test]
+fn a_scenario_is_drawn_and_no_picture_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("wet & <windy>.csv");
+    std::fs::write(&trace, "20\n21\nlost\n60\n20\n").unwrap();
+    let pictures = folder.path().join("pictures");
+    let arguments = ["--trace", trace.to_str().unwrap(), "--seconds", "4", "-p"];
+    let arguments = [&arguments[..], &[pictures.to_str().unwrap()]].concat();
+    for name in ["wet & <windy>.svg", "wet & <windy> (2).svg"] {
+        let output = bench(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        let svg = std::fs::read_to_string(pictures.join(name)).unwrap();
+        assert!(svg.starts_with("<svg xmlns") && svg.ends_with("</svg>\n"));
+        assert!(svg.contains("wet &amp; &lt;windy&gt;: "), "{svg}");
+        for class in ["late", "depth", "lost", "concealed"] {
+            // In the legend, and in both directions.
+            let drawn = svg.matches(&format!(r#"class="{class}""#)).count();
+            assert!(drawn >= 3, "{class}: {drawn}");
+        }
+        assert!(svg.contains("there: ") && svg.contains("back: "));
+    }
+}
+
+#[test]
 fn bad_input_is_named_and_ends_with_its_own_code() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {

@@ -4,7 +4,7 @@
 mod sink;
 
 use std::fs;
-use std::io::{BufReader, BufWriter, Seek};
+use std::io::{self, BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -294,6 +294,15 @@ pub fn write(path: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<Pat
         path: path.to_owned(),
         why: error.to_string(),
     })
+}
+
+/// Makes a file that was not there: `NAME (2).svg` or the like where the name is taken. Gives what it is called.
+///
+/// # Errors
+/// The system's.
+pub fn fresh(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    let (path, file, _) = sink::open(path)?;
+    Ok((path, file))
 }
 
 fn put_all(all: &mut dyn Iterator<Item = f32>, samples: &mut Producer<f32>) {

@@ -103,7 +103,11 @@ pub struct Network {
     /// From each end to the other.
     ways: [Way<Vec<u8>>; 2],
     traffic: [Traffic; 2],
+    travels: [Vec<Travel>; 2],
 }
+
+/// When a datagram was sent, and when it arrived; none: it was lost.
+pub type Travel = (MonoTime, Option<MonoTime>);
 
 impl Network {
     /// Two ends that have not heard of each other yet, at the start of their clocks.
@@ -123,6 +127,7 @@ impl Network {
             ],
             ways: plan.ways.each_ref().map(|way| Way::new(way.path())),
             traffic: [Traffic::default(); 2],
+            travels: Default::default(),
         })
     }
 
@@ -155,6 +160,11 @@ impl Network {
         self.traffic[end]
     }
 
+    /// The ways of all datagrams that end `end` has sent.
+    pub fn travels(&self, end: usize) -> &[Travel] {
+        &self.travels[end]
+    }
+
     fn turn(&self) -> usize {
         let [called, caller] = &self.ends;
         usize::from(caller.tick.called < called.tick.called)
@@ -169,6 +179,7 @@ impl Network {
             traffic.bytes += payload.len() as u64;
             let deliveries = self.ways[from].send(now, payload);
             traffic.lost += u64::from(deliveries.is_lost());
+            self.travels[from].push((now, deliveries.into_iter().min()));
         }
     }
 }

@@ -44,10 +44,14 @@ pub fn all(channels: Channels) -> Vec<Scenario> {
             unrepaired(),
             two_ways(lossy()),
         ),
-        both("loss-repair", "the same between two Farsends", lossy()),
+        both(
+            "loss-repair",
+            "3 % lost in bursts of 1.5 packets, between two Farsends",
+            lossy(),
+        ),
         make(
             "loss-far",
-            "the same over 80 ms: too far to ask again",
+            "3 % lost in bursts over 80 ms: too far to ask again",
             ends(),
             two_ways(PathConfig {
                 delay: ms(80),
@@ -56,7 +60,7 @@ pub fn all(channels: Channels) -> Vec<Scenario> {
         ),
         make(
             "loss-twice",
-            "the same, every packet sent twice (-r 2), no repair",
+            "3 % lost in bursts, every packet sent twice (-r 2), no repair",
             unrepaired().map(|mut end| {
                 end.settings.redundancy = 2;
                 end

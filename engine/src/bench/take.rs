@@ -2,10 +2,11 @@
 
 use farsend_protocol::jacktrip::PacketizerError;
 use farsend_score::{Plan as ScorePlan, Score, convert, sampled_at, score};
-use farsend_stream::BufferCounts;
-use farsend_units::{MonoTime, SampleRate};
+use farsend_stream::{BufferCounts, Pulled};
+use farsend_units::{Frames, MonoTime, SampleRate};
 
-use super::network::{Heard, Musicians, Network, Plan, Traffic};
+use super::network::{Heard, Musicians, Network, Plan, Traffic, Travel};
+use super::picture::{BlockFacts, Course};
 
 /// What is played at both ends.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub plain_bytes: u64,
     /// The drift that the receiver believes to see at the end, in ppm.
     pub drift_ppm: Option<f64>,
+    /// What happened when.
+    pub course: Course,
 }
 
 impl Outcome {
@@ -101,6 +104,7 @@ pub fn perform(plan: &Plan, music: &Music) -> Result<[Outcome; 2], PacketizerErr
             traffic: network.traffic(from),
             plain_bytes: packets * packet,
             drift_ppm: statistics.drift_ppm,
+            course: course(start, network.travels(from), log, rate),
         }
     };
     Ok([outcome(0), outcome(1)])
@@ -130,6 +134,25 @@ fn compare(sent: &[Vec<f32>], by: &Log, heard: &Log, rates: [SampleRate; 2], end
         })
         .collect();
     Score::of_all(&scores).unwrap_or_else(|| score(&[], &[], &ScorePlan::new(rates[1])))
+}
+
+/// What happened when, from `start` on.
+fn course(start: MonoTime, travels: &[Travel], log: &Log, rate: SampleRate) -> Course {
+    let since = |at: MonoTime, from: MonoTime| at.since(from).as_secs_f32();
+    let travels = travels.iter().map(|(sent, arrived)| {
+        let took = arrived.map(|arrived| since(arrived, *sent) * 1000.0);
+        (since(*sent, start), took)
+    });
+    let blocks = log.starts.iter().zip(&log.facts);
+    let blocks = blocks.map(|(at, (queued, pulled))| BlockFacts {
+        at: since(*at, start),
+        depth: queued.0 as f32 * 1000.0 / rate.0 as f32,
+        concealed: *pulled == Pulled::Concealed,
+    });
+    Course {
+        travels: travels.collect(),
+        blocks: blocks.collect(),
+    }
 }
 
 /// What was counted in between.
@@ -163,6 +186,8 @@ struct Log {
     samples: Vec<Vec<f32>>,
     /// When each block began.
     starts: Vec<MonoTime>,
+    /// The queue before each, and how it was filled.
+    facts: Vec<(Frames, Pulled)>,
     /// Frames of each.
     block: usize,
     /// The first frame that counts.
@@ -190,6 +215,7 @@ impl Musicians for Ears {
         }
         log.block = block.first().map_or(0, Vec::len);
         log.starts.push(heard.at);
+        log.facts.push((heard.queued, heard.pulled));
         if heard.at < self.settled {
             log.settled_frame = heard.frame as usize + log.block;
         } else {

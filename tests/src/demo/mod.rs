@@ -2,5 +2,4 @@
 
 pub mod compare;
 pub mod music;
-pub mod plot;
 pub mod report;

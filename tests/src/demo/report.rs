@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use farsend_score::plot::{Axis, Plot};
+
 use super::compare::Comparison;
 use super::music::Stereo;
-use super::plot::{Axis, Plot};
 use crate::host::Call;
 
 /// What is reported.

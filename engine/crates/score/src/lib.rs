@@ -1,6 +1,8 @@
 //! How much of what was sent came out at the far end, in three numbers: signal to error, log-mel
 //! distance and clicks a minute. docs/scoring.md defines them.
 //!
+//! [`plot`] draws what was found.
+//!
 //! Works on whole takes in memory, one channel at a time: for benchmarks and tests, not for an audio
 //! thread. Pure: no clock, no file.
 //!
@@ -18,6 +20,7 @@
 mod align;
 mod clicks;
 mod mel;
+pub mod plot;
 mod sinc;
 
 use farsend_units::SampleRate;

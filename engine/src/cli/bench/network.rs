@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::backend::wav::{self, WavError, WavInput};
 use crate::bench::scenarios::{self, Scenario};
 use crate::bench::take::{Music, Outcome, SETTLE, perform};
-use crate::bench::{piece, table};
+use crate::bench::{picture::picture, piece, table};
 use crate::exit::Exit;
 
 /// `farsend bench network`.
@@ -36,6 +36,10 @@ pub(in crate::cli) struct NetworkArgs {
     /// written then.
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Draw each scenario into this folder as NAME.svg: how late datagrams were and how deep the queue, what was lost and what concealed.
+    /// Files that are there already stay, as with --out.
+    #[arg(short, long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Print a JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
@@ -65,6 +69,8 @@ enum BenchError {
     Trace { path: PathBuf, source: TraceError },
     #[error("cannot make the folder {}: {source}", .path.display())]
     Folder { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", .path.display())]
+    Picture { path: PathBuf, source: io::Error },
     #[error("such audio cannot be sent: {0}")]
     Packets(#[from] PacketizerError),
     #[error("cannot print: {0}")]
@@ -104,12 +110,14 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
     }
     let music = music(args)?;
     let chosen = choose(args, Channels(music.channels.len() as u8))?;
-    if let Some(folder) = &args.out {
+    for folder in args.out.iter().chain(&args.pictures) {
         let failed = |source| BenchError::Folder {
             path: folder.clone(),
             source,
         };
         std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    if let Some(folder) = &args.out {
         write(&folder.join("sent.wav"), music.rate, &music.channels)?;
     }
     if !args.json {
@@ -126,6 +134,15 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
         let outcomes = perform(&scenario.plan, &music)?;
         for (way, outcome) in WAYS.into_iter().zip(&outcomes) {
             tell(&mut out, args, &scenario.name, way, outcome)?;
+        }
+        if let Some(folder) = &args.pictures {
+            let [there, back] = &outcomes;
+            let ways = [(WAYS[0], there), (WAYS[1], back)];
+            draw(
+                folder,
+                &scenario.name,
+                &picture(&scenario.name, &scenario.about, ways),
+            )?;
         }
         let took = begun.elapsed().as_secs_f64();
         let played = music.channels[0].len() as f64 / f64::from(music.rate.0);
@@ -157,9 +174,27 @@ fn tell(
     Ok(())
 }
 
+fn draw(folder: &Path, name: &str, svg: &str) -> Result<(), BenchError> {
+    let wanted = folder.join(format!("{name}.svg"));
+    let write = || {
+        let (path, mut file) = wav::fresh(&wanted)?;
+        file.write_all(svg.as_bytes())?;
+        say_where(&wanted, &path);
+        Ok(())
+    };
+    write().map_err(|source| BenchError::Picture {
+        path: wanted.clone(),
+        source,
+    })
+}
+
 /// Writes what is to be kept, and says so where another name was needed.
 fn write(wanted: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(), WavError> {
-    let path = wav::write(wanted, rate, channels)?;
+    say_where(wanted, &wav::write(wanted, rate, channels)?);
+    Ok(())
+}
+
+fn say_where(wanted: &Path, path: &Path) {
     if path != wanted {
         eprintln!(
             "farsend: {} is there already and stays: writing {}",
@@ -167,7 +202,6 @@ fn write(wanted: &Path, rate: SampleRate, channels: &[Vec<f32>]) -> Result<(), W
             path.display()
         );
     }
-    Ok(())
 }
 
 fn music(args: &NetworkArgs) -> Result<Music, BenchError> {
@@ -259,7 +293,7 @@ Examples:
   farsend bench network --list                  which ones there are
   farsend bench network -s loss -s jitter-stalls -i take.wav -o heard
                                                 two of them, over a take; WAV files of what is heard
-  farsend bench network -t monday.trace         over delays that were recorded
+  farsend bench network -t monday.trace -p .    over delays that were recorded, with a picture of how it went
   farsend bench network --json > table.jsonl    for programs
 
 The first two seconds, while queues find their depth, are neither counted nor scored.";

@@ -1,4 +1,4 @@
-//! Plots as SVG text. Colours come from the page's style sheet, by class.
+//! Plots as SVG text. Colours come from a style sheet, by class.
 
 use std::fmt::Write as _;
 
@@ -140,6 +140,22 @@ impl Plot {
                 (bottom - y).max(0.0)
             ));
         }
+    }
+
+    /// Marks at the upper edge, one row below another from 0 on.
+    pub fn marks(&mut self, class: &str, row: u8, places: impl IntoIterator<Item = f64>) {
+        let top = 2.0 + 6.0 * f64::from(row);
+        for place in places {
+            let x = self.at_x(place) - 0.75;
+            self.push(&format!(
+                r#"<rect class="{class}" x="{x:.1}" y="{top:.1}" width="1.5" height="5"/>"#
+            ));
+        }
+    }
+
+    /// The finished plot as a part of a larger picture, so far from its upper edge.
+    pub fn part(self, down: f64) -> String {
+        format!(r#"<g transform="translate(0 {down:.1})">{}</g>"#, self.body)
     }
 
     /// The finished picture, with a description for those who do not see it.
