@@ -10,6 +10,7 @@ use farsend_ipc::hub::{Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, Request, St
 use farsend_ipc::runtime::RuntimeDir;
 use thiserror::Error;
 
+use crate::control::printer::terminal;
 use crate::exit::Exit;
 use crate::hub::PatchMode;
 use crate::hub::table;
@@ -425,7 +426,7 @@ fn print_status(status: &Status, json: bool) -> Exit {
         return print_out(&format!("{text}\n"));
     }
     let width = if std::io::stdout().is_terminal() {
-        table::terminal().0
+        terminal().0
     } else {
         u16::MAX
     };

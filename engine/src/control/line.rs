@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use farsend_units::Frames;
+
 use super::adopted;
 use super::health::Health;
 use super::minute::Minute;
 use super::words;
 use crate::statistics::Statistics;
 
-/// The line: at most [`WIDTH`] columns, of which the last parts are left out as far as they do not fit. `channels`:
-/// sent and received.
+/// The line: at most so many columns; what matters least is left out as far as it does not fit. `channels`: sent and received.
 ///
 /// ```text
-/// out ▕███▌ ▏in ▕███▏ ▏  peer "Violin 1"  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  a minute: 3 lost 2 late
+/// out ▕███▌ ▏in ▕███▏ ▏  peer "Violin 1"  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip 12.1  one way 11.4 ms  +12 ppm  a minute: 3 lost 2 late 13 ms concealed
 /// ```
-pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
+pub fn line(now: &Statistics, health: &Health, channels: [usize; 2], width: usize) -> String {
     let levels = levels(now, channels);
     if !now.present {
         return format!("{levels}  nobody is there");
@@ -43,7 +44,12 @@ pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
         .map_or_else(String::new, |adopted| {
             format!("  sent {}", adopted::short(&adopted.sent))
         });
-    let happened = happened(&minute);
+    let concealed = Frames(u32::try_from(minute.buffer.concealed).unwrap_or(u32::MAX));
+    let events = events(&minute, now.duration(concealed, health.rate()));
+    let happened = match events.as_str() {
+        "" => "  no gaps".to_owned(),
+        events => format!("  a minute: {events}"),
+    };
     let named = named(now);
     let [long, short] = &jitter;
     let without = String::new();
@@ -60,10 +66,15 @@ pub fn line(now: &Statistics, health: &Health, channels: [usize; 2]) -> String {
     let lines = ways.map(|[named, jitter, trip, one_way, drift, sent]| {
         format!("{levels}{named}{depth}{jitter}{trip}{one_way} ms{drift}{sent}{happened}")
     });
-    let fits = |line: &&String| line.chars().count() <= WIDTH;
-    let shortest = &lines[lines.len() - 1];
-    let line = lines.iter().find(fits).unwrap_or(shortest);
-    line.chars().take(WIDTH).collect()
+    let short = [
+        format!("{levels}{depth} ms  {events}"),
+        format!("{} ms  {events}", depth.trim_start()),
+    ];
+    let short = short.iter().filter(|_| !events.is_empty());
+    let fits = |line: &&String| line.chars().count() <= width;
+    let shortest = short.clone().next_back().unwrap_or(&lines[lines.len() - 1]);
+    let line = lines.iter().chain(short).find(fits).unwrap_or(shortest);
+    line.chars().take(width).collect()
 }
 
 /// Who is there, if they have said.
@@ -78,24 +89,24 @@ fn named(now: &Statistics) -> String {
 }
 
 /// What there was to hear, or to mend, in the last minute.
-fn happened(minute: &Minute) -> String {
+fn events(minute: &Minute, concealed: Duration) -> String {
     let counts = &minute.buffer;
     let told: Vec<String> = [
-        (counts.lost, "lost"),
-        (counts.late, "late"),
-        (counts.dry, "dry"),
-        (counts.repaired + counts.revived, "repaired"),
-        (minute.xruns, "xruns"),
+        (u128::from(counts.lost), "lost"),
+        (u128::from(counts.late), "late"),
+        (u128::from(counts.dry), "dry"),
+        (concealed.as_millis(), "ms concealed"),
+        (
+            u128::from(counts.repaired.saturating_add(counts.revived)),
+            "repaired",
+        ),
+        (u128::from(minute.xruns), "xruns"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
-    if told.is_empty() {
-        "  no gaps".into()
-    } else {
-        format!("  a minute: {}", told.join(" "))
-    }
+    told.join(" ")
 }
 
 fn levels(now: &Statistics, [send, receive]: [usize; 2]) -> String {
@@ -130,8 +141,6 @@ fn ms(time: Duration) -> String {
     }
 }
 
-/// Columns.
-const WIDTH: usize = 118;
 /// Of a meter.
 const CELLS: usize = 5;
 /// Of a name.
@@ -143,7 +152,7 @@ mod tests {
     use crate::control::trouble::Caller;
     use crate::sending::{Adopted, Wire};
     use farsend_stream::{DepthPolicy, Jitter};
-    use farsend_units::{Frames, SampleRate};
+    use farsend_units::SampleRate;
     use farsend_wire::SampleFormat;
     use farsend_wire::jacktrip::Name;
 
@@ -220,8 +229,11 @@ mod tests {
         let mut now = session();
         now.buffer.lost = 3;
         now.buffer.late = 2;
+        now.buffer.concealed = 480;
         let line = told(&now, 0);
-        assert!(line.ends_with("+12 ppm  a minute: 3 lost 2 late"), "{line}");
+        let end = "+12 ppm  a minute: 3 lost 2 late 10 ms concealed";
+        assert!(line.ends_with(end), "{line}");
+        now.buffer.concealed = 0;
         now.buffer.dry = 1234;
         now.buffer.repaired = 12_345;
         assert_eq!(
@@ -231,10 +243,34 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_terminal_is_told_what_matters_most() {
+        let mut now = session();
+        now.name = Name::new("Violin 1");
+        let at = |now: &Statistics, width| told_in(now, 0, width);
+        assert_eq!(
+            at(&now, 80),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 4.2  one way 11.4 ms  no gaps"
+        );
+        assert_eq!(
+            at(&now, 50),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5 ms  no gaps"
+        );
+        (now.buffer.lost, now.buffer.late, now.buffer.dry) = (123, 45, 168);
+        (now.buffer.concealed, now.buffer.repaired) = (21_504, 7);
+        assert_eq!(
+            at(&now, 80),
+            "queue 5.3/5.5 ms  123 lost 45 late 168 dry 448 ms concealed 7 repaired"
+        );
+        assert_eq!(at(&now, 30), "queue 5.3/5.5 ms  123 lost 45 ");
+        assert_eq!(at(&now, 0), "");
+    }
+
+    #[test]
     fn no_numbers_make_it_longer_than_a_line() {
         let mut now = session();
         (now.buffer.lost, now.buffer.late, now.buffer.dry) = (u64::MAX, u64::MAX, u64::MAX);
         now.buffer.repaired = u64::MAX / 2;
+        now.buffer.concealed = u64::MAX;
         now.jitter.nearly_all = Duration::MAX;
         now.round_trip = Some(Duration::MAX / 4);
         now.drift_ppm = Some(f64::MAX);
@@ -250,7 +286,12 @@ mod tests {
         assert_eq!(told(&now, 0), "out ▕████▏▏in ▕███▍ ▏  nobody is there");
     }
 
+    /// What a terminal as wide as most is told.
     fn told(now: &Statistics, xruns: u64) -> String {
+        told_in(now, xruns, WIDTH)
+    }
+
+    fn told_in(now: &Statistics, xruns: u64, width: usize) -> String {
         let rate = SampleRate::HZ_48000;
         let mut health = Health::new(rate, DepthPolicy::AUTO, Caller::Machine);
         let before = Statistics {
@@ -259,8 +300,10 @@ mod tests {
         };
         _ = health.look(Duration::ZERO, &before, 0);
         _ = health.look(Duration::from_secs(2), now, xruns);
-        line(now, &health, [1, 2])
+        line(now, &health, [1, 2], width)
     }
+
+    const WIDTH: usize = 118;
 
     fn session() -> Statistics {
         let ms = |ms: f64| Duration::from_secs_f64(ms * 1e-3);

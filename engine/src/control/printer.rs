@@ -27,7 +27,7 @@ impl Printer {
     pub fn new(style: Style) -> Self {
         Self {
             style,
-            terminal: std::io::stdout().is_terminal(),
+            terminal: writes_over(),
             open: 0,
             writing: None,
         }
@@ -88,6 +88,19 @@ impl Printer {
             self.open = u16::try_from(count).unwrap_or(u16::MAX);
         }
     }
+}
+
+/// Columns and lines of the terminal; of an old one if it does not say.
+pub(crate) fn terminal() -> (u16, u16) {
+    let size = crossterm::terminal::size().ok();
+    size.filter(|(columns, lines)| *columns > 0 && *lines > 0)
+        .unwrap_or((80, 24))
+}
+
+/// Whether lines can be written over there.
+fn writes_over() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdout().is_terminal() && !dumb
 }
 
 /// A line for a program that reads standard output.

@@ -12,7 +12,7 @@ use super::adopted;
 use super::facts::facts;
 use super::health::Health;
 use super::line::line;
-use super::printer::{Printer, print_json};
+use super::printer::{Printer, print_json, terminal};
 use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::file::News;
@@ -239,8 +239,10 @@ impl Reporter {
             }
             Style::Text if self.printer.shows_numbers() => {
                 if let Some((_, health)) = &self.health {
-                    self.printer
-                        .show(&line(now, health, [self.send, self.receive]));
+                    // Many terminals go to the next line with the last column.
+                    let width = usize::from(terminal().0) - 1;
+                    let line = line(now, health, [self.send, self.receive], width);
+                    self.printer.show(&line);
                 }
             }
             Style::Text | Style::Quiet => {}

@@ -18,7 +18,7 @@ use super::ports::NoPort;
 use super::roster::{Entry, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
-use crate::control::printer::{Printer, print_json};
+use crate::control::printer::{Printer, print_json, terminal};
 use crate::control::report::Style;
 use crate::control::{adopted, words};
 use crate::peers::LinkEvent;
@@ -334,7 +334,7 @@ impl HubReporter {
                 print_json(line);
             }
             Style::Text if printer.shows_numbers() => {
-                let (columns, lines) = table::terminal();
+                let (columns, lines) = terminal();
                 printer.show(&table::fitting(status, columns, lines));
             }
             Style::Text | Style::Quiet => {}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, presets};
 use farsend_ipc::hub::{AlignStatus, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
 
 use super::PatchMode;
@@ -48,13 +48,6 @@ pub(super) fn fitting(status: &Status, columns: u16, lines: u16) -> String {
     text
 }
 
-/// Columns and lines of the terminal; of an old one if it does not say.
-pub(crate) fn terminal() -> (u16, u16) {
-    let size = crossterm::terminal::size().ok();
-    size.filter(|(columns, lines)| *columns > 0 && *lines > 0)
-        .unwrap_or((80, 24))
-}
-
 fn head(status: &Status) -> String {
     let patch: Result<PatchMode, _> = status.patch.parse();
     let patch = patch.map_or_else(|_| status.patch.clone(), |patch| patch.to_string());
@@ -87,12 +80,6 @@ fn table(players: &[PlayerStatus], columns: u16) -> String {
     }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    if columns == u16::MAX {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    } else {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(columns);
-    }
     let in_groups = players.iter().any(|player| player.group.is_some());
     let titles = TITLES.iter().chain(in_groups.then_some(&"group"));
     table.set_header(one_line(titles.copied().map(Cell::new).collect()));
@@ -108,8 +95,48 @@ fn table(players: &[PlayerStatus], columns: u16) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    if columns == u16::MAX {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(columns);
+        fit(&mut table, columns);
+    }
     let lines = table.lines();
     lines.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+/// Hides columns until the others are there whole, those first that matter least.
+fn fit(table: &mut Table, columns: u16) {
+    let widths = table.column_max_content_widths();
+    // Each has a space behind it; the last one's may be outside.
+    let width = |index: &usize| {
+        widths
+            .get(*index)
+            .map_or(0, |width| usize::from(*width) + 1)
+    };
+    let room = usize::from(columns) + 1;
+    let mut all: usize = (0..widths.len()).map(|index| width(&index)).sum();
+    let mut hidden: Vec<usize> = Vec::new();
+    for index in LEAST {
+        if all <= room {
+            break;
+        }
+        all -= width(&index);
+        hidden.push(index);
+    }
+    // Where a wide one had to go there may be room for narrow ones again.
+    hidden.reverse();
+    hidden.retain(|index| {
+        let stays_hidden = all + width(index) > room;
+        all += if stays_hidden { 0 } else { width(index) };
+        stays_hidden
+    });
+    for index in hidden {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
+    }
 }
 
 fn one_line(cells: Vec<Cell>) -> Row {
@@ -206,6 +233,9 @@ const TITLES: [&str; 11] = [
     "name", "address", "ch", "rate", "period", "bit", "queue ms", "loss %", "delay ms", "level",
     "mix",
 ];
+
+/// The columns that a narrow terminal does without, one after the other: bits, rate, period, channels, address.
+const LEAST: [usize; 5] = [5, 3, 4, 2, 1];
 
 /// The columns that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 3..=8;
@@ -304,6 +334,27 @@ mod tests {
         bob  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10        - not heard      muted
         ann hears bob alone, at +3 dB, at -0.5 (-1: left, 1: right)
         nobody called carl from 10.0.0.1 may come in for 2 min
+        ");
+    }
+
+    #[test]
+    fn what_a_narrow_terminal_has_no_room_for_is_left_out_and_the_rest_is_whole() {
+        let mut status = status(&["ann", "The second violins"]);
+        status.players[1].muted = true;
+        let table = |columns| {
+            let text = whole(&status, columns);
+            let (_, table) = text.split_once('\n').unwrap();
+            table.to_owned()
+        };
+        insta::assert_snapshot!(table(80), @r"
+        name               ch  period bit queue ms loss % delay ms level          mix
+        ann                2/1    128  16      5.3   0.10     12.3 ▕████ ▏ -12 dB -6 dB
+        The second violins 2/1    128  16      5.3   0.10     12.3 ▕████ ▏ -12 dB muted
+        ");
+        insta::assert_snapshot!(table(60), @r"
+        name       queue ms loss % delay ms level             mix
+        ann             5.3   0.10     12.3 ▕████ ▏ -12 dB    -6 dB
+        The sec...      5.3   0.10     12.3 ▕████ ▏ -12 dB    muted
         ");
     }
 
