@@ -106,6 +106,7 @@ fn no_numbers_do_harm() {
                 facts.minute.buffer.lost = lost;
                 facts.minute.irregular.stalls = if what == 1 { 3 } else { most };
                 facts.minute.irregular.stalled = Duration::MAX / 4;
+                facts.minute.longest_stall = Duration::MAX / 4;
                 facts.minute.buffer.late = most;
                 facts.minute.xruns = if what == 3 { most } else { 0 };
                 facts.drift_ppm = Some(f64::NAN);
@@ -164,6 +165,14 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("twice in 12 s is not known to be often", |f| {
             stall(f, 2, 40);
             f.minute.length = Duration::from_secs(12);
+        }),
+        ("six of them in 20 s are, as far as they were seen", |f| {
+            stall(f, 6, 40);
+            f.minute.length = Duration::from_secs(20);
+        }),
+        ("one of two is much longer: that one is to be ridden out", |f| {
+            stall(f, 2, 40);
+            f.minute.longest_stall = Duration::from_millis(62);
         }),
         ("a fixed queue that is too short", |f| {
             late(f, 270, 21);
@@ -251,6 +260,10 @@ one stall is no stall
     -
 twice in 12 s is not known to be often
     -
+six of them in 20 s are, as far as they were seen
+    your Wi-Fi stalls for 40 ms 6 times in 20 s: use a cable, or accept 43 ms (queue 16)
+one of two is much longer: that one is to be ridden out
+    your Wi-Fi stalls for 40 ms (62 ms at the longest) twice a minute: use a cable, or accept 65 ms (queue 25)
 a fixed queue that is too short
     1.2 % of the packets come too late for a queue of 4: set it to 9 (24 ms), or to automatic
 a latency target that is too short

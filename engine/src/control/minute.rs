@@ -24,6 +24,8 @@ pub struct Minute {
     pub buffer: BufferCounts,
     /// What was irregular in it.
     pub irregular: Irregular,
+    /// The longest stall in it; of several in one second only the last counts.
+    pub longest_stall: Duration,
     /// How often the sound card, or the clock, found us late.
     pub xruns: u64,
     /// The shortest round trip that was measured: the others waited somewhere.
@@ -84,9 +86,22 @@ impl LastMinute {
             length: last.at.saturating_sub(first.at),
             buffer: buffer_between(&first.buffer, &last.buffer),
             irregular: irregular_between(&first.irregular, &last.irregular),
+            longest_stall: self.longest_stall(),
             xruns: last.xruns.saturating_sub(first.xruns),
             round_trip: self.looks.iter().filter_map(|look| look.round_trip).min(),
         }
+    }
+}
+
+impl LastMinute {
+    fn longest_stall(&self) -> Duration {
+        let looks = self.looks.iter().map(|look| &look.irregular);
+        let stalled = looks.clone().zip(looks.skip(1));
+        let stalled = stalled.filter(|(before, after)| after.stalls > before.stalls);
+        stalled
+            .map(|(_, after)| after.last_stall)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -135,6 +150,7 @@ fn irregular_between(from: &Irregular, to: &Irregular) -> Irregular {
     Irregular {
         stalls: to.stalls.saturating_sub(from.stalls),
         stalled: to.stalled.saturating_sub(from.stalled),
+        last_stall: to.last_stall,
         overtaken: to.overtaken.saturating_sub(from.overtaken),
         late_blocks: to.late_blocks.saturating_sub(from.late_blocks),
         late_by: to.late_by.saturating_sub(from.late_by),

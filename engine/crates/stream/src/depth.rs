@@ -373,7 +373,7 @@ impl Depth {
         (self.local.uncertainty() < 30e-6).then(|| self.local.drift())
     }
 
-    /// Seconds within which these shares of the packets came, of the last half minute.
+    /// Seconds within which these shares of the packets came, of those of the last half minute that came by themselves.
     pub(crate) fn lateness(&self) -> [f64; 3] {
         self.reserve.quantiles()
     }

@@ -9,6 +9,8 @@ use crate::prefetch::prefetch;
 #[derive(Debug, Clone)]
 pub(crate) struct Lateness {
     bins: Box<[f32]>,
+    /// What of them did not come by itself.
+    repaired: Box<[f32]>,
     total: f32,
     /// What a packet weighs now; grows, so that older ones weigh less.
     weight: f32,
@@ -20,6 +22,7 @@ impl Lateness {
     pub(crate) fn new() -> Self {
         Self {
             bins: vec![0.0; BINS].into_boxed_slice(),
+            repaired: vec![0.0; BINS].into_boxed_slice(),
             total: 0.0,
             weight: 1.0,
             growth: 1.0,
@@ -29,6 +32,7 @@ impl Lateness {
     /// Forgets all; packets come so many times a second from now on.
     pub(crate) fn restart(&mut self, a_second: f64) {
         self.bins.fill(0.0);
+        self.repaired.fill(0.0);
         self.total = 0.0;
         self.weight = 1.0;
         self.growth = (1.0 / (MEMORY_S * a_second.max(0.1))).exp() as f32;
@@ -37,6 +41,7 @@ impl Lateness {
     /// Knows what the other knows.
     pub(crate) fn become_like(&mut self, other: &Self) {
         self.bins.copy_from_slice(&other.bins);
+        self.repaired.copy_from_slice(&other.repaired);
         (self.total, self.weight, self.growth) = (other.total, other.weight, other.growth);
     }
 
@@ -50,6 +55,12 @@ impl Lateness {
         self.note_part(seconds, 1.0);
     }
 
+    /// A packet that was lost has come again, so much later than the earliest ones do; it counts for so many packets.
+    pub(crate) fn note_repaired(&mut self, seconds: f64, packets: f32) {
+        self.repaired[bin_of(seconds)] += self.weight * packets;
+        self.note_part(seconds, packets);
+    }
+
     /// The same, but it counts only for a part of a packet.
     pub(crate) fn note_part(&mut self, seconds: f64, part: f32) {
         let weight = self.weight * part;
@@ -57,23 +68,25 @@ impl Lateness {
         self.total += weight;
         self.weight *= self.growth;
         if self.weight > HEAVY {
-            self.bins.iter_mut().for_each(|bin| *bin /= HEAVY);
+            let all = self.bins.iter_mut().chain(&mut self.repaired);
+            all.for_each(|bin| *bin /= HEAVY);
             self.total /= HEAVY;
             self.weight /= HEAVY;
         }
     }
 
-    /// Seconds that all but this share of the packets come within; 0 before the first.
-    pub(crate) fn all_but(&self, share: f64) -> f64 {
-        let allowed = self.total * share as f32;
-        let mut beyond = 0.0;
-        for (bin, weight) in self.bins.iter().enumerate().rev() {
-            beyond += weight;
-            if beyond > allowed {
-                return upper_edge(bin);
-            }
-        }
-        0.0
+    /// Seconds that all but this share of the packets come within, repaired ones among them; 0 before the first.
+    fn all_but(&self, share: f64) -> f64 {
+        beyond(self.total * share as f32, self.bins.iter().copied())
+    }
+
+    /// The same of those that came by themselves: what the path does to what it does not lose.
+    pub(crate) fn all_but_by_themselves(&self, share: f64) -> f64 {
+        let pairs = self.bins.iter().zip(&self.repaired);
+        // What was added and what was taken away are rounded.
+        let own = pairs.map(|(all, repaired)| (all - repaired).max(0.0));
+        let total: f32 = own.clone().sum();
+        beyond(total * share as f32, own)
     }
 
     /// Seconds of delay that are worth spending on lateness.
@@ -117,6 +130,18 @@ impl Lateness {
             _ => best,
         }
     }
+}
+
+/// Where the bins behind weigh no more than this.
+fn beyond(allowed: f32, bins: impl DoubleEndedIterator<Item = f32> + ExactSizeIterator) -> f64 {
+    let mut sum = 0.0;
+    for (bin, weight) in bins.enumerate().rev() {
+        sum += weight;
+        if sum > allowed {
+            return upper_edge(bin);
+        }
+    }
+    0.0
 }
 
 /// What so many seconds of delay are worth, as a share of all packets.
@@ -191,6 +216,26 @@ mod tests {
     #[test]
     fn on_a_clean_path_nothing_is_kept() {
         assert!(seen(|_| 0.0).worth(AUTO, 0.0) < 1e-4);
+    }
+
+    #[test]
+    fn what_came_again_is_not_how_late_packets_come_by_themselves() {
+        let mut seen = Lateness::new();
+        seen.restart(375.0);
+        for i in 0..20_000 {
+            if i % 30 == 0 {
+                seen.note_repaired(0.03, 2.0);
+            } else {
+                seen.note(0.001);
+            }
+        }
+        let at_most = |seconds: f64, most: f64| assert!(seconds <= most, "{seconds}");
+        at_most(seen.all_but_by_themselves(0.001), 0.0011);
+        at_most(seen.all_but_by_themselves(0.5), 0.0011);
+        // The depth allows for them all the same.
+        assert!(seen.all_but(0.001) > 0.029);
+        assert!(seen.worth(AUTO, 0.0) > 0.029);
+        assert_eq!(Lateness::new().all_but_by_themselves(0.5), 0.0);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Irregular {
     pub stalls: u64,
     /// How long these took, all together.
     pub stalled: Duration,
+    /// How long the last one took.
+    pub last_stall: Duration,
     /// Packets that came after one that was sent later.
     pub overtaken: u64,
     /// Local blocks that were played at least 3 ms (and a block) later than the one before asked for.
@@ -67,6 +69,7 @@ impl Watch {
         if (STALL.max(period / 2)..BREAK).contains(&late) {
             self.counts.stalls += 1;
             self.counts.stalled = self.counts.stalled.saturating_add(late);
+            self.counts.last_stall = late;
         }
     }
 
@@ -124,9 +127,12 @@ mod tests {
             watch.arrived(i64::from(n), START + PERIOD * n + stood, PERIOD);
         }
         let Irregular {
-            stalls, stalled, ..
+            stalls,
+            stalled,
+            last_stall,
+            ..
         } = watch.counts();
-        assert_eq!((stalls, stalled), (1, PERIOD * 15));
+        assert_eq!((stalls, stalled, last_stall), (1, PERIOD * 15, stalled));
     }
 
     #[test]

@@ -96,9 +96,10 @@ impl Judge<'_> {
         if !self.is(Kind::Stalls, stalls as f64, enough) || minute.rate(stalls) > FREQUENT {
             return None;
         }
-        let cost = if length > reserve + packet {
-            let queue = packets(length, packet) + 1;
-            let delay = length + target.saturating_sub(reserve);
+        let longest = minute.longest_stall.max(length);
+        let cost = if longest > reserve + packet {
+            let queue = packets(longest, packet) + 1;
+            let delay = longest + target.saturating_sub(reserve);
             Cost::Gaps { delay, queue }
         } else if self.is(Kind::Stalls, reserve.as_secs_f64(), 15e-3) {
             Cost::Delay(target)
@@ -107,7 +108,9 @@ impl Judge<'_> {
         };
         Some(Trouble::Stalls {
             length,
-            times: minute.rate(stalls),
+            longest,
+            times: stalls,
+            within: minute.length,
             wireless,
             cost,
         })

@@ -73,10 +73,14 @@ pub enum Trouble {
     },
     /// For some time nothing comes, and then all at once.
     Stalls {
-        /// How long it lasts each time.
+        /// How long it lasts on the average.
         length: Duration,
-        /// How often a minute.
-        times: f64,
+        /// How long at most.
+        longest: Duration,
+        /// How often it was.
+        times: u64,
+        /// In how long a time.
+        within: Duration,
         /// Our own way to the peer begins in the air.
         wireless: bool,
         /// What it costs.
@@ -239,7 +243,15 @@ impl Trouble {
         match self {
             Self::LateHere { times, .. } => *times,
             Self::Loss { percent, .. } | Self::Overtaking { percent, .. } => *percent,
-            Self::Stalls { length, times, .. } => length.as_secs_f64() * times.sqrt(),
+            Self::Stalls {
+                length,
+                times,
+                within,
+                ..
+            } => {
+                let a_minute = *times as f64 * 60.0 / within.as_secs_f64().max(1.0);
+                length.as_secs_f64() * a_minute.sqrt()
+            }
             Self::TooShort { percent, .. } => *percent,
             Self::Jitter { spread, .. } => spread.as_secs_f64(),
             Self::Bunches { length } => length.as_secs_f64(),

@@ -25,7 +25,9 @@ impl fmt::Display for Trouble {
             Self::Loss { percent, cure } => loss(f, percent, cure),
             Self::Stalls {
                 length,
+                longest,
                 times,
+                within,
                 wireless,
                 cost,
             } => {
@@ -35,9 +37,13 @@ impl fmt::Display for Trouble {
                     } else {
                         "the network, or the other end,"
                     },
-                    often(times),
+                    often_within(times, within),
                 );
-                write!(f, "{who} stalls for {} {times}", ms(length))?;
+                write!(f, "{who} stalls for {}", ms(length))?;
+                if longest.as_secs_f64() > length.as_secs_f64() * MUCH_LONGER {
+                    write!(f, " ({} at the longest)", ms(longest))?;
+                }
+                write!(f, " {times}")?;
                 let cable = if wireless {
                     "use a cable"
                 } else {
@@ -157,6 +163,19 @@ fn share(percent: f64) -> String {
     }
 }
 
+/// How often it was: of a part of a minute as it was seen, since nobody knows the rest.
+fn often_within(times: u64, within: Duration) -> String {
+    let seconds = within.as_secs_f64();
+    if seconds > A_MINUTE_OR_SO {
+        return often(times as f64 * 60.0 / seconds);
+    }
+    match times {
+        0 | 1 => format!("once in {seconds:.0} s"),
+        2 => format!("twice in {seconds:.0} s"),
+        times => format!("{times} times in {seconds:.0} s"),
+    }
+}
+
 fn often(times: f64) -> String {
     match times.round() as u64 {
         0 | 1 => "once a minute".into(),
@@ -164,3 +183,8 @@ fn often(times: f64) -> String {
         times => format!("{times} times a minute"),
     }
 }
+
+/// In seconds: what was seen for so long is told as so many times a minute.
+const A_MINUTE_OR_SO: f64 = 55.0;
+/// What is longer than the average by less than this is as long.
+const MUCH_LONGER: f64 = 1.25;

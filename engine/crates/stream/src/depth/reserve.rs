@@ -83,7 +83,7 @@ impl Reserve {
     /// One that was lost and sent again counts as two that are late: losses go on, and what was paid for in bytes is to be heard.
     pub(super) fn note(&mut self, lateness: f64, repaired: bool) {
         if repaired {
-            self.lateness.note_part(lateness, A_REPAIR_COUNTS);
+            self.lateness.note_repaired(lateness, A_REPAIR_COUNTS);
         } else {
             self.lateness.note(lateness);
         }
@@ -119,9 +119,9 @@ impl Reserve {
         self.seconds
     }
 
-    /// Seconds within which these shares of the packets came, of the last half minute.
+    /// Seconds within which these shares of the packets came, of those of the last half minute that came by themselves.
     pub(super) fn quantiles(&self) -> [f64; 3] {
-        [0.5, 0.05, 0.001].map(|beyond| self.lateness.all_but(beyond))
+        [0.5, 0.05, 0.001].map(|beyond| self.lateness.all_but_by_themselves(beyond))
     }
 
     /// Whether a tenth of a second has passed since [`renew`](Self::renew).

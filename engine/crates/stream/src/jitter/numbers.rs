@@ -73,7 +73,7 @@ impl JitterBuffer {
         self.watch.counts()
     }
 
-    /// How late the packets of the last half minute came, after the earliest ones.
+    /// How late the packets of the last half minute came, after the earliest ones: those that came by themselves.
     pub fn jitter(&self) -> Jitter {
         let [half, most, nearly_all] = self.depth.lateness().map(Duration::from_secs_f64);
         Jitter {
