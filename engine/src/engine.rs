@@ -29,6 +29,7 @@ use crate::net::tcp::LogInError;
 use crate::net::udp::{AudioSocket, SendHandle};
 use crate::peers::{Beat, Line, LinkEvent, PeerLink, Word, say_goodbye};
 use crate::settings::{BackendSettings, Role, SessionSettings};
+use crate::sounding::Sounding;
 use crate::statistics::Statistics;
 
 /// A session's halves: the audio for whoever paces it, and what the control thread keeps.
@@ -53,6 +54,7 @@ pub struct Desk {
     pub port: u16,
     /// What a peer that records wants to be kept. Nothing is unless it is looked after.
     keeping: Keeping,
+    sounding: Sounding,
     /// Our place at a hub, if we join one. Nobody is called unless it is polled.
     pub membership: Option<Membership>,
     /// `None`: nobody is called from here.
@@ -133,6 +135,7 @@ impl Session {
                 remote,
                 port,
                 keeping,
+                sounding: Sounding::default(),
                 membership,
                 goodbye: Some(goodbye),
                 words: Some(words),
@@ -150,6 +153,7 @@ impl Desk {
             remote: None,
             port,
             keeping: keeping().0,
+            sounding: Sounding::default(),
             membership: None,
             words: None,
             goodbye: None,
@@ -171,7 +175,17 @@ impl Desk {
 
     /// Looks after what the session needs of the control thread. Some times a second.
     pub fn attend(&mut self) {
-        self.keeping.attend(&self.statistics.read());
+        let now = self.statistics.read();
+        self.keeping.attend(&now);
+        self.sounding.attend(&now);
+    }
+
+    /// What the session is doing, with what only the control thread knows of it.
+    pub fn numbers(&mut self) -> Statistics {
+        Statistics {
+            echoed: self.sounding.round_trip(),
+            ..self.statistics.read()
+        }
     }
 
     /// Has this written to the peer: [`LinkEvent::Talked`] tells what becomes of it. False if too much waits.
@@ -409,7 +423,7 @@ impl Running {
                 if let Pacer::File { progress, .. } = &self.pacer {
                     reporter.recording(&progress.news());
                 }
-                let statistics = self.desk.statistics.read();
+                let statistics = self.desk.numbers();
                 reporter.statistics(&statistics, &self.desk, self.rate, self.xruns());
             }
         }

@@ -31,6 +31,7 @@ pub mod record;
 pub mod repair;
 pub mod sending;
 pub mod settings;
+pub mod sounding;
 pub mod statistics;
 pub mod takes;
 

@@ -69,6 +69,8 @@ pub struct Statistics {
     pub repairs: bool,
     /// The network's round trip, where the peer answers us (another Farsend does).
     pub round_trip: Option<Duration>,
+    /// The same of a peer that does not answer, as its host answers echoes. Filled in on the control thread.
+    pub echoed: Option<Duration>,
     /// The peer's clock against ours, in parts per million; positive: the peer's is faster.
     pub drift_ppm: Option<f64>,
     /// Our sound card's clock against the machine's, likewise.
@@ -112,6 +114,7 @@ impl Default for Statistics {
             name: Name::EMPTY,
             repairs: false,
             round_trip: None,
+            echoed: None,
             drift_ppm: None,
             own_drift_ppm: None,
             periods: 0,

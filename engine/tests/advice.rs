@@ -170,10 +170,13 @@ fn cases() -> Vec<(&'static str, Change)> {
             stall(f, 6, 40);
             f.minute.length = Duration::from_secs(20);
         }),
-        ("one of two is much longer: that one is to be ridden out", |f| {
-            stall(f, 2, 40);
-            f.minute.longest_stall = Duration::from_millis(62);
-        }),
+        (
+            "one of two is much longer: that one is to be ridden out",
+            |f| {
+                stall(f, 2, 40);
+                f.minute.longest_stall = Duration::from_millis(62);
+            },
+        ),
         ("a fixed queue that is too short", |f| {
             late(f, 270, 21);
             f.depth = DepthPolicy::Fixed(4);

@@ -293,6 +293,29 @@ fn a_loop_takes_no_longer_than_through_two_jacktrips() {
     });
 }
 
+#[test]
+fn the_way_to_a_jacktrip_is_sounded_and_said_to_be_an_estimate() {
+    on_a_private_machine(&[Need::Jackd, Need::Jacktrip], |machine| {
+        // As most distributions have it: everybody may send echoes.
+        std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 0").expect("it is our own");
+        let mut session = Session::start(machine, AS_CLIENT);
+        let farsend = session.client.farsend();
+        let sounded = (0..15).find_map(|_| {
+            farsend.next_statistics();
+            let events = farsend.events("statistics");
+            let now = events.last().expect("there was one").clone();
+            now["round_trip_estimated_ms"].as_f64().map(|ms| (ms, now))
+        });
+        let (trip, now) = sounded.expect("echoes come back on a loopback");
+        assert!(trip < 20.0, "{trip} ms");
+        assert!(now["round_trip_ms"].is_null(), "nobody answered us: {now}");
+        assert!(
+            now["one_way_ms"].as_f64() >= now["queue_ms"].as_f64(),
+            "{now}"
+        );
+    });
+}
+
 fn clock(rate: u32, period: u32) -> JackClock {
     JackClock { rate, period }
 }

@@ -96,6 +96,7 @@ fn times(now: &Statistics, rate: SampleRate, health: Option<&Health>) -> Value {
         "jitter_95_ms": ms(now.jitter.most),
         "jitter_99_9_ms": ms(now.jitter.nearly_all),
         "round_trip_ms": now.round_trip.map(ms),
+        "round_trip_estimated_ms": now.round_trip.is_none().then_some(now.echoed).flatten().map(ms),
         "one_way_ms": one_way.map(ms),
         "drift_ppm": now.drift_ppm.map(round),
         "own_drift_ppm": now.own_drift_ppm.map(round),

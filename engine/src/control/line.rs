@@ -29,12 +29,13 @@ pub fn line(now: &Statistics, health: &Health, channels: [usize; 2], width: usiz
         format!("  jitter {half}/{most}/{nearly_all}"),
         format!("  jitter {nearly_all}"),
     ];
-    let trip = now
-        .round_trip
-        .map_or_else(String::new, |trip| format!("  trip {}", ms(trip)));
+    // What the peer itself does not answer is about so.
+    let about = if now.round_trip.is_some() { "" } else { "~" };
+    let trip = now.round_trip.or(now.echoed);
+    let trip = trip.map_or_else(String::new, |trip| format!("  trip {about}{}", ms(trip)));
     let one_way = minute
         .one_way(queue)
-        .map_or_else(String::new, |time| format!("  one way {}", ms(time)));
+        .map_or_else(String::new, |time| format!("  one way {about}{}", ms(time)));
     let drift = now
         .drift_ppm
         .map_or_else(String::new, |ppm| format!("  {ppm:+.0} ppm"));
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jacktrip_has_no_round_trip() {
+    fn a_jacktrip_whose_host_answers_no_echoes_has_no_round_trip() {
         let now = Statistics {
             round_trip: None,
             ..session()
@@ -190,6 +191,19 @@ mod tests {
         assert_eq!(
             told(&now, 0),
             "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2 ms  +12 ppm  no gaps"
+        );
+    }
+
+    #[test]
+    fn that_of_a_jacktrip_is_about_what_its_host_says() {
+        let now = Statistics {
+            round_trip: None,
+            echoed: Some(Duration::from_micros(12_140)),
+            ..session()
+        };
+        assert_eq!(
+            told(&now, 0),
+            "out ▕████▏▏in ▕███▍ ▏  queue 5.3/5.5  jitter 0.1/0.8/4.2  trip ~12.1  one way ~11.4 ms  +12 ppm  no gaps"
         );
     }
 

@@ -28,7 +28,7 @@ pub struct Minute {
     pub longest_stall: Duration,
     /// How often the sound card, or the clock, found us late.
     pub xruns: u64,
-    /// The shortest round trip that was measured: the others waited somewhere.
+    /// The shortest round trip that was measured, or estimated by echoes: the others waited somewhere.
     pub round_trip: Option<Duration>,
 }
 
@@ -63,7 +63,7 @@ impl LastMinute {
             buffer: now.buffer,
             irregular: now.irregular,
             xruns,
-            round_trip: now.round_trip,
+            round_trip: now.round_trip.or(now.echoed),
         });
         // The one at the minute's beginning stays.
         while self.looks.len() > MOST_LOOKS
@@ -123,7 +123,7 @@ impl Minute {
     }
 
     /// How far the other end's microphone is from here, as far as it is known: half the shortest round trip, and what
-    /// audio waits here. Without both ends' sound cards, and only between two Farsends.
+    /// audio waits here. Without both ends' sound cards.
     pub fn one_way(&self, queue: Duration) -> Option<Duration> {
         Some(self.round_trip? / 2 + queue)
     }

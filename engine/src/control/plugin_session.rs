@@ -313,7 +313,7 @@ impl PluginSession {
         self.takes.collect();
         self.attend_tracks();
         self.desk.attend();
-        let numbers = self.desk.statistics.read();
+        let numbers = self.desk.numbers();
         self.age(&numbers);
         // A DAW's xruns are not known here; late calls are seen.
         _ = self.health.look(self.since.elapsed(), &numbers, 0);
@@ -321,7 +321,7 @@ impl PluginSession {
 
     /// How its audio does, and the delay of what this instance hears.
     pub(super) fn statistics(&mut self, seat: u64) -> Told {
-        let numbers = self.desk.statistics.read();
+        let numbers = self.desk.numbers();
         Told {
             delay: self.delay(seat, &numbers),
             ..self.numbers(&numbers)

@@ -1,5 +1,6 @@
 //! Sockets: bytes out, bytes in with their arrival time.
 
+pub mod echo;
 pub mod fingerprint;
 pub mod medium;
 pub(crate) mod port_owner;
