@@ -30,6 +30,7 @@ pub mod situation;
 pub mod state;
 pub mod supervisor;
 pub mod takes;
+mod unread;
 pub mod user;
 mod vst3;
 pub mod worker;

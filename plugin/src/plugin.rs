@@ -16,6 +16,7 @@ use crate::playback::{Pace, Playback, playback, waited};
 use crate::shared::{Setup, Shared};
 use crate::supervisor::{Environment, Supervision};
 use crate::takes;
+use crate::unread;
 use crate::worker::{self, Mark};
 
 /// The plugin in CLAP: an insert of 1 to 64 channels.
@@ -125,6 +126,7 @@ impl<const STEREO_ONLY: bool, const OUTPUTS: usize> Plugin for Farsend<STEREO_ON
 
     fn editor(&mut self, executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
         worker::offer(executor);
+        unread::offer(&self.shared.params.session);
         create_editor(Arc::clone(&self.shared))
     }
 

@@ -227,7 +227,7 @@ impl Shared {
             Said::Nothing => {}
         }
         if wanted != session {
-            self.params.session.set(wanted);
+            self.params.session.follow(wanted);
         }
         (connects, queues)
     }

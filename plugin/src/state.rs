@@ -285,6 +285,8 @@ struct Stored {
     notes: Vec<String>,
     /// What the host handed over, where not all of it was understood: it gets that back until somebody changes the session.
     kept: Option<String>,
+    /// The same of a whole state that could not be read at all.
+    unread: Option<Arc<[u8]>>,
 }
 
 impl SessionStore {
@@ -307,19 +309,53 @@ impl SessionStore {
         self.stored.lock().session.clone()
     }
 
-    /// Wants this from now on.
+    /// Somebody wants this from now on. What was kept of a state that was not understood ends with it, unless they only connect or
+    /// disconnect.
     pub fn set(&self, session: Session) {
         {
             let mut stored = self.stored.lock();
-            if stored.session != session {
-                stored.kept = None;
+            let connected = session.connected;
+            let before = std::mem::replace(&mut stored.session, session);
+            let as_before = Session {
+                connected,
+                ..before
+            };
+            if stored.session != as_before {
+                (stored.kept, stored.unread) = (None, None);
             }
-            stored.session = session;
         }
         self.changed.give();
     }
 
-    /// The players that this instance got, which wanted the next free ones: theirs from now on, with the project.
+    /// The host wants this from now on, by what it automates. What is kept is kept on.
+    pub fn follow(&self, session: Session) {
+        self.stored.lock().session = session;
+        self.changed.give();
+    }
+
+    /// Somebody has changed a parameter in the window: what is saved from now on are the settings as they are.
+    pub fn touch(&self) {
+        self.stored.lock().unread = None;
+    }
+
+    /// The host has handed over a state that cannot be read, and is to get it back untouched until somebody changes a setting. `why`:
+    /// a sentence.
+    pub fn keep(&self, state: Vec<u8>, why: String) {
+        {
+            let mut stored = self.stored.lock();
+            stored.notes = vec![why, KEPT.into()];
+            stored.unread = Some(state.into());
+        }
+        self.changed.give();
+    }
+
+    /// The state that the host is to get back.
+    pub fn unread(&self) -> Option<Arc<[u8]>> {
+        self.stored.lock().unread.clone()
+    }
+
+    /// The players that this instance got, which wanted the next free ones: theirs from now on, with the project, unless a state is
+    /// kept that was not understood: nobody has changed that.
     pub fn note_players(&self, heard: Option<&str>, outputs: &[Option<String>]) {
         {
             let mut stored = self.stored.lock();
@@ -344,7 +380,6 @@ impl SessionStore {
             if !is_new {
                 return;
             }
-            stored.kept = None;
         }
         self.changed.give();
     }
@@ -365,6 +400,9 @@ impl fmt::Debug for SessionStore {
         f.debug_tuple("SessionStore").field(&self.get()).finish()
     }
 }
+
+/// What becomes of a state that was not understood.
+const KEPT: &str = "The project keeps them as they were until something is changed here.";
 
 /// The persistent field's name in the host's state.
 const KEY: &str = "session";
@@ -399,7 +437,7 @@ unsafe impl Params for SessionStore {
         };
         let kept = text.filter(|_| !notes.is_empty()).cloned();
         if kept.is_some() {
-            notes.push("The project keeps it as it was until something is changed here.".into());
+            notes.push(KEPT.into());
         }
         let mut stored = self.stored.lock();
         // An undo or a snapshot does not end what is under way.
@@ -411,6 +449,7 @@ unsafe impl Params for SessionStore {
             session,
             notes,
             kept,
+            unread: None,
         };
         drop(stored);
         if let Some(call) = &*self.loaded.lock() {

@@ -131,19 +131,42 @@ fn state_comes_back_before_and_after_activation() {
 }
 
 #[test]
-fn a_state_that_is_cut_is_refused_or_does_no_harm() {
-    let whole = Track::new().save();
+fn a_state_that_is_cut_is_saved_back_untouched() {
+    let mut other = Track::new();
+    other.set("Send gain", 0.25);
+    let whole = other.save();
     let mut track = Track::new();
+    let new = track.save();
     track.activate(48_000.0, 64);
-    for length in 0..whole.len() {
-        assert!(
-            !track.load(&whole[..length]),
-            "{length} of {} bytes",
-            whole.len()
-        );
+    for length in 1..whole.len() {
+        let cut = &whole[..length];
+        assert!(track.load(cut), "{length} of {} bytes", whole.len());
+        assert_eq!(track.save(), cut);
         let _ = track.block(64, 0.5);
     }
+    // Automation is no change of the user's.
+    track.set("Send gain", 0.75);
+    let _ = track.block(64, 0.5);
+    assert_eq!(track.save(), whole[..whole.len() - 1]);
     assert!(track.load(&whole));
+    assert_eq!(track.save(), whole);
+    // It goes on as a new one, whatever was loaded before; of nothing, nothing is kept.
+    assert!(track.load(&[]));
+    assert_eq!(track.save(), new);
+}
+
+#[test]
+fn a_state_of_a_newer_version_goes_through_an_older_one_and_comes_back() {
+    let state = br#"{"version":"99.0.0","parameters":{"send":{"db":-6}},"session":{"host":"a"}}"#;
+    let state = [&(state.len() as u64).to_le_bytes()[..], state].concat();
+    let mut old = Track::new();
+    assert!(old.load(&state));
+    let saved = old.save();
+    assert_eq!(saved, state);
+    // A track that is duplicated has it, too.
+    let mut duplicate = Track::new();
+    assert!(duplicate.load(&saved));
+    assert_eq!(duplicate.save(), state);
 }
 
 #[test]

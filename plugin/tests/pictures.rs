@@ -8,10 +8,11 @@
 mod editor;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use editor::scenes::{SCENES, Scene};
 use editor::window::Window;
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers, PointerButton, pos2};
 use farsend_plugin::editor::Files;
 use farsend_plugin::state::Role;
 use farsend_plugin::user::{Book, Entry, Preferences, Theme, UserFile};
@@ -209,6 +210,29 @@ fn the_window_is_drawn_again_only_when_something_moves() {
     );
     (0..100).for_each(|_| window.frame(0.1, vec![]));
     assert!(window.patience() > 1e6, "it is silent again");
+}
+
+#[test]
+fn what_is_set_in_the_window_ends_what_was_kept_of_a_state_that_cannot_be_read() {
+    let mut window = Window::open(Scene::of("unreadable"), files(Theme::Dark), ORDINARY, 1.0);
+    let shared = Arc::clone(&window.scene.shared);
+    window.frame(0.0, vec![]);
+    assert!(shared.params.session.unread().is_some());
+    let bypass = pos2(ORDINARY[0] - 40.0, ORDINARY[1] - 24.0);
+    window.frame(0.1, vec![Event::PointerMoved(bypass)]);
+    for pressed in [true, false] {
+        window.frame(
+            0.1,
+            vec![Event::PointerButton {
+                pos: bypass,
+                button: PointerButton::Primary,
+                pressed,
+                modifiers: Modifiers::NONE,
+            }],
+        );
+    }
+    assert!(shared.params.bypass.value());
+    assert!(shared.params.session.unread().is_none());
 }
 
 fn tab(window: &mut Window, times: usize) {

@@ -321,3 +321,47 @@ proptest! {
         }
     }
 }
+
+/// A saved state with damage: cut, with bytes of others in it, or nothing but those.
+fn any_damage() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = proptest::collection::vec(any::<u8>(), 1..300);
+    let saved = Raw::new(INSERT).save();
+    let cut = (1..saved.len()).prop_map({
+        let saved = saved.clone();
+        move |length| saved[..length].to_vec()
+    });
+    let spoilt = (8..saved.len(), bytes.clone()).prop_map(move |(at, bytes)| {
+        let mut spoilt = saved.clone();
+        spoilt.splice(at.., bytes);
+        spoilt
+    });
+    prop_oneof![cut, spoilt, bytes]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_damage_to_a_state_is_lost_or_does_harm(states in proptest::collection::vec(any_damage(), 1..6)) {
+        let plugin = Raw::new(PLAYERS);
+        let new = plugin.save();
+        for state in states {
+            prop_assert!(plugin.load(&state));
+            prop_assert_eq!(plugin.save(), state);
+        }
+        prop_assert!(plugin.load(&new));
+        prop_assert_eq!(plugin.save(), new);
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_or_never_ends_loads_nothing() {
+    let plugin = Raw::new(INSERT);
+    let before = plugin.save();
+    assert!(!plugin.load_broken(&before[..before.len() / 2]));
+    assert!(!plugin.load(&vec![b'x'; (16 << 20) + 1]));
+    assert_eq!(plugin.save(), before);
+    let longest = vec![b'x'; 16 << 20];
+    assert!(plugin.load(&longest));
+    assert!(plugin.save() == longest);
+}

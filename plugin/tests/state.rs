@@ -2,19 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use farsend_ipc::message::Listening;
 use farsend_plugin::players::{Listen, Patch};
+use farsend_plugin::shared::Shared;
 use farsend_plugin::signal::Signal;
 use farsend_plugin::state::{
     BITS, CHANNELS, PERIOD, QUEUE, REDUNDANCY, Role, Session, SessionStore,
 };
-use nice_plug::prelude::Params as _;
+use nice_plug::prelude::{Param, Params as _};
 use proptest::prelude::*;
 
 /// What a host saves of a store, and hands back.
 fn saved(store: &SessionStore) -> String {
     store.serialize_fields()["session"].clone()
+}
+
+/// The host sets a parameter.
+#[allow(unsafe_code, reason = "the framework sets parameters by pointers")]
+fn automate(param: &impl Param, normalized: f32) {
+    // SAFETY: it points to the parameter that is borrowed.
+    let _ = unsafe { param.as_ptr()._internal_set_normalized_value(normalized) };
 }
 
 fn restore(store: &SessionStore, text: &str) {
@@ -306,6 +315,59 @@ fn players_that_were_got_are_saved_and_only_where_some_were_wanted() {
     assert_eq!((session.listening(), notes), (had("Ann"), vec![]));
     let expected = [had("Cid"), had("Bob"), Listening::Free { had: None }];
     assert_eq!(session.outputs(3), expected);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_kept_until_somebody_changes_a_setting() {
+    let shared = Shared::new();
+    let store = &shared.params.session;
+    let keep = || store.keep(b"??".to_vec(), "It cannot be read.".into());
+    let is_kept = || store.unread().is_some_and(|state| *state == *b"??");
+    keep();
+    assert_eq!(store.notes().len(), 2);
+    // What is no setting: reading, connecting, what the host automates, and whom a track got.
+    store.dismiss_notes();
+    store.set(store.get());
+    store.set(Session {
+        connected: true,
+        ..store.get()
+    });
+    assert!(is_kept());
+    store.set(Session {
+        connected: false,
+        ..store.get()
+    });
+    let start = Instant::now();
+    automate(&shared.params.connect, 1.0);
+    let _ = shared.follow_automation(start);
+    let _ = shared.follow_automation(start + Duration::from_secs(2));
+    assert!(store.get().connected && is_kept());
+    store.set(Session {
+        port: 4470,
+        ..store.get()
+    });
+    assert!(!is_kept());
+    keep();
+    store.touch();
+    assert!(!is_kept());
+    keep();
+    restore(store, &Session::default().to_json());
+    assert!(!is_kept());
+}
+
+#[test]
+fn a_track_that_gets_a_player_keeps_what_was_not_understood() {
+    let store = SessionStore::new(Arc::default());
+    let newer = r#"{"version":9,"role":"hub","listen":"free","tuning":"just"}"#;
+    restore(&store, newer);
+    store.note_players(Some("Ann"), &[]);
+    assert_eq!(store.get().player, "Ann");
+    assert_eq!(saved(&store), newer);
+    store.follow(Session {
+        connected: true,
+        ..store.get()
+    });
+    assert_eq!(saved(&store), newer);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! ```text
 //!   host ── process ──▶ guard: active? alone? ports as agreed? events sane? ──▶ framework ──▶ plugin
 //!                         └─ no: silence, or what is left of the call
+//!        ── load, save ──▶ guard: can it be read? is one kept that cannot? ───▶ framework     (`unread.rs`)
 //!        ── everything else ──────────────────────────────────────────────────▶ framework
 //! ```
 //! Nothing in [`process`] allocates, locks or waits; its loops are bounded by the ports, channels, frames and events of
@@ -16,6 +17,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -24,13 +26,18 @@ use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::events::{clap_input_events, clap_output_events};
 use clap_sys::ext::audio_ports::{CLAP_EXT_AUDIO_PORTS, clap_plugin_audio_ports};
 use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_param_info, clap_plugin_params};
+use clap_sys::ext::state::{CLAP_EXT_STATE, clap_plugin_state};
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::{
     CLAP_PROCESS_CONTINUE, CLAP_PROCESS_ERROR, clap_process, clap_process_status,
 };
+use clap_sys::stream::{clap_istream, clap_ostream};
 
 use super::events::Sieve;
+use super::state;
 use crate::ports::{Fitted, MOST_PORTS, Ports};
+use crate::state::SessionStore;
+use crate::unread::Unread;
 
 /// One guarded instance. The host's pointer to its plugin is one to this.
 #[repr(C)]
@@ -41,6 +48,8 @@ struct Guard {
     /// The framework's parameters, with some functions exchanged; null before they are asked for.
     params: UnsafeCell<Option<clap_plugin_params>>,
     inner_params: *const clap_plugin_params,
+    inner_state: *const clap_plugin_state,
+    unread: Unread,
     active: AtomicBool,
     /// A thread is in a call that nobody else may be in.
     busy: AtomicBool,
@@ -51,12 +60,15 @@ struct Guard {
 /// Buffers for the ports of one direction.
 type Buffers = ArrayVec<clap_audio_buffer, MOST_PORTS>;
 
-/// Guards this instance from now on; gives what the host is to hold.
+/// Guards this instance from now on; gives what the host is to hold. `store`: where the instance has its state.
 ///
 /// # Safety
 ///
 /// `inner` is an instance of the framework's that lives until its `destroy` is called, and nobody else calls that.
-pub(super) unsafe fn stand_before(inner: *const clap_plugin) -> *const clap_plugin {
+pub(super) unsafe fn stand_before(
+    inner: *const clap_plugin,
+    store: Option<Arc<SessionStore>>,
+) -> *const clap_plugin {
     // SAFETY: the caller says that it is an instance.
     let plugin = unsafe { &*inner };
     let outer = clap_plugin {
@@ -69,11 +81,21 @@ pub(super) unsafe fn stand_before(inner: *const clap_plugin) -> *const clap_plug
     };
     // SAFETY: the instance is there, and says what it knows at any time.
     let inner_params = unsafe { extension(inner, CLAP_EXT_PARAMS) };
+    // SAFETY: likewise.
+    let inner_state: *const clap_plugin_state = unsafe { extension(inner, CLAP_EXT_STATE) };
+    // SAFETY: extensions live as long as the instance.
+    let new = unsafe {
+        inner_state
+            .as_ref()
+            .and_then(|extension| state::save(extension, inner))
+    };
     Box::into_raw(Box::new(Guard {
         outer,
         inner,
         params: UnsafeCell::new(None),
         inner_params,
+        inner_state,
+        unread: Unread::new(store, new),
         active: AtomicBool::new(false),
         busy: AtomicBool::new(false),
         inputs: Ports::default(),
@@ -369,8 +391,45 @@ unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char
         let place = unsafe { &mut *guard.params.get() };
         return ptr::from_ref(place.get_or_insert(params)).cast();
     }
+    if id == CLAP_EXT_STATE && !guard.inner_state.is_null() {
+        return ptr::from_ref(&STATE).cast();
+    }
     // SAFETY: the instance is there as long as its guard.
     unsafe { extension(guard.inner, id) }
+}
+
+static STATE: clap_plugin_state = clap_plugin_state {
+    save: Some(save),
+    load: Some(load),
+};
+
+unsafe extern "C" fn load(plugin: *const clap_plugin, stream: *const clap_istream) -> bool {
+    // SAFETY: the host passes what it holds, and a stream; the extension lives as long as the instance.
+    unsafe {
+        let known = guard(plugin).and_then(|guard| Some((guard, guard.inner_state.as_ref()?)));
+        let (Some((guard, inner)), Some(stream)) = (known, stream.as_ref()) else {
+            return false;
+        };
+        let load = |bytes: &[u8]| state::load(inner, guard.inner, bytes);
+        guard.unread.load(state::read(stream), state::LEAD, load)
+    }
+}
+
+unsafe extern "C" fn save(plugin: *const clap_plugin, stream: *const clap_ostream) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        let known = guard(plugin).and_then(|guard| Some((guard, guard.inner_state.as_ref()?)));
+        let (Some((guard, inner)), Some(stream)) = (known, stream.as_ref()) else {
+            return false;
+        };
+        match guard.unread.kept() {
+            Some(kept) => state::write(stream, &kept),
+            None => {
+                let saved = state::save(inner, guard.inner);
+                saved.is_some_and(|bytes| state::write(stream, &bytes))
+            }
+        }
+    }
 }
 
 unsafe extern "C" fn param_info(

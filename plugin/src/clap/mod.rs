@@ -6,6 +6,7 @@
 
 mod events;
 mod guard;
+mod state;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -21,6 +22,7 @@ use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
 use crate::plugin::{FarsendClap, FarsendPlayers};
+use crate::unread;
 
 /// What a host looks for in the library.
 #[allow(non_upper_case_globals, reason = "the format says how it is called")]
@@ -107,11 +109,11 @@ unsafe extern "C" fn create_plugin(
 /// `host` is a host that lives longer than the instance.
 unsafe fn create<P: ClapPlugin>(host: *const clap_host) -> *const clap_plugin {
     // SAFETY: as the caller says.
-    let wrapper = unsafe { Wrapper::<P>::new(host) };
+    let (wrapper, store) = unread::with_store(|| unsafe { Wrapper::<P>::new(host) });
     // The framework takes this count back when the instance is destroyed.
     let wrapper = Arc::into_raw(wrapper);
     // SAFETY: it was just made, and lives until it is destroyed.
     let inner = unsafe { (*wrapper).clap_plugin.as_ptr() };
     // SAFETY: an instance that lives until it is destroyed, which from here on is the guard's to do.
-    unsafe { guard::stand_before(inner) }
+    unsafe { guard::stand_before(inner, store) }
 }

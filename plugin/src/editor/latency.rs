@@ -1,16 +1,16 @@
 //! What the host is told of the delay, and how it is measured.
 
 use egui::{Button, ComboBox, Ui};
-use nice_plug::context::gui::GuiContext;
-use nice_plug::prelude::{Enum, Param, ParamSetter};
+use nice_plug::prelude::Enum;
 use std::time::Instant;
 
+use super::hand::Hand;
 use super::look;
 use crate::params::Latency;
 use crate::shared::{Shared, View};
 
 /// The choice, the button, and what came of it.
-pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiContext>) {
+pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, hand: Option<&Hand>) {
     let latency = &view.latency;
     ui.horizontal(|ui| {
         ui.label(look::quiet("Latency"));
@@ -24,9 +24,9 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
             .show_ui(ui, |ui| {
                 for (index, name) in names.iter().enumerate() {
                     let clicked = ui.selectable_value(&mut chosen, index, *name).clicked();
-                    if clicked && let Some(gui) = gui {
+                    if clicked && let Some(hand) = hand {
                         let chosen = Latency::from_index(index);
-                        set(&gui.param_setter(), &shared.params.latency, chosen);
+                        hand.set(&shared.params.latency, chosen);
                     }
                 }
             })
@@ -55,19 +55,12 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiCo
 }
 
 /// Has the parameters say what the session says, where that changed last.
-pub(super) fn mirror(shared: &Shared, gui: &GuiContext) {
+pub(super) fn mirror(shared: &Shared, hand: &Hand) {
     let (connect, queue) = shared.follow_automation(Instant::now());
-    let setter = gui.param_setter();
     if let Some(connect) = connect {
-        set(&setter, &shared.params.connect, connect);
+        hand.mirror(&shared.params.connect, connect);
     }
     if let Some(queue) = queue {
-        set(&setter, &shared.params.queue, queue.into());
+        hand.mirror(&shared.params.queue, queue.into());
     }
-}
-
-fn set<P: Param>(setter: &ParamSetter<'_>, param: &P, value: P::Plain) {
-    setter.begin_set_parameter(param);
-    setter.set_parameter(param, value);
-    setter.end_set_parameter(param);
 }

@@ -15,6 +15,7 @@ mod calling;
 mod carry;
 mod chosen;
 mod gain;
+mod hand;
 mod header;
 mod hold;
 mod joining;
@@ -51,6 +52,7 @@ use crate::user::{Book, Preferences, UserFile};
 use areas::{Areas, within};
 use calling::CallForm;
 use chosen::Chosen;
+use hand::Hand;
 use hold::Meters;
 use joining::JoiningForm;
 use places::Places;
@@ -106,7 +108,7 @@ impl Files {
 #[derive(Debug)]
 pub struct EditorApp {
     shared: Arc<Shared>,
-    gui: Gui,
+    hand: Option<Hand>,
     page: Page,
     call: CallForm,
     joining: JoiningForm,
@@ -118,21 +120,12 @@ pub struct EditorApp {
     returned: Meters,
 }
 
-/// The way to the host, while the window is open.
-struct Gui(Option<GuiContext>);
-
-impl std::fmt::Debug for Gui {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Gui").field(&self.0.is_some()).finish()
-    }
-}
-
 impl EditorApp {
     /// For an instance, with these files of its user's.
     pub fn new(shared: Arc<Shared>, files: Files) -> Self {
         Self {
             shared,
-            gui: Gui(None),
+            hand: None,
             page: Page::default(),
             call: CallForm::default(),
             joining: JoiningForm::default(),
@@ -151,7 +144,8 @@ impl EditorApp {
         self.wishes.read();
         self.call = CallForm::default();
         self.joining = JoiningForm::default();
-        self.gui = Gui(gui);
+        let store = &self.shared.params.session;
+        self.hand = gui.map(|gui| Hand::new(gui, Arc::clone(store)));
     }
 
     /// Turns to a page.
@@ -161,8 +155,8 @@ impl EditorApp {
 
     /// Everything in the window.
     pub fn show(&mut self, ui: &mut Ui) {
-        if let Some(gui) = &self.gui.0 {
-            latency::mirror(&self.shared, gui);
+        if let Some(hand) = &self.hand {
+            latency::mirror(&self.shared, hand);
         }
         look::choose(ui.ctx(), self.wishes.preferences.theme);
         let view = self.shared.view();
@@ -175,15 +169,15 @@ impl EditorApp {
             header::show(ui, &self.shared, &view, unread, &mut self.page);
         });
         within(ui, areas.middle, |ui| self.middle(ui, &view));
-        let gui = self.gui.0.as_ref();
+        let hand = self.hand.as_ref();
         let params = &self.shared.params;
         within(ui, areas.sent, |ui| {
-            strip::show(ui, Side::Left, &params.send, gui, &mut self.sent);
+            strip::show(ui, Side::Left, &params.send, hand, &mut self.sent);
         });
         within(ui, areas.returned, |ui| {
-            strip::show(ui, Side::Right, &params.returned, gui, &mut self.returned);
+            strip::show(ui, Side::Right, &params.returned, hand, &mut self.returned);
         });
-        within(ui, areas.foot, |ui| mixer::show(ui, params, gui));
+        within(ui, areas.foot, |ui| mixer::show(ui, params, hand));
         // What it says of the pointer counts, since it comes last.
         carry::follow(ui);
     }
@@ -214,20 +208,20 @@ impl EditorApp {
                     places::show(ui, shared, &mut self.places, &mut self.call);
                     return;
                 }
-                players::listening(ui, shared, view, self.gui.0.as_ref());
+                players::listening(ui, shared, view, self.hand.as_ref());
                 if plays(view) {
                     players::table(ui, view);
                     self.numbers(ui, view);
                 }
             }
             Page::Takes => look::card(ui, "", |ui| {
-                takes::show(ui, shared, view, self.gui.0.as_ref(), &mut self.chosen);
+                takes::show(ui, shared, view, self.hand.as_ref(), &mut self.chosen);
             }),
             // Scrolls by itself.
             Page::Chat => {}
             Page::Settings => {
                 look::card(ui, "Latency", |ui| {
-                    latency::show(ui, shared, view, self.gui.0.as_ref());
+                    latency::show(ui, shared, view, self.hand.as_ref());
                 });
                 ui.add_space(look::GAP);
                 settings::show(ui, shared, view, &mut self.wishes);
@@ -288,7 +282,7 @@ impl NiceEguiApp for EditorApp {
     }
 
     fn editor_closed(&mut self) {
-        self.gui = Gui(None);
+        self.hand = None;
     }
 
     fn track_info_changed(&mut self, info: nice_plug::prelude::TrackInfo) {

@@ -2,8 +2,8 @@
 
 use egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
 use farsend_ipc::message::{Listening, PlayerInfo};
-use nice_plug::context::gui::GuiContext;
 
+use super::hand::Hand;
 use super::{letters, look};
 use crate::choice::Choice;
 use crate::params::FarsendParams;
@@ -12,14 +12,14 @@ use crate::shared::{Shared, View};
 use crate::state::{PLACES, Role};
 
 /// Whom this track hears: the mix, a player, the next free one, a group. Can be changed at any time.
-pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&GuiContext>) {
+pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View, hand: Option<&Hand>) {
     let store = &shared.params.session;
     let mut session = store.get();
     let Some(players) = view.players.as_deref() else {
         return;
     };
     if Choice::of(shared.params.player.value()) != Choice::AsChosen {
-        automated(ui, &shared.params, gui);
+        automated(ui, &shared.params, hand);
         return;
     }
     let now = session.listening();
@@ -65,17 +65,14 @@ pub(super) fn listening(ui: &mut Ui, shared: &Shared, view: &View, gui: Option<&
 }
 
 /// Whom the host's parameter says, which can be taken back here.
-fn automated(ui: &mut Ui, params: &FarsendParams, gui: Option<&GuiContext>) {
+fn automated(ui: &mut Ui, params: &FarsendParams, hand: Option<&Hand>) {
     ui.horizontal(|ui| {
         ui.label(look::quiet("Hears"));
         ui.label(params.player.to_string());
         ui.label(look::quiet("by the host's parameter"));
-        let button = ui.add_enabled(gui.is_some(), Button::new("Choose here"));
-        if let (true, Some(gui)) = (button.clicked(), gui) {
-            let setter = gui.param_setter();
-            setter.begin_set_parameter(&params.player);
-            setter.set_parameter(&params.player, Choice::AsChosen.value());
-            setter.end_set_parameter(&params.player);
+        let button = ui.add_enabled(hand.is_some(), Button::new("Choose here"));
+        if let (true, Some(hand)) = (button.clicked(), hand) {
+            hand.set(&params.player, Choice::AsChosen.value());
         }
     });
 }

@@ -1,9 +1,9 @@
 //! One direction's strip at the side of the window: meters with peak hold, fader, gain.
 
 use egui::{Align, Align2, Button, FontId, Layout, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
-use nice_plug::context::gui::GuiContext;
 use nice_plug::prelude::FloatParam;
 
+use super::hand::Hand;
 use super::hold::{FLOOR_DB, Meters};
 use super::{gain, look};
 
@@ -21,7 +21,7 @@ pub(super) fn show(
     ui: &mut Ui,
     side: Side,
     param: &FloatParam,
-    gui: Option<&GuiContext>,
+    hand: Option<&Hand>,
     meters: &mut Meters,
 ) {
     let name = match side {
@@ -41,17 +41,17 @@ pub(super) fn show(
                     Side::Left => {
                         bars(ui, meters, height);
                         scale(ui, height);
-                        gain::fader(ui, param, gui, height);
+                        gain::fader(ui, param, hand, height);
                     }
                     Side::Right => {
-                        gain::fader(ui, param, gui, height);
+                        gain::fader(ui, param, hand, height);
                         scale(ui, height);
                         bars(ui, meters, height);
                     }
                 }
             },
         );
-        gain::number(ui, param, gui);
+        gain::number(ui, param, hand);
     });
 }
 

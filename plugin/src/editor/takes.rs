@@ -4,30 +4,30 @@ use std::path::{Path, PathBuf};
 
 use egui::{Button, CursorIcon, Frame, Response, RichText, Sense, TextEdit, Ui, Vec2, vec2};
 use farsend_ipc::message::{Take, TakeState};
-use nice_plug::context::gui::GuiContext;
-use nice_plug::prelude::{BoolParam, ParamSetter};
+use nice_plug::prelude::BoolParam;
 
 use super::chosen::{Chosen, Click};
+use super::hand::Hand;
 use super::{carry, letters, look};
 use crate::drag;
 use crate::shared::{Shared, View};
 use crate::state::LONGEST_PATH;
 use crate::takes;
 
-/// Everything about takes. Without a host (`gui`) nothing of it can be automated.
+/// Everything about takes. Without a host (`hand`) nothing of it can be automated.
 pub(super) fn show(
     ui: &mut Ui,
     shared: &Shared,
     view: &View,
-    gui: Option<&GuiContext>,
+    hand: Option<&Hand>,
     chosen: &mut Chosen,
 ) {
     let mut session = shared.params.session.get();
     let folder = takes::folder(&session);
     ui.horizontal_wrapped(|ui| {
         let (record, render) = (&shared.params.record, &shared.params.render);
-        switch(ui, "Record while the host rolls", record, gui);
-        switch(ui, "Render from takes", render, gui);
+        switch(ui, "Record while the host rolls", record, hand);
+        switch(ui, "Render from takes", render, hand);
         if ui.button("Show folder").clicked() {
             reveal(&folder);
         }
@@ -137,20 +137,14 @@ fn length(take: &Take) -> String {
     format!("{}:{:02}.{tenths}", seconds / 60, seconds % 60)
 }
 
-fn switch(ui: &mut Ui, name: &str, param: &BoolParam, gui: Option<&GuiContext>) {
+fn switch(ui: &mut Ui, name: &str, param: &BoolParam, hand: Option<&Hand>) {
     let on = param.value();
     let button = ui.add(Button::selectable(on, name).frame_when_inactive(true));
     if button.clicked()
-        && let Some(gui) = gui
+        && let Some(hand) = hand
     {
-        set(&gui.param_setter(), param, !on);
+        hand.set(param, !on);
     }
-}
-
-fn set(setter: &ParamSetter<'_>, param: &BoolParam, value: bool) {
-    setter.begin_set_parameter(param);
-    setter.set_parameter(param, value);
-    setter.end_set_parameter(param);
 }
 
 /// Shows the folder of a file, or a folder, in the system's file manager. Where there is none nothing happens: the path is in the list.

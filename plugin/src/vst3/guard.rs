@@ -7,6 +7,7 @@
 //! ```text
 //!   host ── process ──▶ guard: active? alone? busses as agreed? ──▶ framework ──▶ plugin
 //!                         └─ no: silence, or what is left of the call
+//!        ── load, save ──▶ can it be read? is one kept that cannot?▶ framework      (`unread.rs`)
 //!        ── everything else ───────────────────────────────────────▶ framework      (`pass_on.rs`)
 //! ```
 //! Nothing in `process` allocates, locks or waits; its loops are bounded by the busses, channels and frames of one call.
@@ -22,17 +23,23 @@ use ::vst3::Steinberg::Vst::{
     IAudioProcessorTrait, IComponentTrait, MediaTypes_, ProcessData, ProcessSetup,
     SpeakerArrangement, SymbolicSampleSizes_,
 };
-use ::vst3::Steinberg::{TBool, int32, kInvalidArgument, kResultFalse, kResultOk, tresult};
+use ::vst3::Steinberg::{
+    IBStream, TBool, int32, kInvalidArgument, kResultFalse, kResultOk, tresult,
+};
+use ::vst3::{ComRef, ComWrapper};
 use arrayvec::ArrayVec;
 use nice_plug::wrapper::vst3::{Vst3Plugin, Wrapper};
 
+use super::stream::{self, Memory};
 use crate::ports::{Fitted, MOST_PORTS, Ports};
+use crate::unread::{self, Unread};
 use crate::worker::{self, Tasks};
 
 /// One guarded instance: what the host holds.
 pub(super) struct Guarded<P: Vst3Plugin> {
     pub(super) inner: ManuallyDrop<Wrapper<P>>,
     tasks: Option<Tasks>,
+    unread: Unread,
     active: AtomicBool,
     /// A thread is in a block.
     busy: AtomicBool,
@@ -55,10 +62,12 @@ impl Drop for Turn<'_> {
 impl<P: Vst3Plugin> Guarded<P> {
     /// An instance that is not active.
     pub(super) fn new() -> Self {
-        let (inner, tasks) = worker::with_tasks(Wrapper::new);
+        let ((inner, tasks), store) = unread::with_store(|| worker::with_tasks(Wrapper::<P>::new));
+        let new = saved(&inner);
         Self {
             inner: ManuallyDrop::new(inner),
             tasks,
+            unread: Unread::new(store, new),
             active: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             inputs: Ports::default(),
@@ -153,6 +162,54 @@ impl<P: Vst3Plugin> Guarded<P> {
         result
     }
 
+    /// As [`IComponentTrait::setState`].
+    ///
+    /// # Safety
+    ///
+    /// `state` is null or a stream. On the main thread.
+    pub(super) unsafe fn load(&self, state: *mut IBStream) -> tresult {
+        // SAFETY: the caller says so.
+        let Some(state) = (unsafe { ComRef::from_raw(state) }) else {
+            return kInvalidArgument;
+        };
+        let load = |bytes: &[u8]| {
+            let memory = ComWrapper::new(Memory::new(bytes.to_vec()));
+            let stream = memory.as_com_ref::<IBStream>();
+            // SAFETY: the stream is there during the call.
+            stream.is_some_and(
+                |end| unsafe { IComponentTrait::setState(&*self.inner, end.as_ptr()) } == kResultOk,
+            )
+        };
+        // SAFETY: likewise.
+        let came = unsafe { stream::read(&state) };
+        match self.unread.load(came, 0, load) {
+            true => kResultOk,
+            false => kResultFalse,
+        }
+    }
+
+    /// As [`IComponentTrait::getState`].
+    ///
+    /// # Safety
+    ///
+    /// As [`load`](Self::load).
+    pub(super) unsafe fn save(&self, state: *mut IBStream) -> tresult {
+        // SAFETY: the caller says so.
+        let Some(state) = (unsafe { ComRef::from_raw(state) }) else {
+            return kInvalidArgument;
+        };
+        let bytes = match self.unread.kept() {
+            Some(kept) => kept.to_vec(),
+            None => saved(&self.inner).unwrap_or_default(),
+        };
+        // SAFETY: likewise. Where nothing could be saved there are none.
+        let written = !bytes.is_empty() && unsafe { stream::write(&state, &bytes) };
+        match written {
+            true => kResultOk,
+            false => kResultFalse,
+        }
+    }
+
     /// As [`IAudioProcessorTrait::process`].
     ///
     /// # Safety
@@ -220,6 +277,15 @@ impl<P: Vst3Plugin> Drop for Guarded<P> {
         // It panics without a worker. That was reported; there is nothing left that could be done.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(inner)));
     }
+}
+
+/// What the framework saves.
+fn saved<P: Vst3Plugin>(inner: &Wrapper<P>) -> Option<Vec<u8>> {
+    let memory = ComWrapper::new(Memory::default());
+    let stream = memory.as_com_ref::<IBStream>()?;
+    // SAFETY: the stream is there during the call.
+    let result = unsafe { IComponentTrait::getState(inner, stream.as_ptr()) };
+    (result == kResultOk).then(|| memory.take())
 }
 
 /// A bus as the framework is to have it.

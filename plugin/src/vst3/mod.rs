@@ -11,6 +11,7 @@
 
 mod guard;
 mod pass_on;
+mod stream;
 
 use std::ffi::c_void;
 use std::ptr;

@@ -62,8 +62,16 @@ impl<P: Vst3Plugin> IComponentTrait for Guarded<P> {
         getBusCount(media: MediaType, direction: BusDirection) -> int32;
         getRoutingInfo(from: *mut RoutingInfo, to: *mut RoutingInfo);
         activateBus(media: MediaType, direction: BusDirection, index: int32, state: TBool);
-        setState(state: *mut IBStream);
-        getState(state: *mut IBStream);
+    }
+
+    unsafe fn setState(&self, state: *mut IBStream) -> tresult {
+        // SAFETY: the host passes a stream, or null.
+        unsafe { self.load(state) }
+    }
+
+    unsafe fn getState(&self, state: *mut IBStream) -> tresult {
+        // SAFETY: as above.
+        unsafe { self.save(state) }
     }
 
     unsafe fn getBusInfo(

@@ -221,7 +221,20 @@ impl Raw {
         bytes
     }
 
-    pub(crate) fn load(&self, mut bytes: &[u8]) -> bool {
+    pub(crate) fn load(&self, bytes: &[u8]) -> bool {
+        self.load_by(bytes, read)
+    }
+
+    /// From a stream that fails where these bytes end.
+    pub(crate) fn load_broken(&self, bytes: &[u8]) -> bool {
+        self.load_by(bytes, read_broken)
+    }
+
+    fn load_by(
+        &self,
+        mut bytes: &[u8],
+        read: unsafe extern "C" fn(*const clap_istream, *mut c_void, u64) -> i64,
+    ) -> bool {
         let state: &clap_plugin_state = self.extension(CLAP_EXT_STATE);
         let stream = clap_istream {
             ctx: (&raw mut bytes).cast(),
@@ -367,26 +380,36 @@ unsafe extern "C" fn event_at(
 }
 
 unsafe extern "C" fn write(stream: *const clap_ostream, bytes: *const c_void, size: u64) -> i64 {
+    let count = part(size as usize);
     // SAFETY: the context is as `save` made it, and the plugin has as many bytes as it says.
     unsafe {
         let written = (*stream).ctx.cast::<Vec<u8>>();
-        (*written).extend(std::slice::from_raw_parts(
-            bytes.cast::<u8>(),
-            size as usize,
-        ));
+        (*written).extend(std::slice::from_raw_parts(bytes.cast::<u8>(), count));
     }
-    size as i64
+    count as i64
 }
 
-/// A few bytes at a time, as the format allows.
+/// Of so many bytes, those that are moved at once: a few, as the format allows.
+fn part(count: usize) -> usize {
+    if count > 5000 { 4999 } else { count.min(7) }
+}
+
 unsafe extern "C" fn read(stream: *const clap_istream, to: *mut c_void, size: u64) -> i64 {
     // SAFETY: the context is as `load` made it, and the plugin has as much room as it says.
     unsafe {
         let left = &mut *(*stream).ctx.cast::<&[u8]>();
-        let count = left.len().min(size as usize).min(7);
+        let count = part(left.len()).min(size as usize);
         ptr::copy_nonoverlapping(left.as_ptr(), to.cast::<u8>(), count);
         *left = &left[count..];
         count as i64
+    }
+}
+
+unsafe extern "C" fn read_broken(stream: *const clap_istream, to: *mut c_void, size: u64) -> i64 {
+    // SAFETY: as above.
+    match unsafe { read(stream, to, size) } {
+        0 => -1,
+        count => count,
     }
 }
 

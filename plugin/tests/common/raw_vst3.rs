@@ -231,7 +231,7 @@ impl Raw {
     }
 
     pub(crate) fn save(&self) -> Vec<u8> {
-        let stream = Stream::new(Vec::new());
+        let stream = Stream::new(Vec::new(), 0);
         let end = stream.as_com_ref::<IBStream>().unwrap();
         // SAFETY: as above.
         assert_eq!(unsafe { self.component.getState(end.as_ptr()) }, kResultOk);
@@ -239,7 +239,15 @@ impl Raw {
     }
 
     pub(crate) fn load(&self, bytes: &[u8]) -> bool {
-        let stream = Stream::new(bytes.to_vec());
+        self.load_from(Stream::new(bytes.to_vec(), 0))
+    }
+
+    /// From a stream that says at its end that there was less than nothing.
+    pub(crate) fn load_broken(&self, bytes: &[u8]) -> bool {
+        self.load_from(Stream::new(bytes.to_vec(), -1))
+    }
+
+    fn load_from(&self, stream: ComWrapper<Stream>) -> bool {
         let end = stream.as_com_ref::<IBStream>().unwrap();
         // SAFETY: as above.
         unsafe { self.component.setState(end.as_ptr()) == kResultOk }
@@ -362,13 +370,16 @@ impl IParamValueQueueTrait for Queue {
 struct Stream {
     bytes: RefCell<Vec<u8>>,
     at: Cell<usize>,
+    /// What it says that was read at its end.
+    end: int32,
 }
 
 impl Stream {
-    fn new(bytes: Vec<u8>) -> ComWrapper<Stream> {
+    fn new(bytes: Vec<u8>, end: int32) -> ComWrapper<Stream> {
         ComWrapper::new(Stream {
             bytes: RefCell::new(bytes),
             at: Cell::new(0),
+            end,
         })
     }
 }
@@ -381,12 +392,12 @@ impl IBStreamTrait for Stream {
     unsafe fn read(&self, to: *mut c_void, most: int32, read: *mut int32) -> tresult {
         let bytes = self.bytes.borrow();
         let left = &bytes[self.at.get()..];
-        let count = left.len().min(most as usize);
+        let count = part(left.len()).min(most as usize);
         // SAFETY: the plugin has as much room as it says.
         unsafe {
             ptr::copy_nonoverlapping(left.as_ptr(), to.cast::<u8>(), count);
             if let Some(read) = read.as_mut() {
-                *read = count as int32;
+                *read = if count == 0 { self.end } else { count as int32 };
             }
         }
         self.at.set(self.at.get() + count);
@@ -394,12 +405,13 @@ impl IBStreamTrait for Stream {
     }
 
     unsafe fn write(&self, from: *mut c_void, count: int32, written: *mut int32) -> tresult {
+        let count = part(count as usize);
         // SAFETY: the plugin has as many bytes as it says.
         unsafe {
-            let bytes = std::slice::from_raw_parts(from.cast::<u8>(), count as usize);
+            let bytes = std::slice::from_raw_parts(from.cast::<u8>(), count);
             self.bytes.borrow_mut().extend(bytes);
             if let Some(written) = written.as_mut() {
-                *written = count;
+                *written = count as int32;
             }
         }
         kResultOk
@@ -425,4 +437,9 @@ impl IBStreamTrait for Stream {
         unsafe { at.write(self.at.get() as int64) };
         kResultOk
     }
+}
+
+/// Of so many bytes, those that are moved at once: a few.
+fn part(count: usize) -> usize {
+    if count > 5000 { 4999 } else { count.min(7) }
 }

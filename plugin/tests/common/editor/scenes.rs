@@ -24,7 +24,7 @@ pub(crate) struct Scene {
 }
 
 /// All of them.
-pub(crate) const SCENES: [&str; 13] = [
+pub(crate) const SCENES: [&str; 14] = [
     "players",
     "takes",
     "off",
@@ -38,6 +38,7 @@ pub(crate) const SCENES: [&str; 13] = [
     "settings",
     "missing",
     "newer",
+    "unreadable",
 ];
 
 impl Scene {
@@ -212,6 +213,11 @@ impl Scene {
             "newer" => shared.params.session.deserialize_fields(
                 &[("session".into(), r#"{"version":3,"bits":20}"#.into())].into(),
             ),
+            "unreadable" => {
+                set(Session::default());
+                let why = "This project's settings of this plugin cannot be read: they were saved by a newer Farsend (2.0.0; this is 0.1.0).";
+                shared.params.session.keep(b"?".to_vec(), why.into());
+            }
             other => panic!("there is no scene {other:?}"),
         }
     }
