@@ -354,6 +354,28 @@ impl SessionStore {
         self.stored.lock().unread.clone()
     }
 
+    /// This instance is a copy of another: it has not got these players, whom that one has. Each with the output, 0 for the track's own.
+    pub fn part_copies(&self, copied: &[(u8, String)]) {
+        let mut is_new = false;
+        {
+            let session = &mut self.stored.lock().session;
+            for (output, name) in copied {
+                let place = match (output, session.listen) {
+                    (0, Listen::Free) => Some(&mut session.player),
+                    (0, _) => None,
+                    (output, _) => session.outputs.get_mut(usize::from(output - 1)),
+                };
+                if let Some(place) = place.filter(|place| *place == name) {
+                    place.clear();
+                    is_new = true;
+                }
+            }
+        }
+        if is_new {
+            self.changed.give();
+        }
+    }
+
     /// The players that this instance got, which wanted the next free ones: theirs from now on, with the project, unless a state is
     /// kept that was not understood: nobody has changed that.
     pub fn note_players(&self, heard: Option<&str>, outputs: &[Option<String>]) {

@@ -318,6 +318,27 @@ fn players_that_were_got_are_saved_and_only_where_some_were_wanted() {
 }
 
 #[test]
+fn a_copy_of_a_track_lets_go_of_the_player_whom_the_other_one_has() {
+    let store = SessionStore::new(Arc::default());
+    restore(
+        &store,
+        r#"{"role":"hub","listen":"free","player":"Ann","outputs":["Bob","Cid"]}"#,
+    );
+    // Not of somebody whom it has got meanwhile.
+    store.part_copies(&[(0, "Zoe".into()), (9, "Bob".into())]);
+    assert_eq!(store.get().player, "Ann");
+    store.part_copies(&[(0, "Ann".into()), (2, "Cid".into())]);
+    store.note_players(None, &[Some("Bob".into()), Some("Dot".into())]);
+    let session = Session::from_json(&saved(&store)).0;
+    assert_eq!(session.listening(), Listening::Free { had: None });
+    assert_eq!(session.outputs, ["Bob", "Dot"]);
+    // Who is picked by name stays.
+    restore(&store, r#"{"role":"hub","listen":"player","player":"Ann"}"#);
+    store.part_copies(&[(0, "Ann".into())]);
+    assert_eq!(store.get().player, "Ann");
+}
+
+#[test]
 fn a_state_that_cannot_be_read_is_kept_until_somebody_changes_a_setting() {
     let shared = Shared::new();
     let store = &shared.params.session;

@@ -6,6 +6,9 @@
 //!   player "Bob"          Bob, here or not
 //!   the next free one     nobody ──somebody comes whom nobody has picked──▶ them, here or not, from then on
 //! ```
+//! A track that is duplicated says that it had got the player whom the other one has. Whoever said so first keeps them; the copy waits for
+//! the next.
+//!
 //! Pure: no clock, no socket. Control threads.
 
 use std::net::SocketAddr;
@@ -17,6 +20,8 @@ use farsend_ipc::message::Listening;
 pub(super) struct Bindings {
     /// In the order in which they came.
     wishes: Vec<(u64, Listening)>,
+    /// Whom the copies had, before they were told that they are.
+    copies: Vec<(u64, String)>,
 }
 
 /// One who plays.
@@ -43,8 +48,15 @@ impl Bindings {
             }
             Listening::Mix | Listening::Free { had: None } => {}
         }
-        match self.wishes.iter_mut().find(|(other, _)| *other == seat) {
-            Some((_, wish)) => *wish = listening,
+        self.copies.retain(|(other, _)| *other != seat);
+        match self.wishes.iter().position(|(other, _)| *other == seat) {
+            Some(index) if self.wishes[index].1 == listening => {}
+            // It comes after those who said so before.
+            Some(index) if matches!(listening, Listening::Free { had: Some(_) }) => {
+                self.wishes.remove(index);
+                self.wishes.push((seat, listening));
+            }
+            Some(index) => self.wishes[index].1 = listening,
             None => self.wishes.push((seat, listening)),
         }
     }
@@ -52,6 +64,33 @@ impl Bindings {
     /// An instance is gone.
     pub(super) fn forget(&mut self, seat: u64) {
         self.wishes.retain(|(other, _)| *other != seat);
+        self.copies.retain(|(other, _)| *other != seat);
+    }
+
+    /// Whom an instance said it had got that is a copy of another.
+    pub(super) fn copy_of(&self, seat: u64) -> Option<&str> {
+        let found = self.copies.iter().find(|(other, _)| *other == seat);
+        found.map(|(_, name)| &**name)
+    }
+
+    /// Takes from copies the player whom another has.
+    fn part_copies(&mut self) {
+        for index in 1..self.wishes.len() {
+            let (before, rest) = self.wishes.split_at_mut(index);
+            let (seat, wish) = &mut rest[0];
+            let has = |other: &Listening| match (&*wish, other) {
+                (Listening::Free { had: Some(one) }, Listening::Free { had: Some(other) }) => {
+                    alike(one, other)
+                }
+                _ => false,
+            };
+            if before.iter().any(|(_, other)| has(other))
+                && let Listening::Free { had } = wish
+                && let Some(name) = had.take()
+            {
+                self.copies.push((*seat, name));
+            }
+        }
     }
 
     /// What an instance wants, with whom it got.
@@ -67,6 +106,7 @@ impl Bindings {
 
     /// Gives instances that want the next free player one, of those who are here.
     pub(super) fn bind(&mut self, here: &[Here]) {
+        self.part_copies();
         for index in 0..self.wishes.len() {
             if self.wishes[index].1 != (Listening::Free { had: None }) {
                 continue;
@@ -225,6 +265,47 @@ mod tests {
         let here = [one("Ann", 1), one("Bob", 2), one("Cid", 3)];
         tracks.bind(&here);
         assert_eq!(players(&tracks, &here), [Some(2), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn a_track_that_is_duplicated_gets_the_next_player_and_the_other_one_keeps_theirs() {
+        let saved = |name: &str| Listening::Free {
+            had: Some(name.into()),
+        };
+        let here = [one("Ann", 1), one("Bob", 2), one("Cid", 3)];
+        let mut tracks = bindings([free()]);
+        tracks.bind(&here[..1]);
+        // Whether a track comes with it or loads it, and however the name is written.
+        tracks.want(1, saved("ann "));
+        tracks.want(2, free());
+        tracks.bind(&here[..1]);
+        assert_eq!(players(&tracks, &here), [Some(0), None, None]);
+        assert_eq!(
+            [0, 1, 2].map(|seat| tracks.copy_of(seat)),
+            [None, Some("ann "), None]
+        );
+        tracks.bind(&here[..2]);
+        tracks.want(2, saved("Bob"));
+        tracks.bind(&here);
+        assert_eq!(players(&tracks, &here), [Some(0), Some(1), Some(2)]);
+        // Once it says what it has itself it is no copy any more; nor is one that goes.
+        assert_eq!(tracks.copy_of(2), Some("Bob"));
+        tracks.want(2, saved("Cid"));
+        tracks.want(1, free());
+        assert_eq!([1, 2].map(|seat| tracks.copy_of(seat)), [None, None]);
+        // The first track is given the settings of the third: that one said so before.
+        tracks.want(0, saved("Cid"));
+        tracks.bind(&here);
+        assert_eq!(
+            (tracks.player_of(2), tracks.copy_of(0)),
+            (Some("Cid"), Some("Cid"))
+        );
+        tracks.forget(0);
+        assert_eq!(tracks.copy_of(0), None);
+        // Who picks a player by name wants just that one, had by whomever.
+        let mut tracks = bindings([saved("Ann"), Listening::Player("Ann".into())]);
+        tracks.bind(&here);
+        assert_eq!(players(&tracks, &here), [Some(0), Some(0)]);
     }
 
     #[test]

@@ -361,6 +361,7 @@ impl Supervisor {
                 // What the host has chosen is not the project's.
                 let own = Choice::of(params.player.value()) == Choice::AsChosen;
                 let heard = players.heard.as_deref().filter(|_| own);
+                params.session.part_copies(&players.copied);
                 params.session.note_players(heard, &players.outputs);
                 self.shared
                     .show(|view| view.players = Some(Arc::from(players)));

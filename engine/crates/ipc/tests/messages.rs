@@ -167,6 +167,7 @@ fn from_engine() -> Vec<FromEngine> {
             is_there: true,
             says: "This track is Bob's.".into(),
             outputs: vec![Some("Bob".into()), None],
+            copied: vec![(0, "Ann".into())],
             players: vec![PlayerInfo {
                 name: "Bob".into(),
                 address: "10.0.0.2:4464".into(),

@@ -313,6 +313,11 @@ impl PluginSession {
         let outputs = tracks.filter(|track| track.seat == seat && track.output > 0);
         let outputs = outputs.map(|track| heard(track.output)).collect();
         let heard = heard(0);
+        let copied = (0..OUTPUTS).filter_map(|output| {
+            let name = self.tracks.bindings.copy_of(spot(seat, output))?;
+            Some((output as u8, name.to_owned()))
+        });
+        let copied = copied.collect();
         let mut groups: Vec<String> = players.iter().filter_map(|one| one.group.clone()).collect();
         groups.sort();
         groups.dedup();
@@ -321,6 +326,7 @@ impl PluginSession {
             is_there,
             says: self.tracks.says(seat, role, is_there),
             outputs,
+            copied,
             players,
             groups,
         }

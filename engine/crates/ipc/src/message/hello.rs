@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// The version of the messages. Raised whenever an older program could misread one.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What each end says first.
 ///

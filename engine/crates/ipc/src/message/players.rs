@@ -33,6 +33,9 @@ pub struct Players {
     pub says: String,
     /// Whom its further outputs hear, in their order.
     pub outputs: Vec<Option<String>>,
+    /// Players that it said it had got, and who are another instance's: it was copied from that. Each with the output, 0 for the track's
+    /// own; those outputs wait for the next free player.
+    pub copied: Vec<(u8, String)>,
     /// All who are there, in the order of their places.
     pub players: Vec<PlayerInfo>,
     /// The groups that have somebody here.
