@@ -1,10 +1,12 @@
 //! Who calls whom, and the button that does it.
 
 use egui::{Button, ComboBox, DragValue, Key, RichText, TextEdit, Ui, vec2};
+use farsend_ipc::message::SessionState;
 
 use super::look;
 use crate::address::{self, NoAddress};
-use crate::shared::Shared;
+use crate::shared::{Shared, View};
+use crate::situation::Situation;
 use crate::state::{Role, Session};
 use crate::user::Entry;
 
@@ -22,22 +24,29 @@ pub(super) struct CallForm {
 }
 
 /// Role, address and button in a row.
-pub(super) fn show(ui: &mut Ui, shared: &Shared, form: &mut CallForm) {
+pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, form: &mut CallForm) {
     let store = &shared.params.session;
     let mut session = store.get();
     form.fill(&session);
     let before = session.clone();
     let mut go = false;
+    // Where there is little room, an address has a row of its own.
+    let narrow = ui.available_width() < NARROW;
+    let verb = verb(session.connected, &view.situation);
     ui.horizontal(|ui| {
         ui.add_enabled_ui(!session.connected, |ui| {
             role(ui, &mut session.role);
             match session.role {
-                Role::Client | Role::Member => go |= field(ui, form),
+                Role::Client | Role::Member if narrow => {}
+                Role::Client | Role::Member => go |= field(ui, form, BUTTON + 8.0),
                 Role::Server | Role::Hub => port(ui, &mut session),
             }
         });
-        look::from_right(ui, |ui| go |= button(ui, session.connected, form));
+        look::from_right(ui, |ui| go |= button(ui, verb, form));
     });
+    if narrow && matches!(session.role, Role::Client | Role::Member) {
+        ui.add_enabled_ui(!session.connected, |ui| go |= field(ui, form, 0.0));
+    }
     if go {
         toggle(shared, form, &mut session);
     }
@@ -71,9 +80,9 @@ fn name(role: Role) -> &'static str {
     }
 }
 
-/// The address. Whether Enter was pressed in it.
-fn field(ui: &mut Ui, form: &mut CallForm) -> bool {
-    let width = (ui.available_width() - BUTTON - 8.0).max(80.0);
+/// The address, with so much room left beside it. Whether Enter was pressed in it.
+fn field(ui: &mut Ui, form: &mut CallForm, beside: f32) -> bool {
+    let width = (ui.available_width() - beside).max(80.0);
     let field = ui.add(
         TextEdit::singleline(&mut form.address)
             .hint_text("host name or address")
@@ -99,12 +108,28 @@ fn port(ui: &mut Ui, session: &mut Session) {
     ui.add(port.range(1..=65_535).speed(0.2));
 }
 
-fn button(ui: &mut Ui, connected: bool, form: &mut CallForm) -> bool {
+/// What the button does.
+fn verb(wanted: bool, situation: &Situation) -> &'static str {
+    let Situation::Session(state) = situation else {
+        return if wanted { CANCEL } else { CONNECT };
+    };
+    match state {
+        _ if !wanted => CONNECT,
+        SessionState::Connected { .. } | SessionState::Quiet { .. } => DISCONNECT,
+        SessionState::Hosting { .. } => CLOSE,
+        SessionState::WaitingForPeer { .. } => STOP_WAITING,
+        SessionState::Ended { .. } => DISCONNECT,
+        _ => CANCEL,
+    }
+}
+
+fn button(ui: &mut Ui, verb: &str, form: &mut CallForm) -> bool {
     let colours = look::palette(ui);
-    let button = match connected {
-        true => Button::new(RichText::new("Disconnect").strong()),
-        false => Button::new(RichText::new("Connect").strong().color(colours.on_accent))
-            .fill(colours.accent),
+    let button = match verb {
+        CONNECT => {
+            Button::new(RichText::new(verb).strong().color(colours.on_accent)).fill(colours.accent)
+        }
+        _ => Button::new(RichText::new(verb).strong()),
     };
     let response = ui.add(button.min_size(vec2(BUTTON, look::HEIGHT)));
     if std::mem::take(&mut form.ready) {
@@ -190,3 +215,36 @@ fn shown(session: &Session) -> String {
 
 const ROLE: f32 = 112.0;
 const BUTTON: f32 = 100.0;
+/// From here on the address does not fit beside the button.
+const NARROW: f32 = 400.0;
+
+const CONNECT: &str = "Connect";
+const DISCONNECT: &str = "Disconnect";
+/// There is nothing yet that could be disconnected.
+const CANCEL: &str = "Cancel";
+const STOP_WAITING: &str = "Stop waiting";
+const CLOSE: &str = "Close the hub";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_button_says_what_it_does() {
+        let calling = Situation::Session(SessionState::Calling {
+            host: "far.example".into(),
+            port: 4464,
+            heard_nothing_s: 3,
+        });
+        let quiet = Situation::Session(SessionState::Quiet {
+            peer: "far.example".into(),
+            heard_nothing_s: 3,
+        });
+        assert_eq!(verb(false, &Situation::Off), "Connect");
+        assert_eq!(verb(true, &calling), "Cancel");
+        assert_eq!(verb(true, &Situation::Starting), "Cancel");
+        assert_eq!(verb(true, &quiet), "Disconnect");
+        // What is shown may be a moment older than what is wanted.
+        assert_eq!(verb(false, &quiet), "Connect");
+    }
+}

@@ -172,10 +172,10 @@ impl EditorApp {
         let hand = self.hand.as_ref();
         let params = &self.shared.params;
         within(ui, areas.sent, |ui| {
-            strip::show(ui, Side::Left, &params.send, hand, &mut self.sent);
+            strip::show(ui, Side::Left, params, hand, &mut self.sent);
         });
         within(ui, areas.returned, |ui| {
-            strip::show(ui, Side::Right, &params.returned, hand, &mut self.returned);
+            strip::show(ui, Side::Right, params, hand, &mut self.returned);
         });
         within(ui, areas.foot, |ui| mixer::show(ui, params, hand));
         // What it says of the pointer counts, since it comes last.
@@ -198,7 +198,7 @@ impl EditorApp {
         let shared = &self.shared;
         match self.page {
             Page::Session => {
-                calling::show(ui, shared, &mut self.call);
+                calling::show(ui, shared, view, &mut self.call);
                 joining::show(ui, shared, &mut self.joining);
                 players::hub(ui, shared);
                 ui.add_space(look::GAP / 2.0);

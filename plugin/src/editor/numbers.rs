@@ -1,10 +1,11 @@
 //! How well it goes, in numbers.
 
 use egui::{Color32, Grid, RichText, Ui};
-use farsend_ipc::message::{Minute, Statistics};
+use farsend_ipc::message::{Minute, SessionState, Statistics};
 
 use super::look::{self, Palette};
 use crate::shared::View;
+use crate::situation::Situation;
 
 /// The statistics, or lines where they would be: side by side, where there is room.
 pub(super) fn show(ui: &mut Ui, view: &View) {
@@ -12,12 +13,12 @@ pub(super) fn show(ui: &mut Ui, view: &View) {
     if ui.available_width() < NARROW {
         path(ui, numbers);
         ui.add_space(look::GAP);
-        minute(ui, numbers);
+        minute(ui, numbers, packet_ms(view));
         return;
     }
     ui.columns_const(|[left, right]| {
         path(left, numbers);
-        minute(right, numbers);
+        minute(right, numbers, packet_ms(view));
     });
 }
 
@@ -42,8 +43,8 @@ fn path(ui: &mut Ui, numbers: Option<&Statistics>) {
     });
 }
 
-/// What went wrong of late.
-fn minute(ui: &mut Ui, numbers: Option<&Statistics>) {
+/// What went wrong of late. `packet_ms`: how long one of the peer's packets is, if that is known.
+fn minute(ui: &mut Ui, numbers: Option<&Statistics>, packet_ms: Option<f64>) {
     let colours = look::palette(ui);
     ui.label(look::heading(&period(numbers)));
     let minute = numbers.map(|numbers| numbers.minute);
@@ -66,7 +67,47 @@ fn minute(ui: &mut Ui, numbers: Option<&Statistics>) {
                 .on_hover_text(meaning);
             ui.end_row();
         }
+        ui.label(look::quiet("Concealed")).on_hover_text(CONCEALED);
+        ui.horizontal(|ui| {
+            let ms = minute.map(|minute| minute.concealed_ms);
+            let packets = match (ms, packet_ms) {
+                (Some(ms), Some(packet_ms)) => Some(packets(ms, packet_ms)),
+                // Whatever the packets are.
+                (Some(0), None) => Some(0),
+                _ => None,
+            };
+            if packets.is_some() || ms.is_none() {
+                ui.label(count(packets, colours.warm, colours))
+                    .on_hover_text(CONCEALED);
+            }
+            if let Some(ms @ 1..) = ms {
+                let text = match packets {
+                    Some(_) => look::quiet(format!("{ms} ms")),
+                    None => RichText::new(format!("{ms:>5} ms"))
+                        .monospace()
+                        .color(colours.warm),
+                };
+                ui.label(text).on_hover_text(CONCEALED);
+            }
+        });
+        ui.end_row();
     });
+}
+
+/// How long one of the peer's packets is.
+fn packet_ms(view: &View) -> Option<f64> {
+    let Situation::Session(SessionState::Connected { format, .. }) = &view.situation else {
+        return None;
+    };
+    let rate = f64::from(format.rate.0.max(1));
+    Some(f64::from(format.period.0.max(1)) / rate * 1e3)
+}
+
+/// What was invented, in packets: all that a packet's gap took counts.
+fn packets(concealed_ms: u32, packet_ms: f64) -> u64 {
+    (f64::from(concealed_ms) / packet_ms)
+        .round()
+        .max(f64::from(concealed_ms.min(1))) as u64
 }
 
 fn grid(ui: &mut Ui, name: &str, rows: impl FnOnce(&mut Ui)) {
@@ -149,6 +190,7 @@ const LATE: &str = "Packets that came after their turn: a longer queue would wai
 const DRY: &str = "Blocks that had to be filled with less than the audio due.";
 const REPAIRED: &str =
     "Packets that were lost, and were there in time all the same: as a copy, or calculated.";
+const CONCEALED: &str = "What was missing when it was to be played, and was invented: in the peer's packets, and how long that was.";
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +213,7 @@ mod tests {
         assert_eq!(one_way(&numbers).as_deref(), Some("about 17.0 ms"));
         assert_eq!(drift(&numbers).as_deref(), Some("-12 ppm"));
         assert_eq!(one_way(&Statistics::default()), None);
+        assert_eq!([0, 1, 5, 8].map(|ms| packets(ms, 8.0 / 3.0)), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -172,8 +172,12 @@ pub(super) fn table(ui: &mut Ui, view: &View) {
                     ui.scope(|ui| {
                         ui.set_min_width(name);
                         ui.set_max_width(name);
-                        let text = RichText::new(letters::shown(ui, &player.name));
-                        let text = match (is_heard, player.is_present) {
+                        let mut name = letters::shown(ui, &player.name);
+                        if player.is_muted {
+                            name.to_mut().push_str(" (muted)");
+                        }
+                        let text = RichText::new(name);
+                        let text = match (is_heard, player.is_present && !player.is_muted) {
                             (true, _) => text.strong().color(colours.accent),
                             (false, true) => text,
                             (false, false) => text.weak(),
@@ -237,7 +241,12 @@ fn about(player: &PlayerInfo) -> String {
         .group
         .as_ref()
         .map_or_else(String::new, |group| format!(", group {group}"));
-    format!("{program} at {address}, {channels} channels{group}")
+    let muted = if player.is_muted {
+        ", muted for everybody"
+    } else {
+        ""
+    };
+    format!("{program} at {address}, {channels} channels{group}{muted}")
 }
 
 /// Everything but the name.

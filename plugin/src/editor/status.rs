@@ -17,30 +17,35 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View) {
         Tone::Good if !advice.is_empty() => Tone::Waiting,
         tone => tone,
     };
+    // Where there is little room, the title has its row for itself.
+    let narrow = ui.available_width() < NARROW;
+    let delay = delay(view);
     look::card(ui, "", |ui| {
         ui.horizontal(|ui| {
             let (spot, _) = ui.allocate_exact_size(vec2(14.0, 24.0), Sense::hover());
             let colour = look::colour(ui, tone);
             ui.painter().circle_filled(spot.center(), 6.0, colour);
+            let title = title(&view.situation, &session);
+            let title = egui::Label::new(RichText::new(title).heading().strong());
+            if narrow {
+                ui.add(title.wrap());
+                return;
+            }
             look::from_right(ui, |ui| {
-                if let Some(delay) = delay(view) {
+                if let Some(delay) = &delay {
                     ui.spacing_mut().item_spacing.x = 5.0;
                     ui.label(look::heading("one way")).on_hover_text(DELAY);
                     ui.label(RichText::new(delay).heading())
                         .on_hover_text(DELAY);
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    ui.add(
-                        egui::Label::new(
-                            RichText::new(title(&view.situation, &session))
-                                .heading()
-                                .strong(),
-                        )
-                        .truncate(),
-                    );
+                    ui.add(title.truncate());
                 });
             });
         });
+        if let Some(delay) = delay.filter(|_| narrow) {
+            ui.label(format!("{delay} one way")).on_hover_text(DELAY);
+        }
         let reason = reason(view);
         if !reason.is_empty() {
             ui.label(reason);
@@ -141,11 +146,12 @@ fn delay(view: &View) -> Option<String> {
     Some(format!("{:.1} ms", f64::from(one_way) / 1e3))
 }
 
-/// With a capital and a full stop, as in the engine's log it has neither.
+/// With a capital and a full stop, as in the engine's log it has neither; and commands in quotes, as people write them.
 fn sentence(line: &str) -> String {
     let mut letters = line.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let mut whole: String = first.chain(letters).collect();
+    whole = whole.replace('`', "\"");
     if !whole.ends_with(['.', '?', '!']) {
         whole.push('.');
     }
@@ -163,6 +169,9 @@ fn notes(ui: &mut Ui, shared: &Shared) {
         shared.params.session.dismiss_notes();
     }
 }
+
+/// From here on title and delay do not fit side by side.
+const NARROW: f32 = 400.0;
 
 const DELAY: &str = "From the other end's sound card to yours, estimated: half the round trip, and what waits here.";
 
@@ -199,6 +208,7 @@ mod tests {
     fn what_the_engine_says_is_a_sentence() {
         assert_eq!(sentence("the network stalls"), "The network stalls.");
         assert_eq!(sentence("really?"), "Really?");
+        assert_eq!(sentence("start `jacktrip -s`"), "Start \"jacktrip -s\".");
         assert_eq!(sentence(""), ".");
     }
 }

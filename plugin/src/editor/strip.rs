@@ -1,11 +1,12 @@
 //! One direction's strip at the side of the window: meters with peak hold, fader, gain.
 
 use egui::{Align, Align2, Button, FontId, Layout, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
-use nice_plug::prelude::FloatParam;
+use nice_plug::prelude::BoolParam;
 
 use super::hand::Hand;
 use super::hold::{FLOOR_DB, Meters};
 use super::{gain, look};
+use crate::params::{FarsendParams, Mode};
 
 /// Which side the meter is on: the outer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,18 +21,24 @@ pub(super) enum Side {
 pub(super) fn show(
     ui: &mut Ui,
     side: Side,
-    param: &FloatParam,
+    params: &FarsendParams,
     hand: Option<&Hand>,
     meters: &mut Meters,
 ) {
-    let name = match side {
-        Side::Left => "Send",
-        Side::Right => "Return",
+    let (name, param, mute) = match side {
+        Side::Left => ("Send", &params.send, &params.mute_send),
+        Side::Right => ("Return", &params.returned, &params.mute_return),
     };
+    let silent = silent(side, params);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
-        ui.label(RichText::new(name).strong());
+        match silent {
+            None => ui.label(RichText::new(name).strong()),
+            Some(why) => ui
+                .label(RichText::new(format!("{name}: off")).color(look::palette(ui).warm))
+                .on_hover_text(why),
+        };
         top(ui, meters);
-        let height = (ui.available_height() - look::HEIGHT - 12.0).max(40.0);
+        let height = (ui.available_height() - 2.0 * (look::HEIGHT + 8.0)).max(40.0);
         ui.allocate_ui_with_layout(
             vec2(BARS + SCALE + FADER + 2.0 * GAP, height),
             Layout::left_to_right(Align::Min),
@@ -52,7 +59,44 @@ pub(super) fn show(
             },
         );
         gain::number(ui, param, hand);
+        mute_button(ui, mute, hand);
     });
+}
+
+/// Why nothing goes through, whatever the fader says; `None`: it does.
+fn silent(side: Side, params: &FarsendParams) -> Option<&'static str> {
+    let (mute, mode, by_mode) = match side {
+        Side::Left => (
+            &params.mute_send,
+            Mode::Return,
+            "Nothing is sent: the mode is Return.",
+        ),
+        Side::Right => (
+            &params.mute_return,
+            Mode::Send,
+            "The far end is not heard: the mode is Send.",
+        ),
+    };
+    if params.bypass.value() {
+        Some("Bypassed: nothing is sent or returned.")
+    } else if mute.value() {
+        Some("Muted.")
+    } else {
+        (params.mode.value() == mode).then_some(by_mode)
+    }
+}
+
+fn mute_button(ui: &mut Ui, mute: &BoolParam, hand: Option<&Hand>) {
+    let muted = mute.value();
+    let colours = look::palette(ui);
+    let button = match muted {
+        true => Button::new(RichText::new("Muted").color(colours.ground)).fill(colours.warm),
+        false => Button::new("Mute"),
+    };
+    let button = ui.add_enabled(hand.is_some(), button.min_size(vec2(56.0, look::HEIGHT)));
+    if let (true, Some(hand)) = (button.clicked(), hand) {
+        hand.set(mute, !muted);
+    }
 }
 
 /// The highest level, which forgets itself when it is pressed.

@@ -9,11 +9,13 @@ use farsend_ipc::message::{
 use farsend_ipc::segment::{EngineEnd, PluginEnd, SegmentConfig};
 use farsend_plugin::editor::Page;
 use farsend_plugin::history::History;
+use farsend_plugin::players::Listen;
 use farsend_plugin::shared::{Setup, Shared};
 use farsend_plugin::situation::Situation;
 use farsend_plugin::state::{Role, Session};
 use farsend_units::{Channels, Frames, MonoTime, SampleRate};
 use nice_plug::params::Params as _;
+use nice_plug::prelude::{BoolParam, Param as _};
 
 /// A made-up session.
 pub(crate) struct Scene {
@@ -21,10 +23,14 @@ pub(crate) struct Scene {
     /// The page that it is about.
     pub(crate) page: Page,
     ends: Option<(EngineEnd, PluginEnd)>,
+    /// Nothing comes back.
+    is_quiet: bool,
+    /// Nothing is sent.
+    is_muted: bool,
 }
 
 /// All of them.
-pub(crate) const SCENES: [&str; 14] = [
+pub(crate) const SCENES: [&str; 17] = [
     "players",
     "takes",
     "off",
@@ -39,6 +45,9 @@ pub(crate) const SCENES: [&str; 14] = [
     "missing",
     "newer",
     "unreadable",
+    "muted",
+    "waiting",
+    "many-takes",
 ];
 
 impl Scene {
@@ -52,6 +61,8 @@ impl Scene {
             shared,
             page: Page::Session,
             ends: None,
+            is_quiet: false,
+            is_muted: false,
         };
         scene.show(name);
         scene
@@ -95,6 +106,7 @@ impl Scene {
                         lost: 3,
                         late: 131,
                         dry: 17,
+                        concealed_ms: 357,
                         repaired: 212,
                         ..numbers().minute
                     },
@@ -106,7 +118,17 @@ impl Scene {
                 });
             }
             "quiet" => {
-                self.connect(&numbers());
+                // Nothing for four seconds, and two blocks to a packet.
+                let numbers = Statistics {
+                    minute: Minute {
+                        dry: 3_000,
+                        concealed_ms: 305,
+                        ..numbers().minute
+                    },
+                    ..numbers()
+                };
+                self.connect(&numbers);
+                self.is_quiet = true;
                 let peer = "203.0.113.7:4464".into();
                 situation(
                     &shared,
@@ -166,9 +188,14 @@ impl Scene {
                 set(Session {
                     role: Role::Hub,
                     host: String::new(),
+                    listen: Listen::Player,
+                    player: "Alto".into(),
                     ..session()
                 });
-                self.connect(&numbers());
+                self.connect(&Statistics {
+                    one_way_us: Some(18_400),
+                    ..numbers()
+                });
                 situation(
                     &shared,
                     SessionState::Hosting {
@@ -181,8 +208,16 @@ impl Scene {
                     is_there: true,
                     players: vec![
                         player("Alto", 0.4, 0.0, Some(18_400)),
-                        player("Tenor", 0.12, 0.4, Some(23_900)),
-                        player("Double bass", 0.92, 2.1, None),
+                        PlayerInfo {
+                            drift_ppm: Some(3.4),
+                            tracks: vec!["Tenor".into()],
+                            ..player("Tenor", 0.12, 0.4, Some(23_900))
+                        },
+                        PlayerInfo {
+                            tracks: vec![],
+                            is_muted: true,
+                            ..player("Double bass", 0.92, 2.1, None)
+                        },
                     ],
                     ..Players::default()
                 };
@@ -191,12 +226,44 @@ impl Scene {
             "takes" => {
                 self.connect(&numbers());
                 self.page = Page::Takes;
+                self.record();
                 let takes = vec![
-                    take(1, "Ann", 0, TakeState::Done),
-                    take(2, "Ann", 7, TakeState::Done),
-                    take(3, "Ann", 0, TakeState::Recording),
+                    take(1, "Ann", 65.3, [132, 0], TakeState::Done),
+                    take(2, "Ann", 118.9, [241, 7], TakeState::Done),
+                    take(3, "Ann", 12.4, [0, 0], TakeState::Recording),
                 ];
                 shared.show(|view| view.takes = Arc::new(takes));
+            }
+            "many-takes" => {
+                self.connect(&numbers());
+                self.page = Page::Takes;
+                let players = ["Alto", "Tenor", "Double bass"];
+                let takes = (1..20).flat_map(|number| {
+                    players.map(|player| {
+                        let seconds = 20.0 + f64::from(number) * 3.7;
+                        take(
+                            number,
+                            player,
+                            seconds,
+                            [u64::from(number) % 4 * 9, 0],
+                            TakeState::Done,
+                        )
+                    })
+                });
+                shared.show(|view| view.takes = Arc::new(takes.collect()));
+            }
+            "muted" => {
+                self.connect(&numbers());
+                set_switch(&shared.params.mute_send);
+                self.is_muted = true;
+            }
+            "waiting" => {
+                set(Session {
+                    role: Role::Server,
+                    host: String::new(),
+                    ..session()
+                });
+                situation(&shared, SessionState::WaitingForPeer { port: 4464 });
             }
             "missing" => shared.show(|view| {
                 view.engine = None;
@@ -220,6 +287,11 @@ impl Scene {
             }
             other => panic!("there is no scene {other:?}"),
         }
+    }
+
+    /// Takes are wanted.
+    fn record(&self) {
+        set_switch(&self.shared.params.record);
     }
 
     fn connect(&mut self, numbers: &Statistics) {
@@ -252,9 +324,14 @@ impl Scene {
         let Some((engine, end)) = &mut self.ends else {
             return;
         };
-        let _ = engine.release(&[&[c; 64], &[d; 64]]);
+        let heard = if self.is_quiet { 0.0 } else { 1.0 };
+        let _ = engine.release(&[&[c * heard; 64], &[d * heard; 64]]);
         let (mut left, mut right) = ([0.0; 64], [0.0; 64]);
-        let _ = end.exchange(&[&[a; 64], &[b; 64]], &mut [&mut left, &mut right]);
+        let sent = if self.is_muted { 0.0 } else { 1.0 };
+        let _ = end.exchange(
+            &[&[a * sent; 64], &[b * sent; 64]],
+            &mut [&mut left, &mut right],
+        );
     }
 }
 
@@ -265,6 +342,7 @@ fn player(name: &str, level: f32, loss_percent: f32, delay_us: Option<u32>) -> P
         channels: 2,
         is_present: true,
         is_farsend: delay_us.is_some(),
+        is_muted: false,
         level,
         delay_us,
         loss_percent,
@@ -274,17 +352,29 @@ fn player(name: &str, level: f32, loss_percent: f32, delay_us: Option<u32>) -> P
     }
 }
 
-fn take(number: u32, player: &str, missing: u64, state: TakeState) -> Take {
+/// Switches it on.
+fn set_switch(param: &BoolParam) {
+    // SAFETY: it points to the parameter that is borrowed.
+    let _ = unsafe { param.as_ptr()._internal_set_normalized_value(1.0) };
+}
+
+fn take(
+    number: u32,
+    player: &str,
+    seconds: f64,
+    [repaired, missing]: [u64; 2],
+    state: TakeState,
+) -> Take {
     Take {
-        path: format!("/home/ada/Music/Farsend/{number}.wav"),
+        path: format!("/home/ada/Music/Farsend/{player} {number}.wav"),
         number,
         player: player.into(),
         rate: SETUP.rate,
         begins: 96_000,
-        frames: 3_134_400,
+        frames: (seconds * 48e3) as u64,
         placement: Placement::Exact,
         bent: false,
-        repaired: 132,
+        repaired,
         missing,
         state,
     }
@@ -336,9 +426,17 @@ fn remember(shared: &Shared, numbers: &Statistics) {
         };
         let of = |number: u32, part: f64| (f64::from(number) * part) as u32;
         missing += u64::from(stall > 1.0) * 9;
+        // Of late nothing has come.
+        let is_quiet = numbers.minute.dry > 1_000 && n >= 112;
+        missing += u64::from(is_quiet) * 187;
+        let came = if is_quiet { 0.0 } else { 1.0 };
         let then = Statistics {
             late: missing,
-            jitter_us: [0, 0, of(numbers.jitter_us[2], (0.6 + wave) * stall / 2.0)],
+            jitter_us: [
+                0,
+                0,
+                of(numbers.jitter_us[2], (0.6 + wave) * stall / 2.0 * came),
+            ],
             queue_us: of(numbers.queue_us, 0.9 + 0.1 * (f64::from(n) / 30.0).sin()),
             ..numbers.clone()
         };

@@ -55,6 +55,8 @@ pub struct PlayerInfo {
     pub is_present: bool,
     /// Whether they have a Farsend.
     pub is_farsend: bool,
+    /// Whether they are muted for everybody at our hub.
+    pub is_muted: bool,
     /// Largest sample of late, linear.
     pub level: f32,
     /// From them to us, but for sound cards, in microseconds, where it is known.
