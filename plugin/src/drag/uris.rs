@@ -10,13 +10,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 /// A line `file:///...` for each, in their order, each ended by CR LF. Whatever bytes a path has, a line is ASCII. A path that is not absolute has no
 /// line.
 pub(super) fn uri_list<'a>(files: impl IntoIterator<Item = &'a Path>) -> String {
-    let absolute = files.into_iter().filter(|file| file.is_absolute());
-    absolute
-        .map(|file| {
-            let path = percent_encode(file.as_os_str().as_bytes(), ESCAPED);
-            format!("file://{path}\r\n")
-        })
-        .collect()
+    let uris = files.into_iter().filter_map(uri);
+    uris.map(|uri| format!("{uri}\r\n")).collect()
+}
+
+/// `file:///...`, in ASCII and without quotes and commas; `None`: the path is not absolute.
+pub(crate) fn uri(file: &Path) -> Option<String> {
+    let path = percent_encode(file.as_os_str().as_bytes(), ESCAPED);
+    file.is_absolute().then(|| format!("file://{path}"))
 }
 
 /// All but what a path can hold as it is: the unreserved letters, and what is between folders.

@@ -27,6 +27,7 @@ mod numbers;
 mod places;
 mod players;
 mod plot;
+mod reveal;
 mod settings;
 mod status;
 mod strip;

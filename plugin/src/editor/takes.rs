@@ -8,6 +8,7 @@ use nice_plug::prelude::BoolParam;
 
 use super::chosen::{Chosen, Click};
 use super::hand::Hand;
+use super::reveal::reveal;
 use super::{carry, letters, look};
 use crate::drag;
 use crate::shared::{Shared, View};
@@ -52,7 +53,8 @@ pub(super) fn show(
     if view.takes.is_empty() {
         ui.label(look::quiet("No takes yet.").small());
     }
-    let listed = view.takes.iter().rev().take(LISTED);
+    // Newest first.
+    let listed = view.takes.iter().rev();
     let whole: Vec<&str> = listed
         .clone()
         .filter(|take| is_whole(take))
@@ -98,7 +100,7 @@ fn row(ui: &mut Ui, take: &Take, chosen: bool) -> Option<Response> {
         TakeState::Done => colours.warm,
         TakeState::Failed(_) => colours.bad,
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let player = letters::shown(ui, &take.player);
         let title = format!("{}  {player}  {}", take.number, length(take));
         let name = name(ui, take, title, chosen);
@@ -147,27 +149,8 @@ fn switch(ui: &mut Ui, name: &str, param: &BoolParam, hand: Option<&Hand>) {
     }
 }
 
-/// Shows the folder of a file, or a folder, in the system's file manager. Where there is none nothing happens: the path is in the list.
-fn reveal(path: &Path) {
-    let folder = if path.is_dir() {
-        Some(path)
-    } else {
-        path.parent()
-    };
-    if let Some(folder) = folder {
-        // On a thread of its own: some systems take their time.
-        let folder = folder.to_owned();
-        _ = std::thread::Builder::new()
-            .name("farsend-show".into())
-            .spawn(move || opener::open(folder));
-    }
-}
-
 /// How high the name in a row is.
 const ROW: f32 = 20.0;
 
 /// Around it.
 const PADDING: Vec2 = vec2(4.0, 1.0);
-
-/// Files that are listed, newest first.
-const LISTED: usize = 12;
