@@ -19,6 +19,7 @@ use farsend_ipc::message::{Take, TakeState};
 use farsend_ipc::segment::Stretch;
 use farsend_units::SampleRate;
 use farsend_wire::jacktrip::Format;
+use parking_lot::Mutex;
 
 use super::bend;
 use super::book::Book;
@@ -36,17 +37,22 @@ pub(super) struct Setup {
     /// Of this session.
     pub(super) folder: PathBuf,
     pub(super) session: String,
-    /// Who is at the far end.
+    /// Who is at the far end, by what stays: whoever renders finds their takes by it, also once they call themselves otherwise.
     pub(super) player: String,
     /// Whether what is sent has a file, too.
     pub(super) keeps_send: bool,
 }
+
+/// What the far end calls itself, for the files that are made from then on.
+pub(super) type Called = Arc<Mutex<String>>;
 
 /// Owns the files.
 #[derive(Debug)]
 pub(super) struct Clerk {
     drain: Drain,
     setup: Setup,
+    /// What the far end calls itself; empty: as the setup says.
+    called: Called,
     book: Arc<Book>,
     /// The present stream last, and some before it.
     streams: Vec<Stream>,
@@ -129,6 +135,7 @@ impl Clerk {
         Self {
             drain,
             setup,
+            called: Called::default(),
             book,
             streams: Vec::new(),
             spans: VecDeque::new(),
@@ -144,6 +151,11 @@ impl Clerk {
             refused: None,
             _underway: Underway::begin(),
         }
+    }
+
+    /// Who looks up in here what the far end calls itself.
+    pub(super) fn naming(self, called: Called) -> Self {
+        Self { called, ..self }
     }
 
     /// On other disks than real ones.

@@ -10,7 +10,7 @@ use farsend_units::{Channels, SampleRate};
 use tracing::warn;
 
 use super::book::Book;
-use super::clerk::{Clerk, Setup};
+use super::clerk::{Called, Clerk, Setup};
 use super::tap::{Tap, tap};
 
 /// What the takes of several players at one session have in common: where they are listed, and their numbers.
@@ -26,6 +26,8 @@ pub struct TakeDesk {
     book: Arc<Book>,
     /// Whether what is sent has files, too.
     keeps_send: bool,
+    /// What the far end calls itself.
+    called: Called,
     /// What is recorded now, and by whom.
     running: Option<(Setup, JoinHandle<()>)>,
     /// Those that complete what they have.
@@ -61,6 +63,7 @@ impl TakeDesk {
             width,
             book,
             keeps_send,
+            called: Called::default(),
             running: None,
             ending: Vec::new(),
         };
@@ -100,6 +103,7 @@ impl TakeDesk {
         let [send, receive] = self.width;
         let (tap, drain) = tap(self.rate, send, receive);
         let clerk = Clerk::new(drain, setup.clone(), Arc::clone(&self.book));
+        let clerk = clerk.naming(Arc::clone(&self.called));
         let thread = std::thread::Builder::new()
             .name("takes".into())
             .spawn(move || clerk.run());
@@ -110,6 +114,11 @@ impl TakeDesk {
             }
             Err(error) => warn!("no thread for takes: {error}"),
         }
+    }
+
+    /// The far end calls itself this; empty: nothing. The files that are made from now on are called so.
+    pub fn call(&self, name: &str) {
+        name.clone_into(&mut self.called.lock());
     }
 
     /// Drops what the audio thread has given back. Some times a second.

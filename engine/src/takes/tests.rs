@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod named;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::Format;
 
 use super::book::Book;
-use super::clerk::{Clerk, Setup};
+use super::clerk::{Called, Clerk, Setup};
 use super::tap::{Tap, Way, tap};
 
 const RATE: SampleRate = SampleRate(8000);
@@ -31,6 +32,7 @@ struct Rig {
     tap: Option<Tap>,
     clerk: Option<Clerk>,
     book: Arc<Book>,
+    called: Called,
     /// Blocks so far, and the next packet.
     block: i64,
     began: Instant,
@@ -51,6 +53,7 @@ impl Rig {
         let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
         let (tap, drain) = tap(RATE, Channels(1), Channels(1));
         let book = Arc::<Book>::default();
+        let called = Called::default();
         let setup = Setup {
             rate: RATE,
             folder: folder.path().join("band"),
@@ -59,8 +62,9 @@ impl Rig {
             keeps_send: true,
         };
         Self {
-            clerk: Some(Clerk::new(drain, setup, Arc::clone(&book))),
+            clerk: Some(Clerk::new(drain, setup, Arc::clone(&book)).naming(Arc::clone(&called))),
             tap: Some(tap),
+            called,
             book,
             folder,
             block: 0,

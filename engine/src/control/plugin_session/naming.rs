@@ -30,6 +30,10 @@ impl PluginSession {
     /// The peer says what it is called.
     pub(super) fn note_name(&mut self, name: Name) {
         self.peer_name = name;
+        // At a hub it is the hub's that is meant.
+        if matches!(self.wanted.role, Role::Client | Role::Server) {
+            self.takes.call(name.as_str());
+        }
         let title = self.peer();
         if let SessionState::Connected { peer, .. } | SessionState::Quiet { peer, .. } =
             &mut self.state

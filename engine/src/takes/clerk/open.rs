@@ -40,6 +40,7 @@ impl Clerk {
             take,
             Draft {
                 player: SEND,
+                called: SEND,
                 label: Label::SEND,
                 rate: self.setup.rate,
                 begins: take.timeline,
@@ -82,11 +83,16 @@ impl Clerk {
         let first = first_frame(&fit, take.since, end);
         let (id, format, begins) = (stream.id, stream.format, take.timeline);
         let take = &mut self.takes[index];
+        let called = self.called.lock().clone();
         let made = create(
             (self.disks, &self.setup),
             take,
             Draft {
                 player: &self.setup.player,
+                called: match called.trim() {
+                    "" => &self.setup.player,
+                    called => called,
+                },
                 label: Label::RETURN,
                 rate: format.rate,
                 begins: scaled(begins, format.rate, self.setup.rate),
@@ -123,7 +129,10 @@ impl Clerk {
 
 /// What a new file is to be.
 struct Draft<'a> {
+    /// Whom it is of, for those who render.
     player: &'a str,
+    /// What they are called, for people.
+    called: &'a str,
     label: Label,
     rate: SampleRate,
     begins: u64,
@@ -137,7 +146,7 @@ fn create(
     take: &OpenTake,
     file: Draft<'_>,
 ) -> Result<Track, Take> {
-    let name = names::name(&setup.session, file.player, take.number, &take.moment);
+    let name = names::name(&setup.session, file.called, take.number, &take.moment);
     let name = names::free(&setup.folder, &name);
     let head = Head {
         rate: file.rate,
@@ -151,7 +160,7 @@ fn create(
     };
     let take = Take {
         placement: file.placement,
-        ..draft(take.number, file.player, file.rate, file.begins)
+        ..draft(take.number, file.called, file.rate, file.begins)
     };
     Track::create(disks(&setup.folder), &setup.folder, name, head, take)
 }
