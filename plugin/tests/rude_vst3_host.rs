@@ -311,6 +311,7 @@ fn any_block() -> impl Strategy<Value = Block> {
             torn,
             double,
             one_memory,
+            rolls_at: None,
         },
     )
 }

@@ -12,7 +12,7 @@ use farsend_ipc::message::{
     ToEngine, WantedSession,
 };
 use farsend_ipc::runtime::RuntimeDir;
-use farsend_ipc::segment::{EngineEnd, SegmentConfig};
+use farsend_ipc::segment::{EngineEnd, SegmentConfig, Stretch};
 use farsend_rt::clock;
 use farsend_units::Frames;
 use parking_lot::Mutex;
@@ -43,6 +43,7 @@ pub(crate) struct FakeEngine {
     asked: Arc<Mutex<Vec<WantedSession>>>,
     told: Arc<Mutex<Vec<ToEngine>>>,
     delay: Arc<Mutex<Option<Delay>>>,
+    stretches: Arc<Mutex<Vec<Stretch>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,16 +53,19 @@ impl FakeEngine {
         let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let told = Arc::default();
         let delay = Arc::<Mutex<Option<Delay>>>::default();
+        let stretches = Arc::<Mutex<Vec<Stretch>>>::default();
         let thread = {
+            let seen = Arc::clone(&stretches);
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
             let (told, delay) = (Arc::clone(&told), Arc::clone(&delay));
-            std::thread::spawn(move || serve(&server, answer, &stop, &asked, &told, &delay))
+            std::thread::spawn(move || serve(&server, answer, &stop, &asked, &told, &delay, &seen))
         };
         Self {
             stop,
             asked,
             told,
             delay,
+            stretches,
             thread: Some(thread),
         }
     }
@@ -70,6 +74,12 @@ impl FakeEngine {
     #[allow(dead_code, reason = "not all tests ask")]
     pub(crate) fn told(&self) -> Vec<ToEngine> {
         self.told.lock().clone()
+    }
+
+    /// The stretches of the host's timeline that it saw, in order.
+    #[allow(dead_code, reason = "not all tests ask")]
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        self.stretches.lock().clone()
     }
 
     /// Tells all instances that this has become of the delay.
@@ -98,6 +108,7 @@ fn serve(
     asked: &Mutex<Vec<WantedSession>>,
     told: &Mutex<Vec<ToEngine>>,
     delay: &Mutex<Option<Delay>>,
+    stretches: &Mutex<Vec<Stretch>>,
 ) {
     let mut plugins: Vec<(ServerConnection, Option<EngineEnd>)> = Vec::new();
     while !stop.load(Relaxed) {
@@ -133,6 +144,9 @@ fn serve(
             }
             if let Some(end) = end {
                 echo(end);
+                let mut seen = stretches.lock();
+                let stretch = end.stretch().filter(|stretch| seen.last() != Some(stretch));
+                seen.extend(stretch);
             }
             true
         });

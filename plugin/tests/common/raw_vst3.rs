@@ -9,8 +9,9 @@ use vst3::Steinberg::Vst::{
     AudioBusBuffers, AudioBusBuffers__type0, BusDirections_, BusInfo, IAudioProcessor,
     IAudioProcessorTrait, IComponent, IComponentTrait, IEditController, IEditControllerTrait,
     IParamValueQueue, IParamValueQueueTrait, IParameterChanges, IParameterChangesTrait,
-    MediaTypes_, ParamID, ParamValue, ParameterInfo, ProcessData, ProcessModes_, ProcessSetup,
-    SpeakerArr, SpeakerArrangement, SymbolicSampleSizes_,
+    MediaTypes_, ParamID, ParamValue, ParameterInfo, ProcessContext,
+    ProcessContext_::StatesAndFlags_, ProcessData, ProcessModes_, ProcessSetup, SpeakerArr,
+    SpeakerArrangement, SymbolicSampleSizes_,
 };
 use vst3::Steinberg::{
     IBStream, IBStreamTrait, IPluginFactory, IPluginFactoryTrait, PClassInfo, int32, int64,
@@ -47,6 +48,8 @@ pub(crate) struct Block {
     pub(crate) double: bool,
     /// All outputs behind the first have one memory.
     pub(crate) one_memory: bool,
+    /// Where the host's timeline is while it rolls, in frames, and whether it records.
+    pub(crate) rolls_at: Option<(i64, bool)>,
 }
 
 /// What came of a call: its result, and what is in each channel of each output.
@@ -155,6 +158,17 @@ impl Raw {
         } else {
             SymbolicSampleSizes_::kSample32
         };
+        let mut context = block.rolls_at.map(|(at, records)| {
+            // SAFETY: zeroes are a valid value of it.
+            let mut context: ProcessContext = unsafe { MaybeUninit::zeroed().assume_init() };
+            context.sampleRate = 48_000.0;
+            context.projectTimeSamples = at;
+            context.state = (StatesAndFlags_::kPlaying as int32).cast_unsigned();
+            if records {
+                context.state |= (StatesAndFlags_::kRecording as int32).cast_unsigned();
+            }
+            context
+        });
         let mut call = ProcessData {
             processMode: ProcessModes_::kRealtime as int32,
             symbolicSampleSize: size as int32,
@@ -169,7 +183,7 @@ impl Raw {
             outputParameterChanges: ptr::null_mut(),
             inputEvents: ptr::null_mut(),
             outputEvents: ptr::null_mut(),
-            processContext: ptr::null_mut(),
+            processContext: context.as_mut().map_or(ptr::null_mut(), ptr::from_mut),
         };
         // SAFETY: the memory is as the call says.
         let result = unsafe { self.processor.process(&raw mut call) };

@@ -25,6 +25,8 @@ pub(crate) struct Track {
     events: Vec<(ClapId, f64)>,
     /// Where its host's timeline is at the next block, in seconds, while it rolls.
     pub(crate) rolls_at: Option<f64>,
+    /// Whether its host records while it does.
+    pub(crate) records: bool,
 }
 
 pub(crate) struct Host;
@@ -66,6 +68,7 @@ impl Track {
             more: 8 * index as usize,
             events: Vec::new(),
             rolls_at: None,
+            records: false,
         }
     }
 
@@ -200,7 +203,7 @@ impl Track {
                 &events,
                 &mut told,
                 None,
-                self.rolls_at.map(rolling).as_ref(),
+                self.rolls_at.map(|at| rolling(at, self.records)).as_ref(),
             )
             .unwrap();
         outputs
@@ -239,10 +242,14 @@ impl Drop for Track {
 }
 
 /// A host that rolls, at so many seconds.
-fn rolling(at: f64) -> TransportEvent {
+fn rolling(at: f64, records: bool) -> TransportEvent {
+    let recording = match records {
+        true => TransportFlags::IS_RECORDING,
+        false => TransportFlags::empty(),
+    };
     TransportEvent {
         header: EventHeader::new_core(0, EventFlags::empty()),
-        flags: TransportFlags::HAS_SECONDS_TIMELINE | TransportFlags::IS_PLAYING,
+        flags: TransportFlags::HAS_SECONDS_TIMELINE | TransportFlags::IS_PLAYING | recording,
         song_pos_beats: BeatTime::from_int(0),
         song_pos_seconds: SecondsTime::from_float(at),
         tempo: 120.0,
