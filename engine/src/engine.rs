@@ -198,6 +198,11 @@ impl Desk {
         self.tell(Word::Called(name))
     }
 
+    /// The colour of what we play on from now on, likewise.
+    pub fn colour_us(&mut self, colour: Option<[u8; 3]>) -> bool {
+        self.tell(Word::Coloured(colour))
+    }
+
     fn tell(&mut self, word: Word) -> bool {
         let words = self.words.as_mut();
         words.is_some_and(|words| words.push(word).is_ok())

@@ -54,6 +54,8 @@ pub enum Word {
     Line(Remark),
     /// We are called this from now on.
     Called(Name),
+    /// What we play on has this colour from now on.
+    Coloured(Option<[u8; 3]>),
 }
 
 /// What a member of a hub is to do from now on.

@@ -65,6 +65,8 @@ pub struct Statistics {
     pub farsend: bool,
     /// What it is called, where it has said; else empty.
     pub name: Name,
+    /// The colour that the peer has said: red, green, blue.
+    pub colour: Option<[u8; 3]>,
     /// Whether it repairs what we lose.
     pub repairs: bool,
     /// The network's round trip, where the peer answers us (another Farsend does).
@@ -112,6 +114,7 @@ impl Default for Statistics {
             hub: false,
             farsend: false,
             name: Name::EMPTY,
+            colour: None,
             repairs: false,
             round_trip: None,
             echoed: None,

@@ -69,6 +69,7 @@ pub(super) struct PluginSession {
     peer_name: Name,
     /// What it was told of us.
     told_name: Name,
+    told_colour: Option<[u8; 3]>,
 }
 
 /// What an instance gets that takes part.
@@ -142,6 +143,7 @@ impl PluginSession {
             chat: Chat::numbered_from(clock::wall_us()),
             peer_name: Name::EMPTY,
             told_name: called,
+            told_colour: None,
         };
         opened.state = opened.alone();
         Ok((opened, entrance))

@@ -61,6 +61,7 @@ pub struct Machines<O> {
     words: Option<Consumer<Word>>,
     /// What we are called, whichever peer it is.
     name: Name,
+    colour: Option<[u8; 3]>,
     /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
     /// if that is the first that it hears.
     heard: bool,
@@ -172,6 +173,7 @@ impl<O: Outlet> Machines<O> {
             invitations: None,
             words: None,
             name: settings.name,
+            colour: None,
             heard: false,
             once: settings.once,
             tap: None,
@@ -231,6 +233,7 @@ impl<O: Outlet> Machines<O> {
         };
         self.peer = Peer::client(config, callee);
         self.peer.call_us(self.name);
+        self.peer.colour_us(self.colour);
         self.sending.call_at_once();
         self.heard = false;
         self.state = State::Open;
@@ -242,6 +245,10 @@ impl<O: Outlet> Machines<O> {
             match word {
                 Word::Line(line) => self.say(now, line),
                 Word::Called(name) => self.call_us(name),
+                Word::Coloured(colour) => {
+                    self.colour = colour;
+                    self.peer.colour_us(colour);
+                }
             }
         }
         if self.state == State::Outside {
@@ -350,6 +357,7 @@ impl<O: Outlet> Machines<O> {
         to.jitter = buffer.jitter();
         to.hub = self.invitations.is_some();
         to.name = peer.called();
+        to.colour = peer.colour();
         (to.farsend, to.repairs) = (peer.is_farsend(), self.repairs);
         to.round_trip = peer.round_trip().filter(|_| to.farsend);
         to.drift_ppm = buffer.drift();

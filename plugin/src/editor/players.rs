@@ -1,6 +1,6 @@
 //! Whom this track hears, and the hub that it opens.
 
-use egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
+use egui::{Button, Color32, ComboBox, DragValue, Grid, Label, RichText, Sense, Ui, vec2};
 use farsend_ipc::message::{Listening, PlayerInfo};
 
 use super::hand::Hand;
@@ -169,9 +169,14 @@ pub(super) fn table(ui: &mut Ui, view: &View) {
                 ui.end_row();
                 for player in &players.players {
                     let is_heard = players.heard.as_ref() == Some(&player.name);
-                    ui.scope(|ui| {
+                    ui.horizontal(|ui| {
                         ui.set_min_width(name);
                         ui.set_max_width(name);
+                        if let Some([red, green, blue]) = player.colour {
+                            let (spot, _) = ui.allocate_exact_size(vec2(9.0, 9.0), Sense::hover());
+                            let colour = Color32::from_rgb(red, green, blue);
+                            ui.painter().rect_filled(spot, 2.0, colour);
+                        }
                         let mut name = letters::shown(ui, &player.name);
                         if player.is_muted {
                             name.to_mut().push_str(" (muted)");

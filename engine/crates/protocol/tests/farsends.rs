@@ -362,6 +362,19 @@ fn each_end_is_told_what_the_other_is_called_and_when_that_changes() {
 }
 
 #[test]
+fn each_end_sees_the_others_colour() {
+    let mut two = Two::new([PeerConfig::default(); 2]);
+    two.ends[0].colour_us(Some([206, 130, 58]));
+    two.run(2000, 0);
+    assert_eq!(two.ends[1].colour(), Some([206, 130, 58]));
+    assert_eq!(two.ends[0].colour(), None);
+    assert_eq!(two.wants[1].names, [""; 0], "that is no name");
+    two.ends[0].colour_us(None);
+    two.run(1000, 0);
+    assert_eq!(two.ends[1].colour(), None);
+}
+
+#[test]
 fn a_name_is_gone_with_the_one_who_had_it() {
     let mut two = Two::new([PeerConfig::default(); 2]);
     two.ends[1].call_us(Name::new("Viola"));

@@ -122,7 +122,7 @@ proptest! {
         let name = &name[..name.floor_char_boundary(NAME_ROOM)];
         let called = Name::new(name);
         prop_assume!(called.as_str().len() <= NAME_ROOM);
-        let others = [keep, kept, hearing, Control::SentAway { seconds: lost }, Control::Called(called)];
+        let others = [keep, kept, hearing, Control::SentAway { seconds: lost }, Control::Called(called), Control::Coloured(None), Control::Coloured(Some([lost as u8, due as u8, 0]))];
         for control in [Control::Stop, Control::Unknown, reception, wanted].into_iter().chain(others).chain(pings).chain(chat) {
             prop_assert_eq!(Control::parse(&control.to_bytes()), Some(control));
         }

@@ -33,7 +33,7 @@ impl Part {
 
     /// Whose track it is, from now on.
     pub(in crate::control) fn set_about(&mut self, about: About) {
-        self.with_session(|session, seat| session.rename(seat, &about.name));
+        self.with_session(|session, seat| session.rename(seat, &about));
         self.wanted.name = about.name;
     }
 }

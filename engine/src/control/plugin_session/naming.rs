@@ -2,16 +2,16 @@
 
 use std::net::SocketAddr;
 
-use farsend_ipc::message::{Role, SessionState};
+use farsend_ipc::message::{About, Role, SessionState};
 use farsend_wire::jacktrip::Name;
 
 use super::PluginSession;
 
 impl PluginSession {
-    /// An instance's track is called this from now on. The peer is told, if it is the first instance's: those who share a session
+    /// An instance's track is called this from now on, and has this colour. The peer is told, if it is the first instance's: those who share a session
     /// are one player.
-    pub(in crate::control) fn rename(&mut self, seat: u64, name: &str) {
-        self.tracks.rename(seat, name);
+    pub(in crate::control) fn rename(&mut self, seat: u64, about: &About) {
+        self.tracks.rename(seat, about);
         self.introduce();
     }
 
@@ -23,6 +23,10 @@ impl PluginSession {
                 // With too much waiting it is told the next time.
                 let told = self.desk.call_us(name);
                 self.told_name = if told { name } else { self.told_name };
+            }
+            let colour = self.tracks.first_colour();
+            if colour != self.told_colour && self.desk.colour_us(colour) {
+                self.told_colour = colour;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use farsend_ipc::message::{
-    Listening, MOST_OUTPUTS, PlayerInfo, Players, Role, SessionState, WantedSession,
+    About, Listening, MOST_OUTPUTS, PlayerInfo, Players, Role, SessionState, WantedSession,
 };
 use farsend_rt::clock;
 use farsend_units::Channels;
@@ -43,6 +43,8 @@ struct Track {
     /// 0 for the first.
     output: usize,
     name: String,
+    /// Red, green, blue; where the host says it.
+    colour: Option<[u8; 3]>,
     /// What the audio thread was told.
     source: Source,
 }
@@ -63,6 +65,7 @@ impl Tracks {
                 seat,
                 output,
                 name: cut(&wanted.name).to_owned(),
+                colour: None,
                 source,
             });
             source
@@ -77,10 +80,17 @@ impl Tracks {
         self.is_changed = true;
     }
 
-    /// What an instance's track is called from now on.
-    pub(super) fn rename(&mut self, seat: u64, name: &str) {
-        let own = self.tracks.iter_mut().filter(|track| track.seat == seat);
-        own.for_each(|track| cut(name).clone_into(&mut track.name));
+    /// What an instance's track is called from now on, and its colour.
+    pub(super) fn rename(&mut self, seat: u64, about: &About) {
+        for track in self.tracks.iter_mut().filter(|track| track.seat == seat) {
+            cut(&about.name).clone_into(&mut track.name);
+            track.colour = about.colour;
+        }
+    }
+
+    /// The colour of the first instance's track.
+    pub(super) fn first_colour(&self) -> Option<[u8; 3]> {
+        self.tracks.first()?.colour
     }
 
     /// What the track of the first instance is called.
@@ -204,6 +214,7 @@ impl PluginSession {
             chat: Chat::numbered_from(clock::wall_us()),
             peer_name: Name::EMPTY,
             told_name: Name::EMPTY,
+            told_colour: None,
         };
         opened.state = opened.alone();
         Ok((opened, entrance))
@@ -342,6 +353,7 @@ impl PluginSession {
             is_present: status.present,
             is_farsend: status.is_farsend,
             is_muted: status.muted,
+            colour: None,
             level: 10f32.powf(status.level_db / 20.0),
             delay_us: status.delay_ms.map(|ms| (ms * 1e3) as u32),
             loss_percent: status.loss_percent as f32,
@@ -381,6 +393,7 @@ impl PluginSession {
             is_present: now.present,
             is_farsend: now.farsend,
             is_muted: false,
+            colour: now.colour,
             level: peaks.copied().fold(0.0, f32::max),
             delay_us: told.one_way_us,
             loss_percent: 100.0 * lost as f32 / packets.max(1) as f32,

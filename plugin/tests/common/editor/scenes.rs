@@ -30,7 +30,7 @@ pub(crate) struct Scene {
 }
 
 /// All of them.
-pub(crate) const SCENES: [&str; 17] = [
+pub(crate) const SCENES: [&str; 18] = [
     "players",
     "takes",
     "off",
@@ -46,6 +46,7 @@ pub(crate) const SCENES: [&str; 17] = [
     "newer",
     "unreadable",
     "muted",
+    "named",
     "waiting",
     "many-takes",
 ];
@@ -252,6 +253,19 @@ impl Scene {
                 });
                 shared.show(|view| view.takes = Arc::new(takes.collect()));
             }
+            "named" => {
+                self.connect(&numbers());
+                let players = Players {
+                    is_there: true,
+                    players: vec![PlayerInfo {
+                        colour: Some([206, 130, 58]),
+                        tracks: vec![],
+                        ..player("Violin 1", 0.3, 0.0, Some(17_033))
+                    }],
+                    ..Players::default()
+                };
+                shared.show(|view| view.players = Some(Arc::new(players)));
+            }
             "muted" => {
                 self.connect(&numbers());
                 set_switch(&shared.params.mute_send);
@@ -343,6 +357,7 @@ fn player(name: &str, level: f32, loss_percent: f32, delay_us: Option<u32>) -> P
         is_present: true,
         is_farsend: delay_us.is_some(),
         is_muted: false,
+        colour: None,
         level,
         delay_us,
         loss_percent,

@@ -55,6 +55,8 @@ pub struct PlayerInfo {
     pub is_present: bool,
     /// Whether they have a Farsend.
     pub is_farsend: bool,
+    /// The colour of what they play on, where they say it: red, green, blue.
+    pub colour: Option<[u8; 3]>,
     /// Whether they are muted for everybody at our hub.
     pub is_muted: bool,
     /// Largest sample of late, linear.

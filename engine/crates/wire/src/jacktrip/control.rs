@@ -17,6 +17,7 @@
 //!   kind 16 chat:        a piece of a line, see `chat.rs`
 //!   kind 17 heard:       talk (4) | number (2)
 //!   kind 18 called:      a name, UTF-8
+//!   kind 19 coloured:    1 | red | green | blue; or zeros
 //! ```
 
 use farsend_units::SeqNum;
@@ -81,6 +82,8 @@ pub enum Control {
     },
     /// What its sender is called: as much of it as fits, [`NAME_ROOM`] bytes. Empty: it has no name.
     Called(Name),
+    /// The colour of what its sender plays on, for whoever shows it: red, green, blue; `None`: it has none.
+    Coloured(Option<[u8; 3]>),
     /// Something that this version does not know, to be dropped silently.
     Unknown,
 }
@@ -199,6 +202,11 @@ impl Control {
                 number: u16::from_le_bytes(fields.take()),
             },
             CALLED => name(&fields.take()).map_or(Self::Unknown, Self::Called),
+            COLOURED => match fields.take() {
+                [1, red, green, blue] => Self::Coloured(Some([red, green, blue])),
+                [0, 0, 0, 0] => Self::Coloured(None),
+                _ => Self::Unknown,
+            },
             _ => Self::Unknown,
         };
         Some(if fields.0.iter().all(|&byte| byte == 0) {
@@ -274,6 +282,13 @@ impl Control {
                 let name = name.as_str();
                 put(&name.as_bytes()[..name.floor_char_boundary(NAME_ROOM)]);
             }
+            Self::Coloured(colour) => {
+                put(&[VERSION, COLOURED]);
+                if let Some(colour) = colour {
+                    put(&[1]);
+                    put(&colour);
+                }
+            }
         }
         bytes
     }
@@ -315,3 +330,4 @@ const HEARING: u8 = 8;
 const CHAT: u8 = 16;
 const HEARD: u8 = 17;
 const CALLED: u8 = 18;
+const COLOURED: u8 = 19;

@@ -243,6 +243,20 @@ impl Peer {
         self.naming.call_us(name);
     }
 
+    /// The colour of what we play on from now on: red, green, blue. A Farsend is told, a JackTrip nothing.
+    pub fn colour_us(&mut self, colour: Option<[u8; 3]>) {
+        self.naming.colour_us(colour);
+    }
+
+    /// The colour that the peer has said.
+    pub const fn colour(&self) -> Option<[u8; 3]> {
+        if self.is_farsend() {
+            self.naming.their_colour()
+        } else {
+            None
+        }
+    }
+
     /// What the peer is called; empty while it is no Farsend or has not said.
     pub const fn called(&self) -> Name {
         if self.is_farsend() {
@@ -449,6 +463,7 @@ impl Peer {
             Control::Chat(piece) => self.talk.handle_piece(at, &piece),
             Control::Heard { talk, number } => self.talk.handle_heard(at, talk, number),
             Control::Called(name) => self.naming.handle_called(at, name),
+            Control::Coloured(colour) => self.naming.handle_coloured(colour),
             Control::SentAway { seconds } if matches!(self.role, Role::Client { .. }) => {
                 if self.farewell.hear() {
                     self.report(Event::SentAway { seconds });

@@ -1,6 +1,6 @@
-//! What two Farsends are called.
+//! What two Farsends are called, and the colours of what they play on.
 //!
-//! Nothing is answered: a name is said three times soon, and then now and then, so that whoever has missed it hears it again.
+//! Nothing is answered: name and colour are said three times soon, and then now and then, so that whoever has missed it hears it again.
 
 use std::time::Duration;
 
@@ -20,6 +20,12 @@ pub(super) struct Naming {
     /// It is to be said now.
     says: bool,
     theirs: Name,
+    our_colour: Option<[u8; 3]>,
+    /// The peer was told a colour.
+    coloured: bool,
+    /// The colour is to be said now.
+    says_colour: bool,
+    their_colour: Option<[u8; 3]>,
     /// When that was heard.
     heard: Option<MonoTime>,
     /// The caller does not know it yet.
@@ -35,6 +41,10 @@ impl Naming {
             soon: SOON_AGAIN,
             says: false,
             theirs: Name::EMPTY,
+            our_colour: None,
+            coloured: false,
+            says_colour: false,
+            their_colour: None,
             heard: None,
             is_new: false,
         }
@@ -48,11 +58,20 @@ impl Naming {
         }
     }
 
+    /// The colour of what we play on from now on.
+    pub(super) fn colour_us(&mut self, colour: Option<[u8; 3]>) {
+        if colour != self.our_colour {
+            self.our_colour = colour;
+            (self.due, self.soon) = (None, SOON_AGAIN);
+        }
+    }
+
     /// Another program is there, or nobody.
     pub(super) fn begin_anew(&mut self) {
         let had_name = !self.theirs.is_empty();
         *self = Self {
             ours: self.ours,
+            our_colour: self.our_colour,
             is_new: had_name,
             ..Self::new()
         };
@@ -63,7 +82,8 @@ impl Naming {
         if !known || !self.has_something() || self.due.is_some_and(|due| at < due) {
             return;
         }
-        self.says = true;
+        self.says = self.has_name();
+        self.says_colour = self.has_colour();
         let pause = match self.soon.checked_sub(1) {
             Some(left) => {
                 self.soon = left;
@@ -84,16 +104,30 @@ impl Naming {
         }
     }
 
+    /// The peer says the colour of what it plays on.
+    pub(super) fn handle_coloured(&mut self, colour: Option<[u8; 3]>) {
+        self.their_colour = colour;
+    }
+
+    /// The colour that the peer has said.
+    pub(super) const fn their_colour(&self) -> Option<[u8; 3]> {
+        self.their_colour
+    }
+
     /// What the peer is called; empty while it has not said.
     pub(super) const fn theirs(&self) -> Name {
         self.theirs
     }
 
-    /// What is to be sent now.
+    /// What is to be sent now; to be asked again until there is nothing more.
     pub(super) fn poll(&mut self) -> Option<Control> {
-        std::mem::take(&mut self.says).then(|| {
+        if std::mem::take(&mut self.says) {
             self.spoken |= !self.ours.is_empty();
-            Control::Called(self.ours)
+            return Some(Control::Called(self.ours));
+        }
+        std::mem::take(&mut self.says_colour).then(|| {
+            self.coloured |= self.our_colour.is_some();
+            Control::Coloured(self.our_colour)
         })
     }
 
@@ -109,7 +143,15 @@ impl Naming {
     }
 
     const fn has_something(&self) -> bool {
+        self.has_name() || self.has_colour()
+    }
+
+    const fn has_name(&self) -> bool {
         self.spoken || !self.ours.is_empty()
+    }
+
+    const fn has_colour(&self) -> bool {
+        self.coloured || self.our_colour.is_some()
     }
 }
 
@@ -166,6 +208,29 @@ mod tests {
             [0; 0],
             "nobody knows a name of us"
         );
+    }
+
+    #[test]
+    fn a_colour_is_said_beside_the_name_or_without_one_and_also_that_it_is_gone() {
+        let mut naming = Naming::new();
+        let polled = |naming: &mut Naming, at| {
+            naming.handle_timeout(ms(at), true);
+            [naming.poll(), naming.poll(), naming.poll()]
+        };
+        let red = Control::Coloured(Some([200, 0, 0]));
+        naming.colour_us(Some([200, 0, 0]));
+        assert_eq!(polled(&mut naming, 0), [Some(red), None, None]);
+        naming.call_us(Name::new("Viola"));
+        let name = Control::Called(Name::new("Viola"));
+        assert_eq!(polled(&mut naming, 10), [Some(name), Some(red), None]);
+        naming.colour_us(None);
+        let gone = Control::Coloured(None);
+        assert_eq!(polled(&mut naming, 20), [Some(name), Some(gone), None]);
+        // Who is somebody else has said none.
+        naming.handle_coloured(Some([0, 0, 9]));
+        assert_eq!(naming.their_colour(), Some([0, 0, 9]));
+        naming.begin_anew();
+        assert_eq!(naming.their_colour(), None);
     }
 
     #[test]
