@@ -1,10 +1,11 @@
 //! A hub with a UDP port for each player, as JackTrip's hubs have it.
 
-use std::net::{Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
+use farsend_tests::lab::by_hand::{header, log_in};
 use farsend_tests::lab::farsend::{Farsend, command};
-use farsend_tests::lab::hub::{hears, member, player, start};
+use farsend_tests::lab::hub::{hears, member, player, start, told};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::{Machine, Need, Running, on_a_private_machine};
 use nix::sys::signal::Signal;
@@ -50,6 +51,35 @@ fn each_has_the_lowest_port_that_is_free_until_they_leave() {
         assert_eq!(ann.running.wait_exit_code(LIMIT), 0);
         hub.wait_for_event("left", 1, LIMIT);
         let _dora = at_port(machine, "dora", 47_100);
+    });
+}
+
+#[test]
+fn one_who_sends_on_to_a_port_that_was_freed_is_not_let_in_as_the_next_who_is_lent_it() {
+    on_a_private_machine(&[], |machine| {
+        let mut hub = hub(machine, "1");
+        let to = log_in(4500, "ann");
+        assert_eq!(to.port(), 47_100);
+        let ann = UdpSocket::bind((Ipv4Addr::LOCALHOST, 4500)).expect("a free port");
+        let stream = |socket: &UdpSocket, number| {
+            let audio = [&header(number, 128, [3, 16, 1, 0])[..], &[0; 256]].concat();
+            socket.send_to(&audio, to).expect("loopback");
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        (0..300).for_each(|number| stream(&ann, number));
+        hub.wait_for_event("joined", 1, LIMIT);
+        told(&["kick", "ann"]);
+        // Until she is faded out.
+        (300..400).for_each(|number| stream(&ann, number));
+        let ben = std::thread::spawn(|| log_in(4501, "ben"));
+        // A second of it; the log-in is answered meanwhile.
+        (400..800).for_each(|number| stream(&ann, number));
+        assert_eq!(ben.join().expect("there is a place"), to);
+        assert_eq!(hub.events("joined").len(), 1);
+        let ben = UdpSocket::bind((Ipv4Addr::LOCALHOST, 4501)).expect("a free port");
+        stream(&ben, 0);
+        hub.wait_for_event("joined", 2, LIMIT);
+        assert_eq!(hub.events("joined")[1]["remote"], "127.0.0.1:4501");
     });
 }
 

@@ -2,6 +2,7 @@
 //! and come back, too.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farsend_wire::jacktrip::Name;
@@ -72,11 +73,13 @@ impl Wished {
 }
 
 /// Somebody who may not come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct KeptOut {
     pub(super) host: IpAddr,
     /// `None`: whatever they call themselves.
     pub(super) name: Option<Name>,
+    /// This user may not come from anywhere else, either.
+    pub(super) user: Option<Arc<str>>,
     pub(super) until: Instant,
     /// Whether it was said that they wanted in again.
     pub(super) told: bool,
@@ -123,6 +126,30 @@ impl Book {
         }
     }
 
+    /// Those who are heard otherwise than usual, here or not.
+    pub(super) fn standings(&self) -> impl Iterator<Item = &(Who, Standing)> {
+        self.standings.iter()
+    }
+
+    /// Changes how everybody is to hear those of this name, in whatever letters, who are not here and are not heard as usual. Who
+    /// that is.
+    pub(super) fn change_absent(
+        &mut self,
+        called: &str,
+        is_here: impl Fn(&Who) -> bool,
+        change: impl Fn(&mut Standing),
+    ) -> Vec<Who> {
+        let mut changed = Vec::new();
+        self.standings.retain_mut(|(who, standing)| {
+            if is_alike(&who.called, called) && !is_here(who) {
+                change(standing);
+                changed.push(who.clone());
+            }
+            *standing != Standing::USUAL
+        });
+        changed
+    }
+
     /// Changes what a listener has of a player, and gives what that is now. `is_here` tells whom to keep.
     pub(super) fn wish(
         &mut self,
@@ -164,10 +191,10 @@ impl Book {
         self.wishes.iter()
     }
 
-    /// Lets nobody of this host in who gives this name (`None`: any), until then.
+    /// Lets nobody of this host in who gives this name (`None`: any), and this user not at all, until then.
     pub(super) fn keep_out(&mut self, one: KeptOut) {
-        self.kept_out
-            .retain(|other| (other.host, other.name) != (one.host, one.name));
+        let key = |one: &KeptOut| (one.host, one.name, one.user.clone());
+        self.kept_out.retain(|other| key(other) != key(&one));
         if self.kept_out.len() >= MOST_KEPT_OUT {
             self.kept_out.remove(0);
         }
@@ -175,10 +202,18 @@ impl Book {
     }
 
     /// Whether one who wants in may not come.
-    pub(super) fn bars(&mut self, host: IpAddr, name: Name, now: Instant) -> Option<Barred> {
+    pub(super) fn bars(
+        &mut self,
+        host: IpAddr,
+        name: Name,
+        user: Option<&str>,
+        now: Instant,
+    ) -> Option<Barred> {
         self.kept_out.retain(|one| one.until > now);
         let same = |one: &&mut KeptOut| {
-            network(one.host) == network(host) && one.name.is_none_or(|one| one == name)
+            let is_user = user.is_some() && one.user.as_deref() == user;
+            let is_from_there = network(one.host) == network(host);
+            is_user || (is_from_there && one.name.is_none_or(|one| one == name))
         };
         let longest = self.kept_out.iter_mut().filter(same);
         let one = longest.max_by_key(|one| one.until)?;
@@ -188,10 +223,28 @@ impl Book {
         })
     }
 
+    /// Lets those in again who are named so: by name, in whatever letters, by user, or by host. Who they are.
+    pub(super) fn let_in(&mut self, text: &str, now: Instant) -> Vec<KeptOut> {
+        let host = text.parse::<IpAddr>().ok();
+        let is_meant = |one: &mut KeptOut| {
+            let name = one.name.filter(|name| !name.is_empty());
+            name.is_some_and(|name| is_alike(name.as_str(), text))
+                || one.user.as_deref() == Some(text)
+                || Some(one.host) == host
+        };
+        let taken = self.kept_out.extract_if(.., is_meant);
+        taken.filter(|one| one.until > now).collect()
+    }
+
     /// Who may not come in now.
     pub(super) fn kept_out(&self, now: Instant) -> impl Iterator<Item = &KeptOut> {
         self.kept_out.iter().filter(move |one| one.until > now)
     }
+}
+
+/// Whether only large and small letters differ.
+pub(super) fn is_alike(name: &str, text: &str) -> bool {
+    name.to_lowercase() == text.to_lowercase()
 }
 
 /// Decibels as a factor.
@@ -205,6 +258,10 @@ const MOST_KEPT_OUT: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use farsend_units::Channels;
+
     use super::*;
 
     #[test]
@@ -217,19 +274,75 @@ mod tests {
         let one = KeptOut {
             host,
             name: Some(ann),
+            user: None,
             until: now + minute,
             told: false,
         };
-        book.keep_out(one);
+        book.keep_out(one.clone());
         let barred = |left, first| Some(Barred { left, first });
-        assert_eq!(book.bars(host, ann, now), barred(minute, true));
-        assert_eq!(book.bars(host, ann, now), barred(minute, false));
-        assert_eq!(book.bars(host, bob, now), None);
-        assert_eq!(book.bars(other, ann, now), None);
+        assert_eq!(book.bars(host, ann, None, now), barred(minute, true));
+        assert_eq!(book.bars(host, ann, None, now), barred(minute, false));
+        assert_eq!(book.bars(host, bob, None, now), None);
+        assert_eq!(book.bars(other, ann, None, now), None);
         book.keep_out(KeptOut { name: None, ..one });
-        assert_eq!(book.bars(host, bob, now), barred(minute, true));
-        assert_eq!(book.bars(host, ann, now + minute), None);
+        assert_eq!(book.bars(host, bob, None, now), barred(minute, true));
+        assert_eq!(book.bars(host, ann, None, now + minute), None);
         assert_eq!(book.kept_out(now).count(), 0);
+    }
+
+    #[test]
+    fn a_user_is_kept_out_under_any_name_and_from_anywhere_until_that_is_taken_back() {
+        let mut book = Book::default();
+        let [host, other]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+        let (ann, bob) = (Name::new("ann"), Name::new("bob"));
+        let now = Instant::now();
+        let one = |user: Option<&str>| KeptOut {
+            host,
+            name: Some(ann),
+            user: user.map(Arc::from),
+            until: now + Duration::from_secs(60),
+            told: false,
+        };
+        book.keep_out(one(Some("anna")));
+        let bars = |book: &mut Book, host, name, user| book.bars(host, name, user, now).is_some();
+        assert!(bars(&mut book, other, bob, Some("anna")));
+        assert!(bars(&mut book, host, ann, Some("ben")), "by name, too");
+        assert!(!bars(&mut book, other, ann, Some("ben")));
+        assert!(!bars(&mut book, other, ann, None));
+        for text in ["Ann", "anna", "10.0.0.1"] {
+            assert_eq!(book.let_in("ben", now).len(), 0);
+            assert_eq!(book.let_in(text, now).len(), 1, "{text}");
+            assert!(!bars(&mut book, host, ann, Some("anna")), "{text}");
+            book.keep_out(one(Some("anna")));
+        }
+        // One of before, without a user, is another.
+        book.keep_out(one(None));
+        assert_eq!(book.kept_out(now).count(), 2);
+        assert_eq!(book.let_in("ann", now).len(), 2);
+    }
+
+    #[test]
+    fn one_who_is_away_is_heard_as_usual_again_by_name() {
+        let mut book = Book::default();
+        let address = |last| SocketAddr::from(([10, 0, 0, last], 4464));
+        let entry = |name, last| Entry::quiet(name, address(last), Channels(1));
+        let muted = Standing {
+            db: 0.0,
+            muted: true,
+        };
+        let [ann, other, ben] = [entry("ann", 1), entry("ann", 2), entry("ben", 1)];
+        for one in [&ann, &other, &ben] {
+            book.set_standing(one, muted);
+        }
+        let unmute = |book: &mut Book, name| {
+            let changed = book.change_absent(name, |who| who.is(&other), |one| one.muted = false);
+            changed.len()
+        };
+        assert_eq!(unmute(&mut book, "carl"), 0);
+        assert_eq!(unmute(&mut book, "Ann"), 1);
+        assert_eq!(book.standing(&ann), Standing::USUAL);
+        assert_eq!([book.standing(&other), book.standing(&ben)], [muted; 2]);
+        assert_eq!(unmute(&mut book, "ann"), 0, "nothing is left of it");
     }
 
     #[test]
@@ -240,6 +353,7 @@ mod tests {
             book.keep_out(KeptOut {
                 host: IpAddr::from(n.to_be_bytes()),
                 name: None,
+                user: None,
                 until: now + Duration::from_secs(1),
                 told: false,
             });

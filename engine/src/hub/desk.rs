@@ -1,20 +1,19 @@
 //! The hub's control thread: the door, the roster, what is built and dropped, and what is told.
 
+mod admission;
 pub(super) mod chat;
 mod lent;
 mod osc;
 mod requests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::{Event, Talked};
 use farsend_rt::{LatestReader, clock, latest};
-use farsend_stream::{Conceal, DepthPolicy, Kernels};
+use farsend_stream::{DepthPolicy, Kernels};
 use farsend_units::Frames;
-use farsend_wire::jacktrip::{Datagram, DatagramError, Header, HeaderKind, Hello};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use self::chat::Letters;
@@ -23,15 +22,15 @@ use super::align::Aligner;
 use super::auth::Auth;
 use super::book::Book;
 use super::control::ControlSocket;
-use super::door::{Answer, Door};
+use super::door::Door;
 use super::files::{Files, Playback};
 use super::floor::{Floor, FloorStatistics, Knock, Lines, Order};
 use super::pace::{Pacer, Paused, Voice};
 use super::player::Player;
-use super::ports::{Line, Ports};
+use super::ports::Ports;
 use super::recordings::{Recordings, TAPES};
 use super::report::HubReporter;
-use super::roster::{Entry, Expected, KNOCKS_WITHIN, LogIn, Roster};
+use super::roster::{Entry, KNOCKS_WITHIN, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
 use super::track_takes::TrackTakes;
@@ -246,11 +245,7 @@ impl<'a> Desk<'a> {
             }
         }
         self.see_off(reporter);
-        for gone in self.roster.expire(Instant::now()) {
-            self.order(Order::Expect(gone.host, false));
-            let udp_port = gone.line.as_ref().map_or(self.udp_port, Line::port);
-            reporter.never_heard(gone.name, gone.host, udp_port);
-        }
+        self.give_up(reporter);
         while let Ok(player) = self.returns.pop() {
             drop(player);
         }
@@ -262,164 +257,6 @@ impl<'a> Desk<'a> {
             files.attend(reporter);
         }
         self.flush();
-    }
-
-    fn greet(&mut self, reporter: &mut HubReporter) {
-        let Self {
-            door,
-            roster,
-            recordings,
-            udp_port,
-            ports,
-            pending,
-            book,
-            letters,
-            track_takes,
-            ..
-        } = self;
-        let mut welcome = |host: IpAddr, hello: &Hello| {
-            if let Some(barred) = book.bars(host, hello.name, Instant::now()) {
-                reporter.kept_out(hello.name, host, barred);
-                return Answer::Full;
-            }
-            match roster.log_in(host, hello, Instant::now()) {
-                LogIn::Full => {
-                    reporter.full(hello.name, host);
-                    Answer::Full
-                }
-                LogIn::Later => Answer::Later,
-                LogIn::Welcome { replaces } => {
-                    if let Some(place) = replaces {
-                        // Without a word: it is the new one who would hear it.
-                        pending.push_back(Order::Dismiss(place));
-                        if let Some(entry) = roster.leave(place) {
-                            recordings.leave(place);
-                            letters.leave(place);
-                            track_takes.iter_mut().for_each(|takes| takes.leave(place));
-                            reporter.left(&entry, "began again", roster.count());
-                        }
-                    }
-                    let Some(ports) = ports else {
-                        pending.push_back(Order::Expect(host, true));
-                        return Answer::Port(*udp_port);
-                    };
-                    match ports.lend() {
-                        Ok(line) => {
-                            let port = line.port();
-                            roster.give(line);
-                            Answer::Port(port)
-                        }
-                        Err(why) => {
-                            roster.turn_away();
-                            if replaces.is_some() {
-                                // Theirs of before is about to be free.
-                                return Answer::Later;
-                            }
-                            reporter.no_port(hello.name, host, &ports.range(), &why);
-                            Answer::Full
-                        }
-                    }
-                }
-            }
-        };
-        door.attend(LOOK_EVERY, &mut welcome);
-        for tidings in door.tidings() {
-            reporter.tell(&tidings);
-        }
-    }
-
-    /// Builds the player whose first datagram has come, perhaps at a port of their own, and lets it in.
-    fn admit(&mut self, knock: &Knock, at: Option<u16>, reporter: &mut HubReporter) {
-        let before = self.roster.place_of(knock.from);
-        if at.is_none() && before.is_some() {
-            // One more of the same, on its way when the place was taken.
-            return;
-        }
-        let (format, redundancy) = match Datagram::parse(knock.payload(), HeaderKind::Default, None)
-        {
-            Ok(datagram) => (datagram.format(), datagram.redundancy()),
-            // The header says enough.
-            Err(DatagramError::Length { .. }) if knock.is_cut() => {
-                let header = Header::parse(knock.payload());
-                match header.ok().and_then(|header| header.format().ok()) {
-                    Some(format) => (format, 1),
-                    None => return,
-                }
-            }
-            Err(error) => {
-                if self.roster.note_junk(knock.from.ip()) {
-                    reporter.not_understood(knock.from, &error);
-                }
-                return;
-            }
-        };
-        if let Some(before) = before {
-            // Of a program that began again behind a NAT.
-            self.let_go(before, "began again", reporter);
-        }
-        if self.roster.free().is_none() {
-            return;
-        }
-        let expected = match at {
-            Some(port) => self.roster.knocked_at(port),
-            None => self.roster.knocked(knock.from),
-        };
-        let Some(expected) = expected else {
-            return;
-        };
-        let Expected {
-            host, name, line, ..
-        } = expected;
-        if let Some(former) = self.roster.former(name, host, Instant::now()) {
-            self.let_go(former, "is back from elsewhere", reporter);
-        }
-        let Some(place) = self.roster.free() else {
-            return;
-        };
-        let udp_port = line.as_ref().map_or(self.udp_port, Line::port);
-        self.order(Order::Expect(host, false));
-        let conceal = if self.roster.count() < FORETOLD {
-            self.settings.conceal
-        } else {
-            Conceal::Fade
-        };
-        let from = knock.from;
-        let settings = HubSettings {
-            depth: self.depth,
-            ..self.settings.clone()
-        };
-        let player = Player::new(
-            &settings,
-            &self.kernels,
-            conceal,
-            from,
-            format,
-            redundancy,
-            line,
-        );
-        match player {
-            Ok((mut player, watch)) => {
-                player.take_knock(knock.at, knock.payload());
-                let called = (name, self.roster.title(name, from));
-                let trip = self.door.round_trip(host);
-                let admission = self.roster.admission();
-                let entry = Entry::new(admission, called, (from, udp_port), format, trip, watch);
-                let group = self.book.groups.recall(&entry, &self.roster);
-                if let Some(takes) = &mut self.track_takes {
-                    let taps = takes.admit(place, &entry.called, format.channels);
-                    player.record_through(taps);
-                }
-                self.order(Order::Admit(place, player, group));
-                reporter.joined(&entry, &format, self.roster.count() + 1);
-                self.recordings
-                    .admit(place, &entry, reporter, &mut self.pending);
-                self.roster.take(place, entry);
-                self.aligner.forget(place);
-                self.recall(place);
-                self.recall_queue(place, &format);
-            }
-            Err(error) => reporter.cannot_serve(name, from, &error),
-        }
     }
 
     /// Lets those go who said goodbye or were not heard any more.

@@ -37,11 +37,16 @@ pub(super) struct Door {
 pub(super) enum Answer {
     /// Come in: audio goes to this UDP port.
     Port(u16),
-    /// Not now.
+    /// There is no place.
     Full,
+    /// They may not come for a while.
+    NotNow,
     /// They are asked about again, until it has taken too long.
     Later,
 }
+
+/// Says what to answer one of this host who says this and, where users have passwords, is this user.
+pub(super) type Welcome<'a> = dyn FnMut(IpAddr, &Hello, Option<&str>) -> Answer + 'a;
 
 #[derive(Debug)]
 struct Visitor {
@@ -119,11 +124,7 @@ impl Door {
 
     /// Waits for at most `patience`, greets who is there, and calls `welcome` for each who has said
     /// hello and, where that is asked for, who they are.
-    pub(super) fn attend(
-        &mut self,
-        patience: Duration,
-        welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer,
-    ) {
+    pub(super) fn attend(&mut self, patience: Duration, welcome: &mut Welcome<'_>) {
         self.wait(patience);
         self.accept();
         let now = Instant::now();
@@ -155,14 +156,7 @@ impl Door {
         }
         visitors.splice(..0, kept);
         if let Some(porter) = porter {
-            porter.attend(
-                now,
-                &mut |question| match welcome(question.host, &question.hello) {
-                    Answer::Port(port) => Some(Some(port)),
-                    Answer::Full => Some(None),
-                    Answer::Later => None,
-                },
-            );
+            porter.attend(now, welcome);
             tidings.extend(porter.tidings());
         }
     }
@@ -244,7 +238,7 @@ impl Door {
 
 impl Visitor {
     /// Hears what they say and answers. False: that was all.
-    fn attend(&mut self, now: Instant, welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer) -> bool {
+    fn attend(&mut self, now: Instant, welcome: &mut Welcome<'_>) -> bool {
         if now.duration_since(self.came) >= GREETED_WITHIN {
             return false;
         }
@@ -294,11 +288,11 @@ impl Visitor {
     }
 
     /// Whether there is a place for them. False: they have their answer.
-    fn ask(&mut self, hello: Hello, welcome: &mut dyn FnMut(IpAddr, &Hello) -> Answer) -> bool {
-        match welcome(self.host, &hello) {
+    fn ask(&mut self, hello: Hello, welcome: &mut Welcome<'_>) -> bool {
+        match welcome(self.host, &hello, None) {
             Answer::Port(port) => self.say(Reply::Port(port)),
             // JackTrip's hub closes without a word where it is full.
-            Answer::Full => {}
+            Answer::Full | Answer::NotNow => {}
             Answer::Later => {
                 self.stage = Stage::Waits(hello);
                 return true;
@@ -352,7 +346,7 @@ mod tests {
     fn answered(door: &mut Door, says: &[&[u8]]) -> Vec<u8> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap();
         let attend = |door: &mut Door| {
-            door.attend(Duration::from_millis(20), &mut |host, hello| {
+            door.attend(Duration::from_millis(20), &mut |host, hello, _| {
                 assert_eq!(host, IpAddr::from(Ipv4Addr::LOCALHOST));
                 match hello.name.as_str() {
                     "full" => Answer::Full,
@@ -397,11 +391,11 @@ mod tests {
         let mut idle = Vec::new();
         for _ in 0..1000 {
             idle.push(TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap());
-            door.attend(Duration::ZERO, &mut |_, _| Answer::Full);
+            door.attend(Duration::ZERO, &mut |_, _, _| Answer::Full);
         }
         assert!(door.visitors() <= crate::hub::fair::share(MOST_VISITORS));
         idle.truncate(10);
-        door.attend(Duration::from_millis(20), &mut |_, _| Answer::Full);
+        door.attend(Duration::from_millis(20), &mut |_, _, _| Answer::Full);
         assert_eq!(answered(&mut door, &[&hello("ann")]).len(), 4);
     }
 
@@ -409,13 +403,13 @@ mod tests {
     fn who_has_to_wait_is_asked_about_until_there_is_a_place_or_they_go() {
         let mut door = Door::open(0, None).unwrap();
         assert_eq!(answered(&mut door, &[&hello("later")]), Vec::<u8>::new());
-        door.attend(Duration::from_millis(20), &mut |_, _| Answer::Later);
+        door.attend(Duration::from_millis(20), &mut |_, _, _| Answer::Later);
         assert_eq!(door.visitors(), 0, "they have closed");
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port())).unwrap();
         stream.write_all(&hello("ann")).unwrap();
         let mut asked = 0;
         while asked < 5 {
-            door.attend(Duration::from_millis(1), &mut |_, _| {
+            door.attend(Duration::from_millis(1), &mut |_, _, _| {
                 asked += 1;
                 if asked < 5 {
                     Answer::Later

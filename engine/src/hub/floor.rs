@@ -1,7 +1,7 @@
 //! What the audio thread of a hub does, period after period. Nothing here allocates, locks, waits or logs.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use farsend_ipc::message::Loop;
@@ -10,6 +10,7 @@ use farsend_protocol::jacktrip::Remark;
 use farsend_rt::{LatestWriter, clock};
 use farsend_stream::DepthPolicy;
 use farsend_units::{MonoTime, SampleRate};
+use farsend_wire::jacktrip::is_stop;
 use rtrb::{Consumer, Producer};
 
 use super::group_mixes::Group;
@@ -18,6 +19,7 @@ use super::mixer::Mixer;
 use super::player::Player;
 use super::routes::{Routes, Sender};
 use super::socket::{AT_ONCE, HubSocket};
+use super::strangers::Strangers;
 use super::strips::Strip;
 use super::taping;
 use super::{HubSettings, PatchMode};
@@ -32,6 +34,8 @@ pub(super) enum Order {
     Admit(u16, Box<Player>, Group),
     /// The player in this place goes, without a word.
     Dismiss(u16),
+    /// The same of one who goes on sending, which is not to be taken for somebody else's.
+    Unseat(u16),
     /// All is put on this tape from now on, or on none.
     Tape(Option<Tape>),
     /// A slot of the tape is written to from now on.
@@ -66,18 +70,20 @@ pub(super) enum Order {
     Between(f32),
 }
 
-/// The first datagram of one who is expected.
+/// A datagram from where somebody is expected; perhaps their first.
 #[derive(Debug)]
 pub(super) struct Knock {
     pub(super) at: MonoTime,
     pub(super) from: SocketAddr,
+    /// Since when there is one after the other from there.
+    began: MonoTime,
     bytes: [u8; KNOCK],
     length: usize,
 }
 
 impl Knock {
-    /// As much of it as there is room for.
-    pub(super) fn new(at: MonoTime, from: SocketAddr, payload: &[u8]) -> Self {
+    /// As much of it as there is room for. `began`: of the stream that it is of.
+    pub(super) fn new(at: MonoTime, from: SocketAddr, began: MonoTime, payload: &[u8]) -> Self {
         let length = payload.len();
         let kept = length.min(KNOCK);
         let mut bytes = [0; KNOCK];
@@ -85,9 +91,16 @@ impl Knock {
         Self {
             at,
             from,
+            began,
             bytes,
             length,
         }
+    }
+
+    /// When the stream began that it is of; `None`: as long ago as can be.
+    pub(super) fn began(&self, now: Instant) -> Option<Instant> {
+        // Taken after `now`, so that who was there before a log-in is never younger than it for what passes in between.
+        now.checked_sub(clock::now().since(self.began))
     }
 
     /// All of the datagram, unless it was longer than [`KNOCK`] bytes.
@@ -144,6 +157,7 @@ impl Lines {
 pub(super) struct Floor {
     socket: HubSocket,
     routes: Routes,
+    strangers: Strangers,
     players: Box<[Option<Box<Player>>]>,
     /// No place from here on is taken.
     end: usize,
@@ -165,6 +179,7 @@ impl Floor {
         Self {
             socket,
             routes: Routes::new(settings.players),
+            strangers: Strangers::new(),
             players: players.into(),
             end: 0,
             sent_away: 0,
@@ -313,6 +328,7 @@ impl Floor {
         let Self {
             socket,
             routes,
+            strangers,
             players,
             lines,
             numbers,
@@ -336,12 +352,20 @@ impl Floor {
                             player.take(batch.time_of(one), one.payload());
                         }
                     }
-                    Sender::Expected => {
-                        if let Some(from) = one.sender() {
-                            knock(&mut lines.knocks, batch.time_of(one), from, one.payload());
+                    stranger @ (Sender::Expected | Sender::Stranger) => {
+                        let is_expected = stranger == Sender::Expected;
+                        numbers.strangers += u64::from(!is_expected);
+                        let Some(from) = one.sender() else { continue };
+                        if is_stop(one.payload()) {
+                            strangers.leave(from);
+                            continue;
+                        }
+                        let began = strangers.see(now, from);
+                        if is_expected && strangers.is_news(now, from) {
+                            let knock = Knock::new(batch.time_of(one), from, began, one.payload());
+                            tell(&mut lines.knocks, knock);
                         }
                     }
-                    Sender::Stranger => numbers.strangers += 1,
                 }
             }
         });
@@ -363,6 +387,7 @@ impl Floor {
                     self.dismiss(place);
                     if let Some(seat) = self.players.get_mut(usize::from(place)) {
                         self.routes.add(player.address(), place);
+                        self.strangers.forget(player.address());
                         let sends = player.heard().channels();
                         self.mixer.seat(place, sends, player.hears(), group);
                         *seat = Some(player);
@@ -370,6 +395,11 @@ impl Floor {
                     }
                 }
                 Order::Dismiss(place) => self.dismiss(place),
+                Order::Unseat(place) => {
+                    let address = self.player(place).map(|player| player.address());
+                    self.dismiss(place);
+                    address.map(|from| self.strangers.remember(clock::now(), from));
+                }
                 Order::Tape(tape) => {
                     if let Some(full) = std::mem::replace(&mut self.tape, tape) {
                         // The ring has room for as many as there can be.
@@ -456,7 +486,10 @@ impl Floor {
         };
         if player.is_sent_away() {
             self.sent_away -= 1;
-            player.leave(clock::now(), &mut self.socket);
+            let now = clock::now();
+            player.leave(now, &mut self.socket);
+            // Who does not listen goes on.
+            self.strangers.remember(now, player.address());
         }
         self.routes.remove(player.address(), place);
         if let Some(tape) = &mut self.tape {
@@ -510,10 +543,10 @@ fn place_of(sender: Option<&Sender>) -> Option<usize> {
     }
 }
 
-/// Tells the control thread of one who is expected; with its ring full it will be the next datagram.
-fn knock(knocks: &mut Producer<Knock>, at: MonoTime, from: SocketAddr, payload: &[u8]) {
+/// Tells the control thread of one who may be expected; with its ring full it will be a later datagram.
+fn tell(knocks: &mut Producer<Knock>, knock: Knock) {
     if let Ok(chunk) = knocks.write_chunk_uninit(1) {
-        chunk.fill_from_iter(std::iter::once(Knock::new(at, from, payload)));
+        chunk.fill_from_iter(std::iter::once(knock));
     }
 }
 

@@ -45,6 +45,7 @@ mod routes;
 mod settings;
 mod sight;
 mod socket;
+mod strangers;
 mod strips;
 pub(crate) mod table;
 mod taping;

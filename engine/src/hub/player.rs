@@ -75,7 +75,6 @@ impl Player {
         address: SocketAddr,
         format: Format,
         redundancy: u8,
-        line: Option<Line>,
     ) -> Result<(Box<Self>, Watch), PacketizerError> {
         let most = MAX_CHANNELS as u8;
         let send = format.wants.min(farsend_units::Channels(most));
@@ -113,7 +112,7 @@ impl Player {
         let player = Box::new(Self {
             machines,
             address,
-            line,
+            line: None,
             heard: Lanes::new(receive, settings.period),
             mix: Lanes::new(send, settings.period),
             gain: Gain::new(settings.rate, 1.0),
@@ -132,6 +131,11 @@ impl Player {
             minute: LastMinute::default(),
         };
         Ok((player, watch))
+    }
+
+    /// They are sent to, and heard, through this port of their own. Control thread.
+    pub(super) fn take_line(&mut self, line: Option<Line>) {
+        self.line = line;
     }
 
     pub(super) fn address(&self) -> SocketAddr {

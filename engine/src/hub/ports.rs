@@ -1,22 +1,35 @@
 //! A UDP port for each player, as JackTrip's hubs have it: the lowest that is free, until the player has gone.
+//!
+//! A port that was lent before rests for a while, as long as there are others, and is listened to for a moment before it is
+//! told: whoever sends there then is somebody else.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
+use arrayvec::ArrayVec;
+use farsend_rt::clock;
+use farsend_units::MonoTime;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::net::port_owner;
-use crate::net::udp::{AudioSocket, BindError};
+use crate::net::udp::{AudioSocket, BindError, Received};
 
 /// The range, and which of it is lent. Control thread.
 #[derive(Debug)]
 pub(super) struct Ports {
     first: u16,
-    lent: Arc<[AtomicBool]>,
+    lent: Arc<[Lease]>,
     mapped: bool,
+    /// What is listened to before it is lent, and since when.
+    tried: Option<(Line, MonoTime)>,
 }
+
+/// When a port was free again, in nanoseconds; or [`NEVER`] lent, or [`LENT`].
+type Lease = AtomicU64;
 
 /// A port of one player's own. Dropped, it is free again.
 #[derive(Debug)]
@@ -24,12 +37,16 @@ pub(super) struct Line {
     pub(super) socket: AudioSocket,
     port: u16,
     index: usize,
-    lent: Arc<[AtomicBool]>,
+    lent: Arc<[Lease]>,
+    /// Who sent there before anybody was told it.
+    pub(super) strangers: ArrayVec<SocketAddr, MOST_STRANGERS>,
 }
 
 /// Why there is no port.
 #[derive(Debug)]
 pub(super) enum NoPort {
+    /// Not yet: one is listened to.
+    Listening,
     /// Players and other programs have all of them.
     Taken,
     /// The system: too many open files, say.
@@ -47,16 +64,20 @@ impl Ports {
         allow_files(count);
         let mut ports = Self {
             first,
-            lent: (0..count).map(|_| AtomicBool::new(false)).collect(),
+            lent: (0..count).map(|_| Lease::new(NEVER)).collect(),
             mapped: false,
+            tried: None,
         };
-        match ports.lend() {
+        match ports.bind_first((0..count).collect()) {
             Ok(line) => {
                 ports.mapped = line.socket.is_mapped();
+                let index = line.index;
                 drop(line);
+                // It was only tried.
+                ports.lent[index].store(NEVER, Relaxed);
                 Ok(ports)
             }
-            Err(NoPort::Taken) => Err(BindError::PortBusy {
+            Err(NoPort::Taken | NoPort::Listening) => Err(BindError::PortBusy {
                 port: first,
                 owner: port_owner::find(first),
             }),
@@ -77,24 +98,70 @@ impl Ports {
         self.mapped
     }
 
-    /// The lowest that is free, bound.
-    pub(super) fn lend(&self) -> Result<Line, NoPort> {
-        for (index, (port, lent)) in self.range().zip(self.lent.iter()).enumerate() {
-            if lent.load(Relaxed) {
-                continue;
+    /// The lowest that is free and has rested, bound; else the one that has rested for longest.
+    ///
+    /// # Errors
+    /// [`NoPort`]; with [`NoPort::Listening`] it is to be tried again a moment later.
+    pub(super) fn lend(&mut self, now: MonoTime) -> Result<Line, NoPort> {
+        if let Some((mut line, since)) = self.tried.take() {
+            if now.since(since) < LISTENED_FOR {
+                self.tried = Some((line, since));
+                return Err(NoPort::Listening);
             }
+            line.listen(now);
+            if line.strangers.is_empty() || self.rested(now).next().is_none() {
+                return Ok(line);
+            }
+            let index = line.index;
+            drop(line);
+            self.lent[index].store(now.as_nanos(), Relaxed);
+        }
+        let rested = self.rested(now).collect();
+        let line = match self.bind_first(rested) {
+            Err(NoPort::Taken) => {
+                let mut resting: Vec<usize> = self.free().map(|(index, _)| index).collect();
+                resting.sort_by_key(|index| self.lent[*index].load(Relaxed));
+                self.bind_first(resting)?
+            }
+            bound => bound?,
+        };
+        let freed = self.lent[line.index].swap(LENT, Relaxed);
+        if freed == NEVER {
+            return Ok(line);
+        }
+        self.tried = Some((line, now));
+        Err(NoPort::Listening)
+    }
+
+    /// Those that are not lent, and since when, from the lowest on.
+    fn free(&self) -> impl Iterator<Item = (usize, u64)> {
+        let all = self.lent.iter().map(|lease| lease.load(Relaxed));
+        all.enumerate().filter(|(_, freed)| *freed != LENT)
+    }
+
+    /// Those of them that nobody had of late.
+    fn rested(&self, now: MonoTime) -> impl Iterator<Item = usize> {
+        let rested = move |freed| freed == NEVER || now.since(MonoTime::from_nanos(freed)) >= REST;
+        let free = self.free().filter(move |(_, freed)| rested(*freed));
+        free.map(|(index, _)| index)
+    }
+
+    /// The first of these that no other program has.
+    fn bind_first(&self, indices: Vec<usize>) -> Result<Line, NoPort> {
+        for index in indices {
+            let port = self.first + index as u16;
             let socket = match AudioSocket::try_bind(port) {
                 Ok(socket) => socket,
                 Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
                 Err(error) => return Err(NoPort::System(error)),
             };
             socket.ignore_refusals();
-            lent.store(true, Relaxed);
             return Ok(Line {
                 socket,
                 port,
                 index,
                 lent: self.lent.clone(),
+                strangers: ArrayVec::new(),
             });
         }
         Err(NoPort::Taken)
@@ -105,12 +172,26 @@ impl Line {
     pub(super) fn port(&self) -> u16 {
         self.port
     }
+
+    /// Notes who has sent here.
+    fn listen(&mut self, now: MonoTime) {
+        self.socket.begin(now);
+        for _ in 0..MOST_LISTENED {
+            match self.socket.receive(now) {
+                Received::Datagram { from, .. } if !self.strangers.contains(&from) => {
+                    _ = self.strangers.try_push(from);
+                }
+                Received::Datagram { .. } | Received::Refused => {}
+                Received::Nothing => break,
+            }
+        }
+    }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         if let Some(lent) = self.lent.get(self.index) {
-            lent.store(false, Relaxed);
+            lent.store(clock::now().as_nanos().max(1), Relaxed);
         }
     }
 }
@@ -128,44 +209,109 @@ fn allow_files(count: usize) {
 
 /// Those at the door, log-ins with passwords, recordings.
 const OTHER_FILES: u64 = 2048;
+/// A port that was lent before is not lent again for so long while there are others: who had it may not know yet that they are not
+/// there any more.
+const REST: Duration = Duration::from_secs(30);
+/// Many packets of one who still sends there.
+const LISTENED_FOR: Duration = Duration::from_millis(50);
+/// Datagrams of that time that are looked at, and addresses that are kept.
+const MOST_LISTENED: usize = 256;
+const MOST_STRANGERS: usize = 8;
+const NEVER: u64 = 0;
+const LENT: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A few ports in a row that are free, somewhere.
-    fn ports(count: usize) -> Ports {
-        let mut first = 47_000;
+    /// A few ports in a row that are free, from about there on, none of which was ever lent.
+    fn ports(mut first: u16, count: usize) -> Ports {
         loop {
-            let ports = Ports::open(first, count).unwrap();
-            let all: Result<Vec<Line>, NoPort> = (0..count).map(|_| ports.lend()).collect();
-            match all {
-                Ok(_) => return ports,
-                Err(_) => first += count as u16,
+            let all: Vec<_> = (first..).take(count).map(AudioSocket::try_bind).collect();
+            let is_free = all.iter().all(Result::is_ok);
+            drop(all);
+            if is_free {
+                return Ports::open(first, count).unwrap();
             }
+            first += count as u16;
+        }
+    }
+
+    fn at(ms: u64) -> MonoTime {
+        clock::now() + Duration::from_millis(ms)
+    }
+
+    /// As one who logs in has it, so much later.
+    fn lend(ports: &mut Ports, ms: u64) -> u16 {
+        lent(ports, ms).port()
+    }
+
+    fn lent(ports: &mut Ports, ms: u64) -> Line {
+        match ports.lend(at(ms)) {
+            Ok(line) => line,
+            Err(NoPort::Listening) => {
+                assert!(matches!(ports.lend(at(ms)), Err(NoPort::Listening)));
+                ports.lend(at(ms + 50)).unwrap()
+            }
+            Err(error) => panic!("{error:?}"),
         }
     }
 
     #[test]
     fn each_gets_the_lowest_that_is_free_and_the_last_leaves_none() {
-        let ports = ports(3);
+        let mut ports = ports(47_000, 3);
         let (first, last) = ports.range().into_inner();
         assert_eq!(last, first + 2);
-        let [a, b, c] = [(); 3].map(|()| ports.lend().unwrap());
+        let [a, b, c] = [(); 3].map(|()| ports.lend(at(0)).unwrap());
         assert_eq!([a.port(), b.port(), c.port()], [first, first + 1, last]);
-        assert!(matches!(ports.lend(), Err(NoPort::Taken)));
+        assert!(matches!(ports.lend(at(0)), Err(NoPort::Taken)));
         drop(b);
-        assert_eq!(ports.lend().unwrap().port(), first + 1);
+        let again = lent(&mut ports, 0);
+        assert_eq!(again.port(), first + 1);
         drop(a);
-        assert_eq!(ports.lend().unwrap().port(), first);
+        assert_eq!(lent(&mut ports, 0).port(), first);
+    }
+
+    #[test]
+    fn one_that_was_lent_rests_while_there_are_others() {
+        let mut ports = ports(47_100, 3);
+        let first = ports.first;
+        assert_eq!(lend(&mut ports, 0), first);
+        assert_eq!(lend(&mut ports, 0), first + 1);
+        assert_eq!(lend(&mut ports, 0), first + 2);
+        // None has rested: the one that had most of it.
+        assert_eq!(lend(&mut ports, 0), first);
+        assert_eq!(lend(&mut ports, 0), first + 1);
+        assert_eq!(lend(&mut ports, 40_000), first, "all of them have");
+    }
+
+    #[test]
+    fn one_to_which_somebody_still_sends_is_not_lent_while_there_are_others() {
+        let mut ports = ports(47_200, 2);
+        let first = ports.first;
+        let _ended = lend(&mut ports, 0);
+        let old = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let still_sends = || old.send_to(b"audio", ("127.0.0.1", first)).unwrap();
+        let listened = ports.lend(at(40_000));
+        assert!(matches!(listened, Err(NoPort::Listening)), "{listened:?}");
+        still_sends();
+        let other = ports.lend(at(40_050)).unwrap();
+        assert_eq!(other.port(), first + 1);
+        // It is the last: who sends there is known, at least.
+        let listened = ports.lend(at(80_000));
+        assert!(matches!(listened, Err(NoPort::Listening)), "{listened:?}");
+        still_sends();
+        let last = ports.lend(at(80_050)).unwrap();
+        assert_eq!(last.port(), first);
+        assert!(last.strangers[..] == [old.local_addr().unwrap()]);
     }
 
     #[test]
     fn one_that_another_program_has_is_passed_over_and_a_range_of_such_is_said_to_be_busy() {
-        let range = ports(2);
+        let mut range = ports(47_300, 2);
         let (first, last) = range.range().into_inner();
         let _other = AudioSocket::try_bind(first).unwrap();
-        assert_eq!(range.lend().unwrap().port(), last);
+        assert_eq!(range.lend(at(0)).unwrap().port(), last);
         let none = Ports::open(first, 1);
         assert!(matches!(none, Err(BindError::PortBusy { port, .. }) if port == first));
     }

@@ -15,7 +15,7 @@ use super::book::Barred;
 use super::floor::FloorStatistics;
 use super::pace::Paused;
 use super::ports::NoPort;
-use super::roster::{Entry, Roster};
+use super::roster::{Entry, Expected, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
 use crate::control::printer::{Printer, print_json, terminal};
@@ -167,7 +167,7 @@ impl HubReporter {
     ) {
         let (first, last) = (range.start(), range.end());
         let why = match why {
-            NoPort::Taken => {
+            NoPort::Taken | NoPort::Listening => {
                 format!("all UDP ports from {first} to {last} are taken (others with --udp-base)")
             }
             NoPort::System(error) => format!("the system gives no UDP port: {error}"),
@@ -176,12 +176,22 @@ impl HubReporter {
         self.say("no_port", &text, of(name, host));
     }
 
-    pub(super) fn never_heard(&mut self, name: Name, host: IpAddr, udp_port: u16) {
-        let text = format!(
-            "{} logged in, but no audio came within ten seconds: a firewall may block UDP port {udp_port} here",
-            title(name, host)
-        );
-        self.say("never_heard", &text, of(name, host));
+    /// Somebody has logged in, and nothing of use came.
+    pub(super) fn never_heard(&mut self, one: &Expected, udp_port: u16) {
+        let title = title(one.name, one.host);
+        let text = match &one.instead {
+            None => format!(
+                "{title} logged in, but no audio came within ten seconds: a firewall may block UDP port {udp_port} here"
+            ),
+            Some((from, what)) => format!(
+                "{title} logged in, but no audio came within ten seconds that can be played: what {from} sends {what}"
+            ),
+        };
+        let mut facts = of(one.name, one.host);
+        if let Some((from, _)) = &one.instead {
+            facts["instead_from"] = json!(from);
+        }
+        self.say("never_heard", &text, facts);
     }
 
     pub(super) fn not_understood(&mut self, from: SocketAddr, why: &dyn Display) {
@@ -192,6 +202,12 @@ impl HubReporter {
     pub(super) fn cannot_serve(&mut self, name: Name, from: SocketAddr, why: &dyn Display) {
         let text = format!("{} cannot be served: {why}", title(name, from));
         self.say("refused", &text, of(name, from.ip()));
+    }
+
+    /// The same where it is anybody's of that host.
+    pub(super) fn cannot_serve_from(&mut self, from: SocketAddr, why: &dyn Display) {
+        let text = format!("who sends from {from} cannot be served: {why}");
+        self.say("refused", &text, json!({ "remote": from }));
     }
 
     pub(super) fn kept_out(&mut self, name: Name, host: IpAddr, barred: Barred) {

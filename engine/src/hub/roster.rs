@@ -1,17 +1,17 @@
 //! Who is expected and who plays: the control thread's book of the places.
 
+mod expected;
+
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farsend_protocol::jacktrip::Event;
-use farsend_units::MonoTime;
 use farsend_wire::jacktrip::{Format, Hello, Name};
 
+pub(super) use self::expected::{Expected, Settled};
 use super::fair::{network, share};
-use super::floor::Knock;
 use super::player::Watch;
-use super::ports::Line;
-use crate::net::udp::Received;
 use crate::peers::LinkEvent;
 
 /// All places, and those who have logged in and were not heard yet.
@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) name: Name,
     /// What nobody else here is called: see [`Roster::title`].
     pub(super) called: String,
+    /// Who they are, where users have passwords.
+    pub(super) user: Option<Arc<str>>,
     pub(super) address: SocketAddr,
     /// Ours, that they send to.
     pub(super) udp_port: u16,
@@ -46,6 +48,8 @@ pub(super) struct Entry {
     pub(super) keeps_delay: bool,
     /// Since when nothing comes of them.
     quiet: Option<Instant>,
+    /// From when to when nothing came of them last, before they came back.
+    silence: Option<(Instant, Instant)>,
     /// Since when somebody who logs in names their address.
     claimed: Option<Instant>,
     /// When their stream began anew: perhaps it is another program, behind a NAT that gives it the same address.
@@ -66,6 +70,7 @@ impl Entry {
             admission,
             name,
             called,
+            user: None,
             address,
             udp_port,
             format,
@@ -75,6 +80,7 @@ impl Entry {
             since: Instant::now(),
             keeps_delay: false,
             quiet: None,
+            silence: None,
             claimed: None,
             anew: None,
         }
@@ -111,20 +117,6 @@ impl Entry {
     }
 }
 
-/// Somebody who has logged in.
-#[derive(Debug)]
-pub(super) struct Expected {
-    pub(super) host: IpAddr,
-    /// Where they said that they would send from; behind a NAT it will be another.
-    port: u16,
-    pub(super) name: Name,
-    since: Instant,
-    /// It was said that what they send is not understood.
-    told: bool,
-    /// Where they are to send, if that is a port of their own.
-    pub(super) line: Option<Line>,
-}
-
 impl Roster {
     /// So many places, all free.
     pub(super) fn new(places: usize) -> Self {
@@ -146,7 +138,13 @@ impl Roster {
     /// Notes a log-in, if there is a place for it. Gives a player of before who is replaced: the same host
     /// and port, and not heard any more, so it is the same program, begun again. One who is still heard is somebody else behind the
     /// same NAT: all JackTrips name the same port. Which of both it is takes a moment.
-    pub(super) fn log_in(&mut self, host: IpAddr, hello: &Hello, now: Instant) -> LogIn {
+    pub(super) fn log_in(
+        &mut self,
+        host: IpAddr,
+        hello: &Hello,
+        user: Option<&str>,
+        now: Instant,
+    ) -> LogIn {
         let before = match self.before(SocketAddr::new(host, hello.port), now) {
             Before::Unknown => return LogIn::Later,
             Before::Gone(place) => Some(place),
@@ -157,20 +155,16 @@ impl Roster {
         if free == 0 {
             return LogIn::Full;
         }
+        let awaited = self.expected.iter().filter(|one| one.is_awaited());
         let of_host = |one: &&Expected| network(one.host) == network(host);
-        let of_host = self.expected.iter().filter(of_host).count();
-        let left = free.saturating_sub(self.expected.len() - of_host);
+        let of_host = awaited.clone().filter(of_host).count();
+        let left = free.saturating_sub(awaited.count() - of_host);
         if of_host >= share(left) {
             return LogIn::Later;
         }
-        self.expected.push(Expected {
-            host,
-            port: hello.port,
-            name: hello.name,
-            since: now,
-            told: false,
-            line: None,
-        });
+        let who = (hello.name, user);
+        self.expected
+            .push(Expected::new(host, hello.port, who, now));
         LogIn::Welcome { replaces: before }
     }
 
@@ -205,7 +199,11 @@ impl Roster {
                 entry.anew = Some(now);
             }
             LinkEvent::Peer(Event::FellQuiet) => entry.quiet = Some(now),
-            LinkEvent::Peer(Event::Returned) => entry.quiet = None,
+            LinkEvent::Peer(Event::Returned) => {
+                let quiet = entry.quiet.take();
+                entry.silence =
+                    quiet.and_then(|quiet| Some((quiet.checked_sub(QUIET_AFTER)?, now)));
+            }
             _ => {}
         }
     }
@@ -223,7 +221,8 @@ impl Roster {
         .map(|(place, _)| place)
     }
 
-    /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard.
+    /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard,
+    /// and they come from the port that was said then, or had stopped before it. A program that goes on may begin anew, too.
     pub(super) fn begun_anew(&mut self, now: Instant) -> Vec<u16> {
         let Self {
             places, expected, ..
@@ -232,9 +231,19 @@ impl Roster {
         for (place, entry) in (0..).zip(places.iter_mut()) {
             let Some(entry) = entry else { continue };
             let Some(anew) = entry.anew else { continue };
-            let host = entry.address.ip();
-            let waits =
-                |one: &Expected| one.host == host && one.line.is_none() && one.since <= anew;
+            let address = entry.address;
+            let had_stopped = |one: &Expected| {
+                entry.silence.is_some_and(|(from, to)| {
+                    from <= one.since && one.since <= to && anew.duration_since(to) < OTHERS_WITHIN
+                })
+            };
+            let waits = |one: &Expected| {
+                one.host == address.ip()
+                    && one.line.is_none()
+                    && one.is_awaited()
+                    && one.since <= anew
+                    && (one.port == address.port() || had_stopped(one))
+            };
             if !expected.iter().any(waits) {
                 entry.anew = None;
             } else if now.duration_since(anew) >= OTHERS_WITHIN {
@@ -242,72 +251,6 @@ impl Roster {
             }
         }
         found
-    }
-
-    /// What came from this host is not understood. Whether that is to be said: once for each who has logged in.
-    pub(super) fn note_junk(&mut self, host: IpAddr) -> bool {
-        let mut of_host = self.expected.iter_mut().filter(|one| one.host == host);
-        let untold = of_host.find(|one| !one.told);
-        untold.map(|one| one.told = true).is_some()
-    }
-
-    /// The one who has logged in last is to send here.
-    pub(super) fn give(&mut self, line: Line) {
-        if let Some(one) = self.expected.last_mut() {
-            one.line = Some(line);
-        }
-    }
-
-    /// The one who has logged in last is not waited for after all.
-    pub(super) fn turn_away(&mut self) {
-        self.expected.pop();
-    }
-
-    /// The first datagrams that have come at ports of their own, from the hosts that were told them; and at which.
-    pub(super) fn listen(&mut self, now: MonoTime) -> Vec<(u16, Knock)> {
-        let knock = |one: &mut Expected| {
-            let line = one.line.as_mut()?;
-            let port = line.port();
-            line.socket.begin(now);
-            for _ in 0..MOST_STRANGERS {
-                match line.socket.receive(now) {
-                    Received::Datagram { at, from, payload } if from.ip() == one.host => {
-                        return Some((port, Knock::new(at, from, payload)));
-                    }
-                    Received::Datagram { .. } | Received::Refused => {}
-                    Received::Nothing => break,
-                }
-            }
-            None
-        };
-        self.expected.iter_mut().filter_map(knock).collect()
-    }
-
-    /// Who was to send to this port, which was theirs alone.
-    pub(super) fn knocked_at(&mut self, port: u16) -> Option<Expected> {
-        let is_there = |one: &Expected| one.line.as_ref().is_some_and(|line| line.port() == port);
-        let index = self.expected.iter().position(is_there)?;
-        Some(self.expected.remove(index))
-    }
-
-    /// Who it is that sends from there: the one who has said so, else the one of that host who waits longest.
-    pub(super) fn knocked(&mut self, from: SocketAddr) -> Option<Expected> {
-        let of_host = |one: &Expected| one.host == from.ip();
-        let exact = self
-            .expected
-            .iter()
-            .position(|one| of_host(one) && one.port == from.port());
-        let index = exact.or_else(|| self.expected.iter().position(of_host))?;
-        Some(self.expected.remove(index))
-    }
-
-    /// Those who were waited for in vain.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<Expected> {
-        let (gone, left) = std::mem::take(&mut self.expected)
-            .into_iter()
-            .partition(|one| now.duration_since(one.since) >= KNOCKS_WITHIN);
-        self.expected = left;
-        gone
     }
 
     /// The first free place.
@@ -409,8 +352,8 @@ const GONE_AFTER: Duration = Duration::from_secs(1);
 const OTHERS_WITHIN: Duration = Duration::from_millis(300);
 /// After its log-in a player has to be heard within this.
 pub(super) const KNOCKS_WITHIN: Duration = Duration::from_secs(10);
-/// Datagrams of others at one who is waited for, at a look.
-const MOST_STRANGERS: usize = 16;
+/// One of whom nothing came for so long is said to be quiet.
+const QUIET_AFTER: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests;

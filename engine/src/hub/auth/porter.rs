@@ -21,6 +21,7 @@ use super::Auth;
 use super::book::Book;
 use super::guest::{Guest, Standing};
 use super::throttle::Throttle;
+use crate::hub::door::{Answer, Welcome};
 use crate::hub::fair::{crowd, network};
 use crate::hub::tidings::Tidings;
 
@@ -28,7 +29,7 @@ use crate::hub::tidings::Tidings;
 #[derive(Debug)]
 pub(in crate::hub) struct Porter {
     newcomers: Option<SyncSender<Newcomer>>,
-    answers: Sender<Answer>,
+    answers: Sender<Verdict>,
     words: Receiver<Word>,
     asked: VecDeque<Question>,
     tidings: Vec<Tidings>,
@@ -37,18 +38,19 @@ pub(in crate::hub) struct Porter {
 }
 
 /// Somebody whose password is right: is there a place?
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::hub) struct Question {
-    pub(in crate::hub) host: IpAddr,
-    pub(in crate::hub) hello: Hello,
+    host: IpAddr,
+    hello: Hello,
+    user: Option<String>,
     id: u64,
     until: Instant,
 }
 
 pub(in crate::hub) type Newcomer = (TcpStream, IpAddr, Vec<u8>);
 
-/// To whom, and their port; none where there is no place.
-type Answer = (u64, Option<u16>);
+/// To whom, and what.
+type Verdict = (u64, Answer);
 
 #[derive(Debug)]
 enum Word {
@@ -104,13 +106,8 @@ impl Porter {
         }
     }
 
-    /// Calls `is_place` for each who waits for an answer: it gives a port, or that there is none; or nothing yet, and is
-    /// asked again the next time.
-    pub(in crate::hub) fn attend(
-        &mut self,
-        now: Instant,
-        is_place: &mut dyn FnMut(&Question) -> Option<Option<u16>>,
-    ) {
+    /// Calls `welcome` for each who waits for an answer: one who is to wait is asked about again the next time.
+    pub(in crate::hub) fn attend(&mut self, now: Instant, welcome: &mut Welcome<'_>) {
         loop {
             match self.words.try_recv() {
                 Ok(Word::Asks(question)) => self.asked.push_back(question),
@@ -130,11 +127,11 @@ impl Porter {
                 tidings.push(Tidings::NoRoom { host });
                 return false;
             }
-            let answer = is_place(question);
-            if let Some(port) = answer {
-                _ = answers.send((question.id, port));
+            let answer = welcome(question.host, &question.hello, question.user.as_deref());
+            if answer != Answer::Later {
+                _ = answers.send((question.id, answer));
             }
-            answer.is_none()
+            answer == Answer::Later
         });
     }
 
@@ -167,7 +164,7 @@ struct Lodge {
 }
 
 impl Lodge {
-    fn run(&mut self, arrivals: &Receiver<Newcomer>, answers: &Receiver<Answer>) {
+    fn run(&mut self, arrivals: &Receiver<Newcomer>, answers: &Receiver<Verdict>) {
         let mut look_at = Instant::now() + REREAD_EVERY;
         while !self.stop.load(Relaxed) {
             if self.guests.is_empty() {
@@ -186,8 +183,8 @@ impl Lodge {
                 self.reread();
                 look_at = Instant::now() + REREAD_EVERY;
             }
-            while let Ok((id, port)) = answers.try_recv() {
-                self.answer(id, port);
+            while let Ok((id, answer)) = answers.try_recv() {
+                self.answer(id, answer);
             }
             self.attend();
         }
@@ -219,15 +216,17 @@ impl Lodge {
         self.guests.extend(guest);
     }
 
-    fn answer(&mut self, id: u64, port: Option<u16>) {
+    fn answer(&mut self, id: u64, answer: Answer) {
         let Some(index) = self.guests.iter().position(|guest| guest.id == id) else {
             return;
         };
-        match port {
-            Some(port) => self.guests[index].say(Reply::Port(port), Instant::now()),
+        let reply = match answer {
+            Answer::Port(port) => Reply::Port(port),
+            Answer::NotNow => Reply::NotAtThisTime,
             // JackTrip's hub closes without a word where it is full.
-            None => drop(self.guests.remove(index)),
-        }
+            Answer::Full | Answer::Later => return drop(self.guests.remove(index)),
+        };
+        self.guests[index].say(reply, Instant::now());
     }
 
     /// Looks at each once, so that none keeps the others waiting for longer than it takes to check a password each.
@@ -278,6 +277,7 @@ fn judge(guest: &mut Guest, book: &Book, throttle: &mut Throttle, say: &SyncSend
     let user = std::str::from_utf8(log_in.user).ok();
     let user = user.filter(|user| book.users().knows(user));
     let user = user.map(str::to_owned);
+    let asks = user.clone();
     let now = Instant::now();
     let (tidings, reply) = match judgement {
         Judgement::WrongCredentials => {
@@ -302,6 +302,7 @@ fn judge(guest: &mut Guest, book: &Book, throttle: &mut Throttle, say: &SyncSend
     let question = Question {
         host,
         hello,
+        user: asks,
         id: guest.id,
         until: guest.deadline(),
     };

@@ -50,7 +50,7 @@ impl House {
         let run = move || {
             let mut tidings = Vec::new();
             while !stopped.load(Relaxed) {
-                door.attend(Duration::from_millis(5), &mut |_, hello| {
+                door.attend(Duration::from_millis(5), &mut |_, hello, _| {
                     if hello.name.as_str() == "full" {
                         return Answer::Full;
                     }

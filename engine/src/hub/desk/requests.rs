@@ -10,7 +10,7 @@ use farsend_wire::jacktrip::Name;
 use super::Desk;
 use crate::hub::PatchMode;
 use crate::hub::align::{Age, HERE};
-use crate::hub::book::{KeptOut, Standing, Who, Wished, linear};
+use crate::hub::book::{KeptOut, Standing, Who, Wished, is_alike, linear};
 use crate::hub::control::ControlSocket;
 use crate::hub::distance::Distance;
 use crate::hub::floor::Order;
@@ -214,6 +214,7 @@ impl Desk<'_> {
         self.book.keep_out(KeptOut {
             host: entry.address.ip(),
             name: (!host).then_some(entry.name),
+            user: entry.user.clone(),
             until: Instant::now() + Duration::from_secs_f64(minutes * 60.0),
             told: false,
         });
@@ -469,11 +470,6 @@ fn find(roster: &Roster, text: &str) -> Result<u16, Answer> {
         }
     }
     Err(nobody(roster, text))
-}
-
-/// Whether only large and small letters differ.
-fn is_alike(name: &str, text: &str) -> bool {
-    name.to_lowercase() == text.to_lowercase()
 }
 
 /// What this one can be called so that nobody else is meant.

@@ -39,7 +39,6 @@ fn a_delay_that_shifts_has_moved_and_nothing_that_is_ordered_about_it_allocates(
         address,
         format,
         1,
-        None,
     );
     let (mut player, mut watch) = player.expect("such packets can be sent");
     player.take_knock(clock::now(), &packet(0));
