@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::{Farsend, command};
-use farsend_tests::lab::hub::{self, member};
+use farsend_tests::lab::hub::{self, member, status, told};
 use farsend_tests::lab::hub_users::{self, HubFiles};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
@@ -97,6 +97,33 @@ fn a_real_jacktrip_without_the_right_to_be_there_is_told_so_and_ends() {
             !told.contains("Secret") && !told.contains(PASSWORD),
             "{told}"
         );
+    });
+}
+
+#[test]
+fn a_user_who_was_sent_away_may_not_come_under_another_name_and_is_told_so() {
+    on_a_private_machine(NEEDS, |machine| {
+        let jack = JackServer::start(machine, "a", JackClock::CALM);
+        let mut hub = our_hub(machine, &HubFiles::make(machine), &[]);
+        let options = |name| ["-C", "127.0.0.1", "-B", "4471", "-K", name, "-A"];
+        let user = ["--username", "ann", "--password", PASSWORD];
+        let as_ann = |name| [&options(name)[..], &user].concat();
+        let mut alto = Jacktrip::start(machine, &jack, "alto", &as_ann("alto"));
+        hub.wait_for_event("joined", 1, LIMIT);
+        assert!(told(&["kick", "alto"]).contains("not the user ann"));
+        assert_eq!(status()["kept_out"][0]["user"], "ann");
+        alto.running.wait_exit(LIMIT);
+        let mut tenor = Jacktrip::start(machine, &jack, "tenor", &as_ann("tenor"));
+        tenor.running.wait_exit(LIMIT);
+        let said = tenor.running.output();
+        assert!(said.contains("not authorized"), "{said}");
+        hub.wait_for_event("kept_out", 1, LIMIT);
+        let right = password_file(machine, PASSWORD);
+        let ann = ["--user", "ann", "--password-file", &right];
+        ends(machine, &ann, 13, "or its host has sent us away");
+        told(&["unkick", "ann"]);
+        let _tenor = Jacktrip::start(machine, &jack, "tenor", &as_ann("tenor"));
+        hub.wait_for_event("joined", 2, LIMIT);
     });
 }
 

@@ -85,11 +85,18 @@ fn players_are_listed_muted_turned_down_and_sent_away() {
         hub.wait_for_event("left", 1, LIMIT);
         drop(ben);
         let options = ["-C", "127.0.0.1", "-B", "4472", "-K", "ben"];
-        let _again = Jacktrip::start(machine, &jack, "again", &options);
+        let again = Jacktrip::start(machine, &jack, "again", &options);
         hub.wait_for_event("kept_out", 1, LIMIT);
         assert_eq!(status()["kept_out"][0]["name"], "ben");
         let _dora = player(machine, &jack, "dora", 4474, &[]);
         hub.wait_for_event("joined", 4, LIMIT);
+        let (said, code) = ask(&["unkick", "carl"]);
+        assert!(code == 1 && said.contains("but ben (127.0.0.1)"), "{said}");
+        assert!(told(&["unkick", "Ben"]).contains("ben (127.0.0.1)"));
+        assert!(ask(&["unkick", "ben"]).0.contains("nobody is kept out"));
+        drop(again);
+        let _ben = player(machine, &jack, "ben", 4475, &[]);
+        hub.wait_for_event("joined", 5, LIMIT);
     });
 }
 
@@ -117,9 +124,16 @@ fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
         assert_eq!(players[1]["muted"], true);
         drop((ann, other));
         hub.wait_for_event("left", 2, Duration::from_secs(15));
+        // What is asked for of those who are not here is taken back by name.
+        assert_eq!(status()["absent"][1]["name"], "ann (2)");
+        assert!(told(&["unmute", "Ann (2)"]).contains("who is not here"));
+        assert_eq!(status()["absent"].as_array().expect("a list").len(), 1);
+        assert!(told(&["status"]).contains("ann (127.0.0.1), who is not here: at -6 dB"));
+        assert_eq!(ask(&["unmute", "ann (2)"]).1, 1);
         let _ann = player(machine, &jack, "ann", 4475, &[]);
         hub.wait_for_event("joined", 3, LIMIT);
         assert_eq!(status()["players"][0]["gain_db"], -6.0);
+        assert_eq!(status()["absent"], Value::Array(Vec::new()));
     });
 }
 

@@ -39,9 +39,16 @@ pub(super) enum Control {
         #[command(flatten)]
         hub: Which,
     },
+    /// Let somebody in again who was sent away.
+    Unkick {
+        /// As `status` names them: name, user or host.
+        player: String,
+        #[command(flatten)]
+        hub: Which,
+    },
     /// Let nobody hear a player, or a single listener not.
     Mute(Heard),
-    /// Take that back.
+    /// Take that back, also of one who is not here.
     Unmute(Heard),
     /// How loud a player is heard: by all, as if turned up where they play, or by a single listener.
     Gain {
@@ -285,6 +292,7 @@ impl Control {
                 };
                 (request, hub)
             }
+            Self::Unkick { player, hub } => (Request::Unkick { player }, hub),
             Self::Mute(heard) => heard.muted(true),
             Self::Unmute(heard) => heard.muted(false),
             Self::Gain {

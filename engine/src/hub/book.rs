@@ -31,6 +31,10 @@ impl Who {
         self.host == entry.address.ip() && self.called == entry.called
     }
 
+    pub(super) fn host(&self) -> IpAddr {
+        self.host
+    }
+
     pub(super) fn called(&self) -> &str {
         &self.called
     }
@@ -184,6 +188,24 @@ impl Book {
             }
         }
         Ok(strip)
+    }
+
+    /// Changes what those of one name have of those of another, in whatever letters, not both of whom are here. Whether there is
+    /// anything.
+    pub(super) fn change_absent_wish(
+        &mut self,
+        [listener, player]: [&str; 2],
+        change: impl Fn(&mut Wished),
+    ) -> bool {
+        let mut changed = false;
+        self.wishes.retain_mut(|one| {
+            if is_alike(&one.listener.called, listener) && is_alike(&one.player.called, player) {
+                change(one);
+                changed = true;
+            }
+            !one.strip.is_neutral()
+        });
+        changed
     }
 
     /// All that listeners have otherwise.

@@ -5,6 +5,7 @@ pub(super) mod chat;
 mod lent;
 mod osc;
 mod requests;
+mod sent_away;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use farsend_ipc::hub::{AlignStatus, Aligned, KeptOut, PlayerStatus, Status, Wish};
+use farsend_ipc::hub::{Absent, AlignStatus, Aligned, KeptOut, PlayerStatus, Status, Wish};
 use farsend_units::SampleRate;
 
 use super::align::{Aligner, Standing};
-use super::book::{Book, Wished};
+use super::book::{Book, Who, Wished};
 use super::distance::{Basis, Distance};
 use super::floor::FloorStatistics;
 use super::roster::{Entry, Roster};
@@ -71,8 +71,10 @@ impl Sight {
             patch,
         } = place;
         let now = Instant::now();
+        let absent = absent(roster, book);
         let players = roster.iter_mut();
         Status {
+            absent,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             port,
             udp_port,
@@ -101,12 +103,25 @@ impl Sight {
                 .map(|one| KeptOut {
                     host: one.host,
                     name: one.name.map(|name| name.as_str().to_owned()),
+                    user: one.user.as_deref().map(str::to_owned),
                     seconds: one.until.duration_since(now).as_secs(),
                 })
                 .collect(),
             recording: None,
         }
     }
+}
+
+fn absent(roster: &Roster, book: &Book) -> Vec<Absent> {
+    let is_here = |who: &Who| roster.iter().any(|(_, entry)| who.is(entry));
+    let away = book.standings().filter(|(who, _)| !is_here(who));
+    away.map(|(who, standing)| Absent {
+        name: who.called().to_owned(),
+        host: who.host(),
+        gain_db: standing.db,
+        muted: standing.muted,
+    })
+    .collect()
 }
 
 /// One player, but for how they are held back.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, presets};
-use farsend_ipc::hub::{AlignStatus, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
+use farsend_ipc::hub::{Absent, AlignStatus, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
 
 use super::PatchMode;
 use super::recording::clock;
@@ -22,6 +22,9 @@ pub(crate) fn whole(status: &Status, columns: u16) -> String {
             wish.player,
             otherwise(wish)
         );
+    }
+    for one in &status.absent {
+        _ = writeln!(text, "{}", absent(one));
     }
     for one in &status.kept_out {
         _ = writeln!(text, "{}", kept_out(one));
@@ -219,12 +222,24 @@ fn otherwise(wish: &Wish) -> String {
     parts.join(", ")
 }
 
+fn absent(one: &Absent) -> String {
+    let heard = match (one.muted, one.gain_db) {
+        (true, _) => "muted".to_owned(),
+        (false, db) => format!("at {db:+} dB"),
+    };
+    format!("{} ({}), who is not here: {heard}", one.name, one.host)
+}
+
 fn kept_out(one: &KeptOut) -> String {
     let minutes = one.seconds.div_ceil(60);
     let who = match one.name.as_deref() {
         None => format!("nobody from {}", one.host),
         Some("") => format!("nobody without a name from {}", one.host),
         Some(name) => format!("nobody called {name} from {}", one.host),
+    };
+    let who = match one.user.as_deref() {
+        None => who,
+        Some(user) => format!("{who}, and not the user {},", user.escape_debug()),
     };
     format!("{who} may come in for {minutes} min")
 }
@@ -325,15 +340,26 @@ mod tests {
         status.kept_out.push(KeptOut {
             host: "10.0.0.1".parse().unwrap(),
             name: Some("carl".into()),
+            user: Some("carlo".into()),
             seconds: 61,
         });
+        for (name, muted) in [("dora", true), ("emil", false)] {
+            status.absent.push(Absent {
+                name: name.into(),
+                host: "10.0.0.2".parse().unwrap(),
+                gain_db: -3.0,
+                muted,
+            });
+        }
         insta::assert_snapshot!(whole(&status, u16::MAX), @r"
         2 of 512 places taken; everyone hears the others; 48000 Hz, 128 frames; 1.3 % of a core, 0 of 0 periods late
         name address              ch   rate period bit queue ms loss % delay ms level          mix
         ann  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10     12.3 ▕████ ▏ -12 dB -6 dB
         bob  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10        - not heard      muted
         ann hears bob alone, at +3 dB, at -0.5 (-1: left, 1: right)
-        nobody called carl from 10.0.0.1 may come in for 2 min
+        dora (10.0.0.2), who is not here: muted
+        emil (10.0.0.2), who is not here: at -3 dB
+        nobody called carl from 10.0.0.1, and not the user carlo, may come in for 2 min
         ");
     }
 

@@ -83,7 +83,7 @@ pub enum LogInError {
     },
     /// The connection was closed before the hub said anything of user and password.
     #[error(
-        "the hub at {hub} closes the door during the log-in: it is full, or there were too many wrong passwords from here. Try again in a minute"
+        "the hub at {hub} closes the door during the log-in: it is full, its host does not let us in for a while, or there were too many wrong passwords from here. Try again in a minute, or ask them"
     )]
     ShutOut {
         /// Who it was.
@@ -170,7 +170,7 @@ fn denied(hub: SocketAddr, reply: Reply) -> String {
             "the hub at {hub} knows no such user with this password: check both, upper and lower case too"
         ),
         Reply::NotAtThisTime => format!(
-            "user and password are right, but the hub at {hub} does not let this user in at this time: ask its host when"
+            "user and password are right, but the hub at {hub} does not let this user in at this time, or its host has sent us away: ask them when"
         ),
         other => format!("the hub at {hub} answers {other:?}, which was not asked for"),
     }

@@ -2,15 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use farsend_ipc::hub::{Answer, Request, Status, Why};
-use farsend_wire::jacktrip::Name;
 
 use super::Desk;
 use crate::hub::PatchMode;
 use crate::hub::align::{Age, HERE};
-use crate::hub::book::{KeptOut, Standing, Who, Wished, is_alike, linear};
+use crate::hub::book::{Standing, Who, Wished, is_alike, linear};
 use crate::hub::control::ControlSocket;
 use crate::hub::distance::Distance;
 use crate::hub::floor::Order;
@@ -92,6 +91,7 @@ impl Desk<'_> {
                 minutes,
                 host,
             } => self.kick(&player, minutes, host, reporter),
+            Request::Unkick { player } => self.unkick(&player),
             Request::Mute {
                 player,
                 listener: None,
@@ -191,51 +191,19 @@ impl Desk<'_> {
         }
     }
 
-    fn kick(
-        &mut self,
-        player: &str,
-        minutes: f64,
-        host: bool,
-        reporter: &mut HubReporter,
-    ) -> Result<String, Answer> {
-        let place = find(&self.roster, player)?;
-        let Some(entry) = self.roster.leave(place) else {
-            return Err(nobody(&self.roster, player));
-        };
-        self.forget(place);
-        // Never less than they are kept out for.
-        let seconds = (minutes * 60.0).ceil().max(0.0) as u32;
-        self.pending.push_back(Order::SendAway(place, seconds));
-        reporter.left(&entry, "was sent away", self.roster.count());
-        let called = &entry.called;
-        if minutes <= 0.0 {
-            return Ok(format!("{called} is sent away, and may come again at once"));
-        }
-        self.book.keep_out(KeptOut {
-            host: entry.address.ip(),
-            name: (!host).then_some(entry.name),
-            user: entry.user.clone(),
-            until: Instant::now() + Duration::from_secs_f64(minutes * 60.0),
-            told: false,
-        });
-        let whom = match (host, entry.name == Name::EMPTY) {
-            (true, _) => format!("nobody from {}", entry.address.ip()),
-            (false, true) => format!("nobody without a name from {}", entry.address.ip()),
-            (false, false) => format!("nobody of that name from {}", entry.address.ip()),
-        };
-        Ok(format!(
-            "{called} is sent away; {whom} may come in for {minutes} min"
-        ))
-    }
-
     /// Changes how everybody hears a player.
     fn stand(
         &mut self,
         player: &str,
-        change: impl FnOnce(&mut Standing),
+        change: impl Fn(&mut Standing),
         what: &str,
     ) -> Result<String, Answer> {
-        let place = find(&self.roster, player)?;
+        let place = match find(&self.roster, player) {
+            Err(answer) if is_nobody(&answer) => {
+                return self.stand_absent(player, change, what).ok_or(answer);
+            }
+            found => found?,
+        };
         let Some(entry) = self.roster.get(place) else {
             return Err(nobody(&self.roster, player));
         };
@@ -246,12 +214,26 @@ impl Desk<'_> {
         Ok(format!("{} {what}", entry.called))
     }
 
+    /// The same of one who is not here.
+    fn stand_absent(
+        &mut self,
+        player: &str,
+        change: impl Fn(&mut Standing),
+        what: &str,
+    ) -> Option<String> {
+        let Self { roster, book, .. } = self;
+        let is_here = |who: &Who| roster.iter().any(|(_, entry)| who.is(entry));
+        let changed = book.change_absent(player, is_here, change);
+        let called = changed.first()?.called();
+        Some(format!("{called}, who is not here, {what}"))
+    }
+
     /// Changes how one hears another.
     fn wish(
         &mut self,
         player: &str,
         listener: &str,
-        change: impl FnOnce(&mut Wished),
+        change: impl Fn(&mut Wished),
         how: &str,
         more: &str,
     ) -> Result<String, Answer> {
@@ -261,7 +243,17 @@ impl Desk<'_> {
             pending,
             ..
         } = self;
-        let (from, to) = (find(roster, player)?, find(roster, listener)?);
+        let (from, to) = match (find(roster, player), find(roster, listener)) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(answer), _) | (_, Err(answer)) => {
+                let may_be_absent = is_nobody(&answer);
+                if !may_be_absent || !book.change_absent_wish([listener, player], change) {
+                    return Err(answer);
+                }
+                let text = format!("{listener} {how} {player}{more}, when both are here");
+                return Ok(text);
+            }
+        };
         let (Some(heard), Some(hearing)) = (roster.get(from), roster.get(to)) else {
             return Err(nobody(roster, player));
         };
@@ -441,7 +433,7 @@ impl Desk<'_> {
 
 /// The player who is meant: by what they are called here, by address, or, where only one is, by host or by name in
 /// other letters.
-fn find(roster: &Roster, text: &str) -> Result<u16, Answer> {
+pub(super) fn find(roster: &Roster, text: &str) -> Result<u16, Answer> {
     let all = |is: &dyn Fn(&Entry) -> bool| -> Vec<(u16, &Entry)> {
         roster.iter().filter(|(_, entry)| is(entry)).collect()
     };
@@ -481,7 +473,13 @@ fn distinct(entry: &Entry) -> String {
     }
 }
 
-fn nobody(roster: &Roster, text: &str) -> Answer {
+/// Whether it says that nobody is called so.
+fn is_nobody(answer: &Answer) -> bool {
+    let nobody = Why::Nobody;
+    matches!(answer, Answer::Refused { why, .. } if *why == nobody)
+}
+
+pub(super) fn nobody(roster: &Roster, text: &str) -> Answer {
     Answer::Refused {
         why: Why::Nobody,
         text: format!("nobody here is called {text:?}"),
@@ -492,7 +490,7 @@ fn nobody(roster: &Roster, text: &str) -> Answer {
     }
 }
 
-fn refused(why: Why, text: String) -> Answer {
+pub(super) fn refused(why: Why, text: String) -> Answer {
     Answer::Refused {
         why,
         text,

@@ -16,4 +16,6 @@ pub use lines::{Lines, MOST_LINE, TooLong};
 pub use request::{
     Answer, MOST_BOUND_MS, MOST_DB, MOST_MINUTES, MOST_NAME, MOST_TEXT, Request, RequestError, Why,
 };
-pub use status::{AlignStatus, Aligned, KeptOut, PlayerStatus, RecordingStatus, Status, Wish};
+pub use status::{
+    Absent, AlignStatus, Aligned, KeptOut, PlayerStatus, RecordingStatus, Status, Wish,
+};

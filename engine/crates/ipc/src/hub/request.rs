@@ -23,6 +23,11 @@ pub enum Request {
         #[serde(default)]
         host: bool,
     },
+    /// Lets somebody in again who was sent away.
+    Unkick {
+        /// By name, user or host, as the status names them.
+        player: String,
+    },
     /// Mutes a player.
     Mute {
         /// Who is not to be heard, or is again.
@@ -287,6 +292,7 @@ mod tests {
                 minutes: 1.5,
                 host: true,
             },
+            Request::Unkick { player: ann() },
             Request::Mute {
                 player: "a \"b\"\n(2)".into(),
                 listener: None,

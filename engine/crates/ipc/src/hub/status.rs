@@ -39,6 +39,9 @@ pub struct Status {
     pub players: Vec<PlayerStatus>,
     /// What single listeners have otherwise than the rest.
     pub wishes: Vec<Wish>,
+    /// Who is not here, and is not to be heard as usual.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
     /// Who may not log in for a while.
     pub kept_out: Vec<KeptOut>,
     /// How the recording goes, if there is one.
@@ -133,6 +136,19 @@ pub struct Wish {
     pub solo: bool,
 }
 
+/// Somebody who is not here, and what was asked for of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Absent {
+    /// What they were called.
+    pub name: String,
+    /// Where they were.
+    pub host: IpAddr,
+    /// For everybody.
+    pub gain_db: f64,
+    /// For everybody.
+    pub muted: bool,
+}
+
 /// Somebody who was sent away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptOut {
@@ -140,6 +156,9 @@ pub struct KeptOut {
     pub host: IpAddr,
     /// Under which name; `None`: under any.
     pub name: Option<String>,
+    /// This user, wherever they are.
+    #[serde(default)]
+    pub user: Option<String>,
     /// For how long still.
     pub seconds: u64,
 }
