@@ -128,6 +128,28 @@ fn a_user_who_was_sent_away_may_not_come_under_another_name_and_is_told_so() {
 }
 
 #[test]
+fn a_user_that_several_log_in_as_is_not_kept_out_for_one_of_them() {
+    on_a_private_machine(&[Need::Openssl], |machine| {
+        let mut hub = our_hub(machine, &HubFiles::make(machine), &[]);
+        let right = password_file(machine, PASSWORD);
+        let user = ["--user", "ann", "--password-file", &right];
+        let mut alto = member(machine, "alto", &user);
+        let _tenor = member(machine, "tenor", &user);
+        hub.wait_for_event("joined", 2, LIMIT);
+        let said = told(&["kick", "alto"]);
+        assert!(
+            said.contains("nobody of that name") && !said.contains("user"),
+            "{said}"
+        );
+        alto.running.wait_exit(LIMIT);
+        let mut alto = member(machine, "alto", &user);
+        assert_eq!(alto.running.wait_exit_code(LIMIT), 13);
+        let _bass = member(machine, "bass", &user);
+        hub.wait_for_event("joined", 3, LIMIT);
+    });
+}
+
+#[test]
 fn we_log_in_at_a_real_jacktrip_hub() {
     on_a_private_machine(NEEDS, |machine| {
         let jack = JackServer::start(machine, "a", JackClock::CALM);

@@ -86,6 +86,28 @@ fn one_who_was_sent_away_and_streams_on_is_not_let_in_as_the_next_of_that_host()
 }
 
 #[test]
+fn one_who_was_forgotten_and_streams_on_is_not_let_in_as_the_next_of_that_host() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut hub = start(machine, &[]);
+        let ann = Sender::at(4500);
+        ann.plays(log_in(4464, "ann"), 1);
+        wait_until("ann plays", LIMIT, || names() == ["ann"]);
+        ann.rests();
+        hub.wait_for_event("left", 1, 2 * LIMIT);
+        // Her network is back.
+        ann.plays((Ipv4Addr::LOCALHOST, 4464).into(), 1);
+        std::thread::sleep(Duration::from_millis(300));
+        let to = log_in(4464, "ben");
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(names().is_empty(), "{:?}", names());
+        let ben = Sender::at(4501);
+        ben.plays(to, 2);
+        wait_until("ben hears", LIMIT, || ben.heard() > 100);
+        assert_eq!(column("address"), ["127.0.0.1:4501"]);
+    });
+}
+
+#[test]
 fn one_who_was_let_in_for_want_of_another_makes_room_when_that_one_comes() {
     on_a_private_machine(NEEDS, |machine| {
         let mut hub = start(machine, &[]);
@@ -251,22 +273,24 @@ impl Sender {
     }
 
     /// Sends no more of itself.
-    fn end(mut self) -> Arc<UdpSocket> {
-        self.rest();
+    fn end(self) -> Arc<UdpSocket> {
+        self.rests();
         Arc::clone(&self.socket)
     }
 
-    fn rest(&mut self) {
+    /// Sends nothing until it plays again.
+    fn rests(&self) {
         self.quit.store(true, Relaxed);
-        if let Some(thread) = self.thread.get_mut().take() {
+        if let Some(thread) = self.thread.take() {
             thread.join().expect("it only sends");
         }
+        self.quit.store(false, Relaxed);
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.rest();
+        self.rests();
     }
 }
 

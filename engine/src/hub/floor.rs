@@ -398,7 +398,9 @@ impl Floor {
                 Order::Unseat(place) => {
                     let address = self.player(place).map(|player| player.address());
                     self.dismiss(place);
-                    address.map(|from| self.strangers.remember(clock::now(), from));
+                    if let Some(from) = address {
+                        self.strangers.remember(clock::now(), from);
+                    }
                 }
                 Order::Tape(tape) => {
                     if let Some(full) = std::mem::replace(&mut self.tape, tape) {

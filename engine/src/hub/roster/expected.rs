@@ -52,6 +52,21 @@ pub(in crate::hub) struct Claim {
     is_doubtful: bool,
 }
 
+/// How well a stream fits a log-in, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It began after it, at the port that was said.
+    BeginsExact,
+    /// At another.
+    Begins,
+    /// The same, and one who was there before has the place.
+    Replaces,
+    /// It was there before, at the port that was said, and nobody else came.
+    BeforeExact,
+    /// At another.
+    Before,
+}
+
 /// Somebody who has logged in is heard.
 #[derive(Debug)]
 pub(in crate::hub) struct Settled {
@@ -85,6 +100,21 @@ impl Expected {
         }
     }
 
+    /// How well a stream from this port, that began then, is theirs.
+    fn fit(&self, port: u16, began: Option<Instant>, now: Instant) -> Option<Fit> {
+        let begins = began.is_some_and(|began| began >= self.since);
+        let waited = now.duration_since(self.since);
+        let is_exact = self.port == port;
+        match (begins, self.is_awaited()) {
+            (true, true) if is_exact => Some(Fit::BeginsExact),
+            (true, true) => Some(Fit::Begins),
+            (true, false) => Some(Fit::Replaces),
+            (false, true) if is_exact && waited >= EXACT_PATIENCE => Some(Fit::BeforeExact),
+            (false, true) if waited >= PATIENCE => Some(Fit::Before),
+            (false, _) => None,
+        }
+    }
+
     /// Whether nobody has their place yet.
     pub(in crate::hub) fn is_awaited(&self) -> bool {
         self.seated.is_none()
@@ -99,30 +129,18 @@ impl Roster {
         began: Option<Instant>,
         now: Instant,
     ) -> Option<Claim> {
-        let exact = |one: &Expected| one.port == from.port();
-        let began_since = |one: &Expected| began.is_some_and(|began| began >= one.since);
-        let waits = |one: &Expected, patience| {
-            one.is_awaited() && now.duration_since(one.since) >= patience
-        };
-        let ways: [(&dyn Fn(&Expected) -> bool, bool); 5] = [
-            (
-                &|one| one.is_awaited() && began_since(one) && exact(one),
-                false,
-            ),
-            (&|one| one.is_awaited() && began_since(one), false),
-            (&began_since, false),
-            (&|one| waits(one, EXACT_PATIENCE) && exact(one), false),
-            (&|one| waits(one, PATIENCE), true),
-        ];
-        let of_host = |one: &Expected| one.host == from.ip() && one.line.is_none();
-        ways.iter().find_map(|(is_theirs, is_doubtful)| {
-            let mut all = self.expected.iter();
-            let index = all.position(|one| of_host(one) && is_theirs(one))?;
-            Some(Claim {
-                index,
-                is_exact: exact(&self.expected[index]),
-                is_doubtful: *is_doubtful,
-            })
+        let all = self.expected.iter().enumerate();
+        let of_host = all.filter(|(_, one)| one.host == from.ip() && one.line.is_none());
+        let fits = of_host.filter_map(|(index, one)| {
+            let fit = one.fit(from.port(), began, now)?;
+            Some((fit, index))
+        });
+        // Of several the one who waits for longest.
+        let (fit, index) = fits.min()?;
+        Some(Claim {
+            index,
+            is_exact: self.expected[index].port == from.port(),
+            is_doubtful: fit == Fit::Before,
         })
     }
 
