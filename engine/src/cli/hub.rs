@@ -36,7 +36,7 @@ pub(super) struct HubArgs {
     /// The UDP port of everyone's audio [default: that of --port, so that a firewall has one number to open].
     #[arg(long, value_name = "PORT")]
     udp_port: Option<u16>,
-    /// A UDP port for each player, as JackTrip's hubs have it, in place of one for all: the lowest that is free.
+    /// A UDP port for each player, as JackTrip's hubs have it, in place of one for all: the lowest that nobody had of late.
     #[arg(long, conflicts_with = "udp_port")]
     port_each: bool,
     /// With --port-each: the first of as many as there may be players [default: 61002, and as much more as --port is above 4464].
