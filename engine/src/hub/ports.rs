@@ -4,7 +4,7 @@
 //! told: whoever sends there then is somebody else.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -26,6 +26,8 @@ pub(super) struct Ports {
     mapped: bool,
     /// What is listened to before it is lent, and since when.
     tried: Option<(Line, MonoTime)>,
+    /// How many in a row somebody sent to while they were listened to.
+    noisy: u32,
 }
 
 /// When a port was free again, in nanoseconds; or [`NEVER`] lent, or [`LENT`].
@@ -67,6 +69,7 @@ impl Ports {
             lent: (0..count).map(|_| Lease::new(NEVER)).collect(),
             mapped: false,
             tried: None,
+            noisy: 0,
         };
         match ports.bind_first((0..count).collect()) {
             Ok(line) => {
@@ -98,20 +101,23 @@ impl Ports {
         self.mapped
     }
 
-    /// The lowest that is free and has rested, bound; else the one that has rested for longest.
+    /// The lowest that is free and has rested, bound, for somebody of this host; else the one that has rested for longest.
     ///
     /// # Errors
     /// [`NoPort`]; with [`NoPort::Listening`] it is to be tried again a moment later.
-    pub(super) fn lend(&mut self, now: MonoTime) -> Result<Line, NoPort> {
+    pub(super) fn lend(&mut self, host: IpAddr, now: MonoTime) -> Result<Line, NoPort> {
         if let Some((mut line, since)) = self.tried.take() {
             if now.since(since) < LISTENED_FOR {
                 self.tried = Some((line, since));
                 return Err(NoPort::Listening);
             }
-            line.listen(now);
-            if line.strangers.is_empty() || self.rested(now).next().is_none() {
+            line.listen(host, now);
+            let has_others = self.rested(now).next().is_some() && self.noisy < MOST_NOISY;
+            if line.strangers.is_empty() || !has_others {
+                self.noisy = 0;
                 return Ok(line);
             }
+            self.noisy += 1;
             let index = line.index;
             drop(line);
             self.lent[index].store(now.as_nanos(), Relaxed);
@@ -173,13 +179,15 @@ impl Line {
         self.port
     }
 
-    /// Notes who has sent here.
-    fn listen(&mut self, now: MonoTime) {
+    /// Notes who of this host has sent here.
+    fn listen(&mut self, host: IpAddr, now: MonoTime) {
         self.socket.begin(now);
         for _ in 0..MOST_LISTENED {
             match self.socket.receive(now) {
-                Received::Datagram { from, .. } if !self.strangers.contains(&from) => {
-                    _ = self.strangers.try_push(from);
+                Received::Datagram { from, .. } if from.ip() == host => {
+                    if !self.strangers.contains(&from) {
+                        _ = self.strangers.try_push(from);
+                    }
                 }
                 Received::Datagram { .. } | Received::Refused => {}
                 Received::Nothing => break,
@@ -217,6 +225,8 @@ const LISTENED_FOR: Duration = Duration::from_millis(50);
 /// Datagrams of that time that are looked at, and addresses that are kept.
 const MOST_LISTENED: usize = 256;
 const MOST_STRANGERS: usize = 8;
+/// So many are passed over for what is sent there: whoever sends to all of them is not to keep anybody waiting for long.
+const MOST_NOISY: u32 = 2;
 const NEVER: u64 = 0;
 const LENT: u64 = u64::MAX;
 
@@ -237,6 +247,8 @@ mod tests {
         }
     }
 
+    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     fn at(ms: u64) -> MonoTime {
         clock::now() + Duration::from_millis(ms)
     }
@@ -247,11 +259,11 @@ mod tests {
     }
 
     fn lent(ports: &mut Ports, ms: u64) -> Line {
-        match ports.lend(at(ms)) {
+        match ports.lend(HOST, at(ms)) {
             Ok(line) => line,
             Err(NoPort::Listening) => {
-                assert!(matches!(ports.lend(at(ms)), Err(NoPort::Listening)));
-                ports.lend(at(ms + 50)).unwrap()
+                assert!(matches!(ports.lend(HOST, at(ms)), Err(NoPort::Listening)));
+                ports.lend(HOST, at(ms + 50)).unwrap()
             }
             Err(error) => panic!("{error:?}"),
         }
@@ -262,9 +274,9 @@ mod tests {
         let mut ports = ports(47_000, 3);
         let (first, last) = ports.range().into_inner();
         assert_eq!(last, first + 2);
-        let [a, b, c] = [(); 3].map(|()| ports.lend(at(0)).unwrap());
+        let [a, b, c] = [(); 3].map(|()| ports.lend(HOST, at(0)).unwrap());
         assert_eq!([a.port(), b.port(), c.port()], [first, first + 1, last]);
-        assert!(matches!(ports.lend(at(0)), Err(NoPort::Taken)));
+        assert!(matches!(ports.lend(HOST, at(0)), Err(NoPort::Taken)));
         drop(b);
         let again = lent(&mut ports, 0);
         assert_eq!(again.port(), first + 1);
@@ -292,18 +304,49 @@ mod tests {
         let _ended = lend(&mut ports, 0);
         let old = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let still_sends = || old.send_to(b"audio", ("127.0.0.1", first)).unwrap();
-        let listened = ports.lend(at(40_000));
+        let listened = ports.lend(HOST, at(40_000));
         assert!(matches!(listened, Err(NoPort::Listening)), "{listened:?}");
         still_sends();
-        let other = ports.lend(at(40_050)).unwrap();
+        let other = ports.lend(HOST, at(40_050)).unwrap();
         assert_eq!(other.port(), first + 1);
         // It is the last: who sends there is known, at least.
-        let listened = ports.lend(at(80_000));
+        let listened = ports.lend(HOST, at(80_000));
         assert!(matches!(listened, Err(NoPort::Listening)), "{listened:?}");
         still_sends();
-        let last = ports.lend(at(80_050)).unwrap();
+        let last = ports.lend(HOST, at(80_050)).unwrap();
         assert_eq!(last.port(), first);
         assert!(last.strangers[..] == [old.local_addr().unwrap()]);
+    }
+
+    #[test]
+    fn who_sends_to_all_of_them_keeps_nobody_waiting_for_long() {
+        let mut ports = ports(47_250, 8);
+        let range = ports.range();
+        let lines: Vec<Line> = range.clone().map(|_| lent(&mut ports, 0)).collect();
+        drop(lines);
+        let old = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut ms = 40_000;
+        let line = loop {
+            match ports.lend(HOST, at(ms)) {
+                Ok(line) => break line,
+                Err(error) => assert!(matches!(error, NoPort::Listening), "{error:?}"),
+            }
+            for port in range.clone() {
+                old.send_to(b"audio", ("127.0.0.1", port)).unwrap();
+            }
+            ms += 50;
+        };
+        assert_eq!(ms, 40_150);
+        assert_eq!(line.strangers.len(), 1);
+        // Somebody else's noise is nothing to one of another host.
+        drop(line);
+        let other = IpAddr::from([192, 0, 2, 1]);
+        assert!(matches!(
+            ports.lend(other, at(80_000)),
+            Err(NoPort::Listening)
+        ));
+        old.send_to(b"audio", ("127.0.0.1", ports.first)).unwrap();
+        assert!(ports.lend(other, at(80_050)).unwrap().strangers.is_empty());
     }
 
     #[test]
@@ -311,7 +354,7 @@ mod tests {
         let mut range = ports(47_300, 2);
         let (first, last) = range.range().into_inner();
         let _other = AudioSocket::try_bind(first).unwrap();
-        assert_eq!(range.lend(at(0)).unwrap().port(), last);
+        assert_eq!(range.lend(HOST, at(0)).unwrap().port(), last);
         let none = Ports::open(first, 1);
         assert!(matches!(none, Err(BindError::PortBusy { port, .. }) if port == first));
     }

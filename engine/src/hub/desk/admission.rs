@@ -57,7 +57,7 @@ impl Desk<'_> {
                         pending.push_back(Order::Expect(host, true));
                         return Answer::Port(*udp_port);
                     };
-                    match ports.lend(clock::now()) {
+                    match ports.lend(host, clock::now()) {
                         Ok(line) => {
                             let port = line.port();
                             roster.give(line);
