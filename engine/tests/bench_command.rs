@@ -88,6 +88,41 @@ fn a_scenario_is_drawn_and_no_picture_overwritten() {
 }
 
 #[test]
+fn what_the_numbers_do_not_say_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = folder.path().join("gone.trace");
+    std::fs::write(&gone, "lost\n").unwrap();
+    let silent = folder.path().join("silent.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&silent, spec).unwrap();
+    (0..4 * 48_000).for_each(|_| wav.write_sample(0i16).unwrap());
+    wav.finalize().unwrap();
+    let (gone, silent) = (gone.to_str().unwrap(), silent.to_str().unwrap());
+    for (arguments, said) in [
+        (
+            ["--trace", gone, "--seconds", "4"],
+            "back: nothing was heard, since all",
+        ),
+        (
+            ["--input", silent, "-s", "clean"],
+            "back: what is played is silent",
+        ),
+        (["--seconds", "6", "-s", "drift-step"], "give 13 s or more"),
+    ] {
+        let output = bench(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        assert!(errors(&output).contains(said), "{}", errors(&output));
+        let table = String::from_utf8(output.stdout).unwrap();
+        assert!(!table.contains("NaN"), "{table}");
+    }
+}
+
+#[test]
 fn bad_input_is_named_and_ends_with_its_own_code() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {

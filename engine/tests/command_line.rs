@@ -96,6 +96,60 @@ fn a_hub_that_cannot_begin_neither_touches_nor_makes_a_file() {
 }
 
 #[test]
+fn a_hub_whose_output_has_no_room_says_so_and_ends_with_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = farsend(
+        folder.path(),
+        "hub --port 0 -p server --output /dev/full --json",
+    );
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = stdout.lines().map_while(Result::ok);
+    assert!(lines.next().is_some_and(|line| line.contains("\"event\"")));
+    assert_eq!(ended(&mut child), Some(8));
+    let told: Vec<String> = lines.collect();
+    let failed = |line: &String| line.contains("output_failed") && line.contains("No space left");
+    assert!(told.iter().any(failed), "{told:?}");
+}
+
+#[test]
+fn a_certificate_that_has_no_room_leaves_nothing_in_the_way_of_the_next_try() {
+    let folder = tempfile::tempdir().unwrap();
+    // No file may have a byte.
+    let limited = r#"trap '' XFSZ; ulimit -f 0; exec "$0" "$@""#;
+    let output = Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_farsend")])
+        .args(["hub", "--make-cert", "--key", "k.pem", "--cert", "c.pem"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("k.pem"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn times_and_shares_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for options in [
+        "--timeout nan",
+        "--timeout=-5",
+        "--timeout 1e99",
+        "--input a.wav --tail inf",
+        "--input a.wav --tail=-1",
+        "--dry-target 5%%%",
+        "--dry-target 1e-300",
+        "--dry-target nan",
+    ] {
+        let command = format!("server --port 0 {options}");
+        let output = farsend(folder.path(), &command).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{options}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("expected "), "{options}: {said}");
+    }
+}
+
+#[test]
 fn a_reader_of_the_json_that_goes_ends_nothing() {
     let folder = tempfile::tempdir().unwrap();
     for options in [

@@ -18,6 +18,14 @@ pub struct Scenario {
     pub plan: Plan,
 }
 
+impl Scenario {
+    /// When the last thing happens that it is about, if that is at a time.
+    pub fn last_event(&self) -> Option<Duration> {
+        let changes = self.plan.ends.iter().flat_map(|end| &end.clock.changes);
+        changes.map(|(at, _)| *at).max()
+    }
+}
+
 /// All of them, for takes of so many channels.
 pub fn all(channels: Channels) -> Vec<Scenario> {
     let make =

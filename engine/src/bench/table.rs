@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::network::Traffic;
 use super::take::Outcome;
 
 /// The line above the rows. With `scores` the columns that say how it sounds.
@@ -60,16 +61,40 @@ pub fn row(name: &str, way: &str, outcome: &Outcome, scores: bool) -> String {
         format!("{:.0}%", outcome.overhead() * 100.0),
     );
     if scores {
+        // Silence cannot be scored.
+        let told = |number: f64, decimals: usize| match number {
+            number if number.is_nan() => "-".to_owned(),
+            number => format!("{number:.decimals$}"),
+        };
         _ = write!(
             line,
-            "{:>9.1}{:>8.1}{:>9.2}{:>12.1}",
-            score.signal_to_error,
-            score.middle,
-            score.log_mel,
-            score.clicks_per_minute()
+            "{:>9}{:>8}{:>9}{:>12}",
+            told(score.signal_to_error, 1),
+            told(score.middle, 1),
+            told(score.log_mel, 2),
+            told(score.clicks_per_minute(), 1),
         );
     }
     line
+}
+
+/// What the numbers do not say by themselves, if there is such a thing: nothing arrived, or nothing was played.
+pub fn remark(way: &str, outcome: &Outcome) -> Option<String> {
+    let Traffic {
+        datagrams, lost, ..
+    } = outcome.traffic;
+    if datagrams == 0 {
+        return Some(format!(
+            "{way}: nothing was sent, since nothing came from the other end"
+        ));
+    }
+    if lost == datagrams {
+        return Some(format!(
+            "{way}: nothing was heard, since all {datagrams} datagrams were lost"
+        ));
+    }
+    let is_silent = outcome.score.signal_to_error.is_nan();
+    is_silent.then(|| format!("{way}: what is played is silent, so there is nothing to score"))
 }
 
 /// The same for a program.
@@ -93,6 +118,8 @@ pub fn as_json(name: &str, way: &str, outcome: &Outcome) -> Value {
         "depth_ms": outcome.depth_ms.0,
         "greatest_depth_ms": outcome.depth_ms.1,
         "drift_ppm": outcome.drift_ppm,
+        "datagrams": outcome.traffic.datagrams,
+        "datagrams_lost": outcome.traffic.lost,
         "overhead": outcome.overhead(),
         "signal_to_error_db": score.signal_to_error,
         "middle_db": score.middle,

@@ -123,10 +123,11 @@ pub(super) struct SessionArgs {
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = 1.0,
+        default_value = "1",
+        value_parser = seconds,
         requires = "input"
     )]
-    tail: f64,
+    tail: Duration,
     /// Frames a second, without JACK [default: the input's, or 48000].
     #[arg(long, value_name = "HZ")]
     rate: Option<u32>,
@@ -143,8 +144,8 @@ pub(super) struct SessionArgs {
     #[arg(long)]
     loopback: bool,
     /// End after this long without the peer [default: wait for ever].
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
     /// Print JSON lines: events, and statistics once a second.
     #[arg(long)]
     json: bool,
@@ -266,7 +267,7 @@ impl SessionArgs {
                 ConcealArg::Zero => Conceal::Zero,
                 ConcealArg::Wavetable => Conceal::Wavetable,
             },
-            give_up: self.timeout.map(seconds),
+            give_up: self.timeout,
             once,
             loopback: self.loopback,
             ..SessionSettings::default()
@@ -344,7 +345,7 @@ impl SessionArgs {
                 record: self.record.clone(),
                 rate,
                 period,
-                tail: seconds(self.tail),
+                tail: self.tail,
             },
         }
     }
@@ -391,9 +392,9 @@ fn latency_target(text: &str) -> Result<Duration, String> {
 }
 
 fn dry_target(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse::<f64>() {
-        Ok(percent) if percent > 0.0 && percent <= 50.0 => Ok(percent * 1e-2),
-        _ => Err("expected a percentage above 0 and up to 50, such as 0.1".to_owned()),
+    match text.strip_suffix('%').unwrap_or(text).parse::<f64>() {
+        Ok(percent) if (1e-6..=50.0).contains(&percent) => Ok(percent * 1e-2),
+        _ => Err("expected a percentage from 0.000001 to 50, such as 0.1".to_owned()),
     }
 }
 
@@ -411,9 +412,15 @@ pub(super) fn bits(text: &str) -> Result<SampleFormat, String> {
         .ok_or_else(|| "expected 8, 16, 24 or 32".to_owned())
 }
 
-fn seconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::MAX)
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=A_YEAR).contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => Err("expected seconds, 0 or more, such as 2.5".to_owned()),
+    }
 }
+
+/// In seconds.
+const A_YEAR: f64 = 366.0 * 86_400.0;
 
 /// Frames a packet, unless told: as JACK has it mostly.
 const PERIOD: u32 = 128;

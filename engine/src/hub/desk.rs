@@ -75,7 +75,7 @@ pub fn run(
         }
         match desk.pacer.poll() {
             Some(Paused::RateChanged { to }) => {
-                desk.close(reporter);
+                _ = desk.close(reporter);
                 return Err(RunError::HubRate {
                     from: settings.rate,
                     to,
@@ -90,9 +90,9 @@ pub fn run(
         }
     }
     let (numbers, late) = (desk.numbers.read(), desk.pacer.late());
-    desk.close(reporter);
+    let exit = desk.close(reporter);
     reporter.ended(&numbers, late);
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The same, at the rate of the sound server if there is one, and unless told otherwise with its period.
@@ -349,10 +349,10 @@ impl<'a> Desk<'a> {
     }
 
     /// Says goodbye to all, and completes what was recorded.
-    fn close(mut self, reporter: &mut HubReporter) {
+    fn close(mut self, reporter: &mut HubReporter) -> Exit {
         // Where a sound server hangs it has the tape; the files are true but for their last moments.
         let Some(mut floor) = self.pacer.stop() else {
-            return;
+            return Exit::Done;
         };
         floor.close();
         // And with it what was on its way there.
@@ -361,12 +361,11 @@ impl<'a> Desk<'a> {
             drop(player);
         }
         self.recordings.close(reporter);
-        if let Some(files) = self.files {
-            files.finish(reporter);
-        }
+        let written = self.files.is_none_or(|files| files.finish(reporter));
         if let Some(takes) = self.track_takes {
             takes.finish();
         }
+        if written { Exit::Done } else { Exit::File }
     }
 }
 

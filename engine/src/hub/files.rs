@@ -118,8 +118,8 @@ impl Playback {
         }
     }
 
-    /// Completes the output, once the audio thread has gone. Blocks until the disk has it.
-    pub(super) fn finish(mut self, reporter: &mut HubReporter) {
+    /// Completes the output, once the audio thread has gone. Blocks until the disk has it. False: it could not be written.
+    pub(super) fn finish(mut self, reporter: &mut HubReporter) -> bool {
         // An error is in the news, too.
         _ = self.progress.finish();
         self.attend(reporter);
@@ -128,6 +128,7 @@ impl Playback {
             let text = format!("the disk was too slow: {lost} frames are silence in the output");
             reporter.say("output_lost", &text, json!({ "frames": lost }));
         }
+        !self.failed
     }
 }
 

@@ -55,7 +55,7 @@ enum BenchError {
     NoSuchScenario { name: String, known: String },
     #[error(transparent)]
     Wav(#[from] WavError),
-    #[error("{} has {frames} frames; the first {SETTLE} seconds are not scored, so more than {least} are needed", .path.display())]
+    #[error("{} has {frames} frames; the first {SETTLE} seconds are not scored, so at least {least} are needed", .path.display())]
     TooShort {
         path: PathBuf,
         frames: usize,
@@ -131,9 +131,21 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
             scenario.name,
             scenario.about
         );
+        let seconds = music.channels[0].len() as f64 / f64::from(music.rate.0);
+        if let Some(last) = scenario.last_event()
+            && seconds < last.as_secs_f64() + 1.0
+        {
+            let enough = last.as_secs() + 5;
+            eprintln!(
+                "    it ends after {seconds:.0} s, before all of that has happened: give {enough} s or more"
+            );
+        }
         let outcomes = perform(&scenario.plan, &music)?;
         for (way, outcome) in WAYS.into_iter().zip(&outcomes) {
             tell(&mut out, args, &scenario.name, way, outcome)?;
+            if let Some(remark) = table::remark(way, outcome) {
+                eprintln!("    {remark}");
+            }
         }
         if let Some(folder) = &args.pictures {
             let [there, back] = &outcomes;

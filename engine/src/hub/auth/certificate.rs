@@ -333,9 +333,14 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CertificateErro
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // A part of it is of no use, and would be in the way of the next try. A device stays.
+        if file.metadata().is_ok_and(|data| data.is_file()) {
+            _ = std::fs::remove_file(path);
+        }
+        failed(error)
+    })
 }
 
 const CERTIFICATE: &str = "certificate";
