@@ -4,7 +4,7 @@
 mod sink;
 
 use std::fs;
-use std::io::{self, BufReader, BufWriter, Seek};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -55,6 +55,14 @@ pub enum WavError {
         /// Bytes of audio in the file.
         there: u64,
     },
+    /// Whoever wrote it could not go back to say how long it is.
+    #[error("{} does not say how long it is, as it was written to a pipe; {there} bytes of audio are there. Repair it, for example `sox --ignore-length in.wav out.wav`", .path.display())]
+    Streamed {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of audio in the file.
+        there: u64,
+    },
     /// It has more channels than a session can carry.
     #[error("{} has {channels} channels; a session carries at most {MAX_CHANNELS}", .path.display())]
     TooManyChannels {
@@ -96,7 +104,7 @@ impl WavInput {
     /// [`WavError`] for anything that would not play from beginning to end.
     pub fn open(path: &Path) -> Result<Self, WavError> {
         let owned = || path.to_owned();
-        let file = fs::File::open(path).map_err(|source| WavError::Open {
+        let mut file = fs::File::open(path).map_err(|source| WavError::Open {
             path: owned(),
             source,
         })?;
@@ -116,6 +124,25 @@ impl WavInput {
                 other => other.to_string(),
             },
         };
+        // What is no WAV at all is for the reader to say.
+        if let Ok(Some((begins, promised))) = audio_of(&mut file) {
+            let there = size.saturating_sub(begins);
+            if promised >= UNKNOWN_LENGTH && promised > there || promised == 0 && there > 0 {
+                let path = owned();
+                return Err(WavError::Streamed { path, there });
+            }
+            if promised > there {
+                return Err(WavError::Cut {
+                    path: owned(),
+                    promised,
+                    there,
+                });
+            }
+        }
+        file.rewind().map_err(|source| WavError::Open {
+            path: owned(),
+            source,
+        })?;
         let mut reader = WavReader::new(BufReader::new(file)).map_err(unreadable)?;
         let spec = reader.spec();
         if usize::from(spec.channels) > MAX_CHANNELS {
@@ -136,15 +163,6 @@ impl WavInput {
         }
         if !WIDTHS.contains(&spec.bits_per_sample) {
             return odd(format!("its samples have {} bits", spec.bits_per_sample));
-        }
-        let promised = u64::from(reader.len()) * u64::from(spec.bits_per_sample.div_ceil(8));
-        let there = size.saturating_sub(SMALLEST_HEADER);
-        if promised > there {
-            return Err(WavError::Cut {
-                path: owned(),
-                promised,
-                there,
-            });
         }
         // The reader takes samples of any width, and says at the first that it cannot read them.
         first_sample(&mut reader).map_err(unreadable)?;
@@ -305,6 +323,30 @@ pub fn fresh(path: &Path) -> io::Result<(PathBuf, fs::File)> {
     Ok((path, file))
 }
 
+/// Where a WAV file's audio begins, and how many bytes of it there are by its header; `None` where it is no WAV file.
+fn audio_of(file: &mut fs::File) -> io::Result<Option<(u64, u64)>> {
+    let mut head = [0; 12];
+    file.read_exact(&mut head)?;
+    if &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
+        return Ok(None);
+    }
+    let mut at = 12;
+    for _ in 0..MOST_CHUNKS {
+        let mut head = [0; 8];
+        file.seek(io::SeekFrom::Start(at))?;
+        file.read_exact(&mut head)?;
+        let [name @ .., a, b, c, d] = head;
+        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+        at += 8;
+        if &name == b"data" {
+            return Ok(Some((at, length)));
+        }
+        // Chunks are padded to whole words.
+        at += length.next_multiple_of(2);
+    }
+    Ok(None)
+}
+
 fn put_all(all: &mut dyn Iterator<Item = f32>, samples: &mut Producer<f32>) {
     for sample in all {
         while samples.is_full() {
@@ -354,6 +396,12 @@ impl WavSource {
 /// RIFF, format and data chunk heads at their shortest.
 const SMALLEST_HEADER: u64 = 44;
 
+/// Chunks before the audio; nobody writes so many.
+const MOST_CHUNKS: usize = 64;
+
+/// What is written before a length is known is about this, or twice as much.
+const UNKNOWN_LENGTH: u64 = 0x7fff_ff00;
+
 /// Frames a second that a file can be thought to have.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
 
@@ -366,6 +414,66 @@ const READ_AHEAD_S: usize = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A second of mono in 16 bits whose header says `length` of the audio, with these chunks before and bytes behind it.
+    fn wav(folder: &Path, length: u32, before: &[u8], behind: &[u8]) -> PathBuf {
+        let format = [
+            16, 0, 0, 0, 1, 0, 1, 0, 0x80, 0xbb, 0, 0, 0, 0x77, 1, 0, 2, 0, 16, 0,
+        ];
+        let path = folder.join("in.wav");
+        let bytes = [
+            &b"RIFF\xff\xff\xff\xffWAVE"[..],
+            before,
+            b"fmt ",
+            &format,
+            b"data",
+            &length.to_le_bytes(),
+            &[1; 96_000],
+            behind,
+        ];
+        fs::write(&path, bytes.concat()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_whose_header_does_not_say_how_long_it_is_and_one_that_is_cut_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |length, before: &[u8], behind: &[u8]| {
+            let opened = WavInput::open(&wav(folder.path(), length, before, behind));
+            opened
+                .err()
+                .map_or("fine".to_owned(), |error| error.to_string())
+        };
+        let list = b"LIST\x04\0\0\0abcd";
+        assert_eq!(said(96_000, b"", b""), "fine");
+        assert_eq!(said(96_000, list, list), "fine");
+        for length in [u32::MAX, u32::MAX - 1, i32::MAX as u32 - 36, 0] {
+            let told = said(length, list, b"");
+            assert!(told.contains("written to a pipe; 96000 bytes"), "{told}");
+        }
+        for (length, before) in [(96_002, &b""[..]), (96_004, list), (200_000, b"")] {
+            let told = said(length, before, b"");
+            let promise = format!("promises {length} bytes of audio, 96000 are there");
+            assert!(told.contains(&promise), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_any_bytes_is_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = fs::read(wav(folder.path(), 96_000, b"", b"")).unwrap();
+        let path = folder.path().join("other.wav");
+        for place in 0..44 {
+            for byte in [0, 1, 0x7f, 0xff] {
+                let mut other = whole[..2000].to_vec();
+                other[place] = byte;
+                fs::write(&path, &other).unwrap();
+                _ = WavInput::open(&path);
+                fs::write(&path, &other[..place]).unwrap();
+                assert!(WavInput::open(&path).is_err());
+            }
+        }
+    }
 
     #[test]
     fn a_take_is_written_beside_what_is_there_already() {
