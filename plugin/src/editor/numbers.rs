@@ -143,7 +143,8 @@ fn jitter(numbers: &Statistics) -> String {
 }
 
 fn round_trip(numbers: &Statistics) -> Option<String> {
-    Some(format!("{} ms", ms(numbers.round_trip_us?)))
+    let measured = numbers.round_trip_us.map(|us| format!("{} ms", ms(us)));
+    measured.or_else(|| Some(format!("about {} ms", ms(numbers.round_trip_about_us?))))
 }
 
 fn one_way(numbers: &Statistics) -> Option<String> {
@@ -181,8 +182,8 @@ const NONE: &str = "–";
 const QUEUE: &str = "How long audio waits here before it is played, and how long it is to wait: what the network's \
                      lateness asks for, or what is set.";
 const JITTER: &str = "How late half of the packets come, 95 % of them, and 99.9 %.";
-const ROUND_TRIP: &str =
-    "There and back on the network, without queues. Only another Farsend answers for it.";
+const ROUND_TRIP: &str = "There and back on the network, without queues. Another Farsend answers for it; else it is about how long the host \
+     there takes to answer an echo, if it does.";
 const ONE_WAY: &str = "From the other end's sound card to yours, estimated: half the round trip, and what waits here.";
 const DRIFT: &str = "How much faster the peer's clock is than yours.";
 const LOST: &str = "Packets that never came.";
@@ -210,6 +211,13 @@ mod tests {
         assert_eq!(queue(&numbers), "5.3 of 5.5 ms");
         assert_eq!(jitter(&numbers), "0.1 / 0.8 / 134 ms");
         assert_eq!(round_trip(&numbers).as_deref(), Some("23.4 ms"));
+        let echoed = Statistics {
+            round_trip_us: None,
+            round_trip_about_us: Some(12_140),
+            ..numbers.clone()
+        };
+        assert_eq!(round_trip(&echoed).as_deref(), Some("about 12.1 ms"));
+        assert_eq!(round_trip(&Statistics::default()), None);
         assert_eq!(one_way(&numbers).as_deref(), Some("about 17.0 ms"));
         assert_eq!(drift(&numbers).as_deref(), Some("-12 ppm"));
         assert_eq!(one_way(&Statistics::default()), None);

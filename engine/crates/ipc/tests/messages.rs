@@ -78,6 +78,7 @@ fn from_engine() -> Vec<FromEngine> {
         jitter_us: [90, 800, u32::MAX],
         one_way_us: Some(16_839),
         round_trip_us: Some(12_345),
+        round_trip_about_us: Some(23_456),
         drift_ppm: Some(-3.5),
         sent_peaks: vec![0.5; 64],
         received_peaks: vec![0.25; 64],

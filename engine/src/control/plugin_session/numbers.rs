@@ -32,6 +32,7 @@ impl PluginSession {
             target_us: us(target),
             jitter_us: jitter.map(us),
             round_trip_us: now.round_trip.map(us),
+            round_trip_about_us: now.echoed.filter(|_| now.round_trip.is_none()).map(us),
             one_way_us: minute.one_way(queue).map(us),
             drift_ppm: now.drift_ppm.map(|ppm| ppm as f32),
             sent_peaks: peaks(&now.peaks_out, self.width[0]),

@@ -40,7 +40,9 @@ pub struct Statistics {
     pub jitter_us: [u32; 3],
     /// There and back on the network, without any queue; known between two Farsends only.
     pub round_trip_us: Option<u32>,
-    /// From the peer's sound card to ours, as estimated from that: half of it, and what waits here.
+    /// The same of a peer that answers nothing of ours, estimated by how its host answers echoes.
+    pub round_trip_about_us: Option<u32>,
+    /// From the peer's sound card to ours, as estimated from either: half of it, and what waits here.
     pub one_way_us: Option<u32>,
     /// The peer's clock against ours, in millionths; positive when it is fast.
     pub drift_ppm: Option<f32>,
