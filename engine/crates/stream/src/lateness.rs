@@ -9,8 +9,9 @@ use crate::prefetch::prefetch;
 #[derive(Debug, Clone)]
 pub(crate) struct Lateness {
     bins: Box<[f32]>,
-    /// What of them did not come by itself.
+    /// What of them did not come by itself; left alone as long as there is nothing of it.
     repaired: Box<[f32]>,
+    has_repaired: bool,
     total: f32,
     /// What a packet weighs now; grows, so that older ones weigh less.
     weight: f32,
@@ -23,6 +24,7 @@ impl Lateness {
         Self {
             bins: vec![0.0; BINS].into_boxed_slice(),
             repaired: vec![0.0; BINS].into_boxed_slice(),
+            has_repaired: false,
             total: 0.0,
             weight: 1.0,
             growth: 1.0,
@@ -33,6 +35,7 @@ impl Lateness {
     pub(crate) fn restart(&mut self, a_second: f64) {
         self.bins.fill(0.0);
         self.repaired.fill(0.0);
+        self.has_repaired = false;
         self.total = 0.0;
         self.weight = 1.0;
         self.growth = (1.0 / (MEMORY_S * a_second.max(0.1))).exp() as f32;
@@ -41,7 +44,10 @@ impl Lateness {
     /// Knows what the other knows.
     pub(crate) fn become_like(&mut self, other: &Self) {
         self.bins.copy_from_slice(&other.bins);
-        self.repaired.copy_from_slice(&other.repaired);
+        if self.has_repaired || other.has_repaired {
+            self.repaired.copy_from_slice(&other.repaired);
+            self.has_repaired = other.has_repaired;
+        }
         (self.total, self.weight, self.growth) = (other.total, other.weight, other.growth);
     }
 
@@ -57,6 +63,7 @@ impl Lateness {
 
     /// A packet that was lost has come again, so much later than the earliest ones do; it counts for so many packets.
     pub(crate) fn note_repaired(&mut self, seconds: f64, packets: f32) {
+        self.has_repaired = true;
         self.repaired[bin_of(seconds)] += self.weight * packets;
         self.note_part(seconds, packets);
     }
@@ -82,6 +89,9 @@ impl Lateness {
 
     /// The same of those that came by themselves: what the path does to what it does not lose.
     pub(crate) fn all_but_by_themselves(&self, share: f64) -> f64 {
+        if !self.has_repaired {
+            return self.all_but(share);
+        }
         let pairs = self.bins.iter().zip(&self.repaired);
         // What was added and what was taken away are rounded.
         let own = pairs.map(|(all, repaired)| (all - repaired).max(0.0));
