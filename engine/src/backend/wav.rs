@@ -127,7 +127,8 @@ impl WavInput {
         // What is no WAV at all is for the reader to say.
         if let Ok(Some((begins, promised))) = audio_of(&mut file) {
             let there = size.saturating_sub(begins);
-            if promised >= UNKNOWN_LENGTH && promised > there || promised == 0 && there > 0 {
+            let none_said = promised == 0 && there > 0 && !has_chunk(&mut file, begins, there);
+            if promised >= UNKNOWN_LENGTH && promised > there || none_said {
                 let path = owned();
                 return Err(WavError::Streamed { path, there });
             }
@@ -347,6 +348,19 @@ fn audio_of(file: &mut fs::File) -> io::Result<Option<(u64, u64)>> {
     Ok(None)
 }
 
+/// Whether a chunk that fits begins there, with so many bytes to the file's end.
+fn has_chunk(file: &mut fs::File, at: u64, there: u64) -> bool {
+    let mut head = [0; 8];
+    let read = file.seek(io::SeekFrom::Start(at));
+    if read.and_then(|_| file.read_exact(&mut head)).is_err() {
+        return false;
+    }
+    let [name @ .., a, b, c, d] = head;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ';
+    name.iter().all(is_name) && length <= there - 8
+}
+
 fn put_all(all: &mut dyn Iterator<Item = f32>, samples: &mut Producer<f32>) {
     for sample in all {
         while samples.is_full() {
@@ -451,6 +465,13 @@ mod tests {
             let told = said(length, list, b"");
             assert!(told.contains("written to a pipe; 96000 bytes"), "{told}");
         }
+        let path = wav(folder.path(), 0, b"", b"");
+        let mut empty = fs::read(&path).unwrap();
+        empty.truncate(44);
+        empty.extend_from_slice(list);
+        fs::write(&path, &empty).unwrap();
+        let told = WavInput::open(&path).unwrap_err().to_string();
+        assert!(told.contains("holds no audio"), "{told}");
         for (length, before) in [(96_002, &b""[..]), (96_004, list), (200_000, b"")] {
             let told = said(length, before, b"");
             let promise = format!("promises {length} bytes of audio, 96000 are there");

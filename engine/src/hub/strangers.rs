@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use farsend_units::MonoTime;
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 
 /// A table of fixed size, so that nobody can make it large or slow: an address has a few seats, which it shares with others, and
 /// the one who was silent for longest is forgotten. Who sends all the time is hardly ever that one. Neither allocates nor fails
@@ -131,8 +131,8 @@ const REST: Duration = Duration::from_millis(500);
 /// The control thread looks less often.
 const TOLD_EVERY: Duration = Duration::from_millis(10);
 /// Together 4096 addresses.
-const ROWS: usize = 1024;
-const SEATS: usize = 4;
+const ROWS: usize = 512;
+const SEATS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -198,21 +198,25 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_of_addresses_drives_out_nobody_who_goes_on_and_allocates_nothing() {
+    fn a_storm_of_addresses_hardly_ever_drives_out_one_who_goes_on_and_allocates_nothing() {
         let mut strangers = Strangers::new();
         let ann = address(0);
         let size = size_of_val(&*strangers.rows);
         assert!(size < 512 * 1024, "{size}");
+        // Where they sit is chance.
+        let mut forgotten = 0;
         assert_no_alloc(|| {
-            strangers.see(ms(0), ann);
+            let mut began = strangers.see(ms(0), ann);
             // A hundred thousand a second.
             for n in 1..500_000_u32 {
                 let now = MonoTime::from_nanos(u64::from(n) * 10_000);
                 strangers.see(now, address(n));
                 if n % 267 == 0 {
-                    assert_eq!(strangers.see(now, ann), ms(0), "after {n}");
+                    let before = std::mem::replace(&mut began, strangers.see(now, ann));
+                    forgotten += u32::from(began != before);
                 }
             }
         });
+        assert!(forgotten <= 2, "{forgotten} of 1872 times");
     }
 }
