@@ -26,7 +26,7 @@ use crate::keeping::{Keeping, keeping};
 use crate::membership::{Membership, Told};
 use crate::net::resolve::resolve;
 use crate::net::tcp::LogInError;
-use crate::net::udp::{AudioSocket, SendHandle};
+use crate::net::udp::{AudioSocket, BindError, SendHandle};
 use crate::peers::{Beat, Line, LinkEvent, PeerLink, Word, say_goodbye};
 use crate::settings::{BackendSettings, Role, SessionSettings};
 use crate::sounding::Sounding;
@@ -81,7 +81,10 @@ impl Session {
             }
             Role::Server => None,
         };
-        let socket = AudioSocket::bind(settings.bind_port, remote)?;
+        let socket = match AudioSocket::bind(settings.bind_port, remote) {
+            Err(BindError::PortBusy { .. }) if settings.or_any_port => AudioSocket::bind(0, remote),
+            bound => bound,
+        }?;
         let system = |source| RunError::System {
             what: "a second handle to the socket",
             source,

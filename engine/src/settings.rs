@@ -25,6 +25,8 @@ pub struct SessionSettings {
     pub name: Name,
     /// The UDP port of our own.
     pub bind_port: u16,
+    /// Whether any other port will do where that one is taken: who is called answers to wherever it is called from.
+    pub or_any_port: bool,
     /// Channels that we send.
     pub send: Channels,
     /// Channels that we want from the peer.
@@ -80,6 +82,7 @@ impl Default for SessionSettings {
             role: Role::Server,
             name: Name::EMPTY,
             bind_port: DEFAULT_PORT,
+            or_any_port: false,
             send: Channels(2),
             receive: Channels(2),
             samples: None,

@@ -129,6 +129,37 @@ fn a_certificate_that_has_no_room_leaves_nothing_in_the_way_of_the_next_try() {
 }
 
 #[test]
+fn a_certificate_and_its_key_are_two_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    let options = "hub --make-cert --cert in/a.pem --key in/../in/a.pem";
+    let output = farsend(folder.path(), options).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("another for the key"), "{said}");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("in")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn numbers_that_were_asked_for_are_printed_into_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = farsend(folder.path(), "jacktrip -S -p 2 -I 1 -o 21000 -U 46871");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let lines = stdout.lines().map_while(Result::ok);
+    let tables: Vec<String> = lines
+        .filter(|line| line.contains("nobody is here"))
+        .take(2)
+        .collect();
+    assert_eq!(ended(&mut child), Some(0));
+    assert_eq!(tables.len(), 2);
+    assert!(!tables[1].contains('\u{1b}'), "{tables:?}");
+}
+
+#[test]
 fn times_and_shares_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for options in [

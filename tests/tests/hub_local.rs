@@ -62,6 +62,39 @@ fn with_i_the_hub_is_one_more_player_through_other_blocks_and_a_new_sound_server
 }
 
 #[test]
+fn a_sound_server_that_hangs_keeps_nobody_from_ending_and_from_completing_their_files() {
+    on_a_private_machine(NEEDS, |machine| {
+        let mut here = JackServer::start(machine, "here", JackClock::CALM);
+        let folder = machine.path("takes");
+        let folder = folder.to_str().expect("letters");
+        let mut hub = hub(machine, &here, &["-i", "--record", folder]);
+        std::thread::sleep(Duration::from_secs(1));
+        here.running.signal(Signal::SIGSTOP);
+        hub.running.signal(Signal::SIGINT);
+        assert_eq!(hub.running.wait_exit_code(LIMIT), 0);
+        let mut late = farsend::command(&["hub", "-i"]);
+        let mut late = Running::start(machine, "late", here.used_by(&mut late));
+        assert_eq!(late.wait_exit_code(LIMIT), 5);
+        assert!(
+            late.output().contains("does not answer"),
+            "{}",
+            late.output()
+        );
+        here.running.signal(Signal::SIGCONT);
+        let mut files = Vec::new();
+        for take in std::fs::read_dir(folder).expect("there is a folder") {
+            let take = take.expect("of takes").path();
+            files.extend(std::fs::read_dir(take).expect("of files").flatten());
+        }
+        assert_eq!(files.len(), 2, "{files:?}");
+        for file in files {
+            let file = hound::WavReader::open(file.path()).expect("a whole file");
+            assert!(file.duration() > 24_000, "{} frames", file.duration());
+        }
+    });
+}
+
+#[test]
 fn jacktrips_own_options_make_a_hub_that_its_clients_find() {
     on_a_private_machine(NEEDS, |machine| {
         let here = JackServer::start(machine, "here", JackClock::CALM);

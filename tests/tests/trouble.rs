@@ -55,9 +55,54 @@ fn a_busy_port_is_named_with_the_program_that_has_it() {
 }
 
 #[test]
+fn who_calls_takes_another_port_where_the_usual_one_is_taken_and_nobody_named_it() {
+    on_a_private_machine(&[], |machine| {
+        // It has port 4464, as a hub on this machine would.
+        let _hub = farsend_tests::lab::hub::start(machine, &[]);
+        let mut member = Farsend::start_without_jack(
+            machine,
+            "ann",
+            &["join", "127.0.0.1", "--backend", "timer"],
+        );
+        member.wait_for_peer();
+        let started = &member.events("started")[0];
+        assert_ne!(started["port"], 4464);
+        let text = started["text"].as_str().unwrap_or_default();
+        assert!(text.contains("4464 is taken"), "{text}");
+        let named = [
+            "join",
+            "127.0.0.1",
+            "--bind-port",
+            "4464",
+            "--backend",
+            "timer",
+        ];
+        assert_says(
+            machine,
+            &named,
+            exit::PORT_BUSY,
+            &["4464", "farsend", "--bind-port"],
+        );
+    });
+}
+
+#[test]
 fn without_a_jack_server_it_says_how_to_start_one() {
     on_a_private_machine(&[Need::Jackd], |machine| {
-        assert_says(machine, &["server"], exit::NO_JACK, &["JACK"]);
+        for (arguments, advice) in [
+            (&["server"][..], "--backend timer"),
+            (&["hub", "-i"], "leave -i out"),
+            (&["hub", "-p", "server"], "-p others"),
+            (&["jacktrip", "-S"], "-p 2"),
+            (&["jacktrip", "-s"], "`farsend server`"),
+        ] {
+            assert_says(
+                machine,
+                arguments,
+                exit::NO_JACK,
+                &["JACK", "start one", advice],
+            );
+        }
     });
 }
 

@@ -3,8 +3,8 @@
 //! What is paced (a session's audio path, say) sits in a cell that the process callback empties for the time of one cycle. When the server
 //! goes away the path stays in its cell, and a new client is made as soon as a server is back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
@@ -24,12 +24,20 @@ use crate::settings::MAX_CHANNELS;
 pub enum JackError {
     /// libjack is not installed.
     #[error(
-        "libjack is not installed, so there is no JACK here: install JACK (Debian: jackd2) or PipeWire's JACK (pipewire-jack), or use --backend timer or file"
+        "libjack is not installed, so there is no JACK here: install JACK (Debian: jackd2) or PipeWire's JACK (pipewire-jack)"
     )]
     NoLibrary,
     /// No server runs under that name.
-    #[error("no JACK server{} is running: start one (`jackd -d alsa`, QjackCtl, or PipeWire), or use --backend timer or file", named(.server))]
+    #[error("no JACK server{} is running: start one (`jackd -d alsa`, QjackCtl, or PipeWire)", named(.server))]
     NoServer {
+        /// What `JACK_DEFAULT_SERVER` says.
+        server: Option<String>,
+    },
+    /// One is there and says nothing.
+    #[error(
+        "the JACK server{} does not answer: end it (`killall -9 jackd`, or as your desktop does it), and start it again", named(.server)
+    )]
+    Hangs {
         /// What `JACK_DEFAULT_SERVER` says.
         server: Option<String>,
     },
@@ -119,9 +127,14 @@ impl OpenClient {
     /// [`JackError`], each with what to do about it.
     pub fn open(name: &str) -> Result<Self, JackError> {
         quiet_library();
-        match Client::new(name, ClientOptions::NO_START_SERVER) {
-            Ok((client, _)) => Ok(Self { client }),
-            Err(error) => Err(explain(name, &error)),
+        let called = name.to_owned();
+        let open = move || Client::new(&called, ClientOptions::NO_START_SERVER);
+        match within(OPENED_WITHIN, open) {
+            Some(Ok((client, _))) => Ok(Self { client }),
+            Some(Err(error)) => Err(explain(name, &error)),
+            None => Err(JackError::Hangs {
+                server: std::env::var("JACK_DEFAULT_SERVER").ok(),
+            }),
         }
     }
 
@@ -169,7 +182,7 @@ impl OpenClient {
     }
 }
 
-impl<P: Paced> JackBackend<P> {
+impl<P: Paced + 'static> JackBackend<P> {
     /// Looks after the server; to be called some times a second.
     pub fn poll(&mut self) -> Option<JackEvent> {
         if self.running.is_some() && self.shared.gone.load(Relaxed) {
@@ -205,7 +218,8 @@ impl<P: Paced> JackBackend<P> {
         // A cycle has the path for less than a period; wait for it, but not for a hung server.
         for _ in 0..200 {
             if let Some(path) = self.path.take() {
-                drop(running);
+                // Which asks the server.
+                within(CLOSED_WITHIN, move || drop(running));
                 return Some(path);
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -218,7 +232,14 @@ impl<P: Paced> JackBackend<P> {
             return None;
         }
         self.retry_at = Instant::now() + RETRY_EVERY;
-        let open = OpenClient::open(&self.name).ok()?;
+        let open = OpenClient::open(&self.name)
+            .inspect_err(|error| {
+                // Each try leaves a thread with a server that hangs.
+                if matches!(error, JackError::Hangs { .. }) {
+                    self.retry_at = Instant::now() + OPENED_WITHIN * 6;
+                }
+            })
+            .ok()?;
         if open.rate() != self.rate {
             return Some(JackEvent::RateChanged { to: open.rate() });
         }
@@ -384,6 +405,27 @@ fn explain(name: &str, error: &jack::Error) -> JackError {
 fn quiet_library() {
     jack::set_logger(jack::LoggerType::None);
 }
+
+/// Does this on a thread of its own, and waits for it no longer than that: libjack waits for ever for a server that hangs.
+/// Then the thread stays with it, and what is found too late is dropped there.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, found) = mpsc::sync_channel(1);
+    let work = move || _ = done.send(work());
+    std::thread::Builder::new()
+        .name("jack-server".into())
+        .spawn(work)
+        .ok()?;
+    found.recv_timeout(limit).ok()
+}
+
+/// A server answers at once; one whose machine is busy within this.
+const OPENED_WITHIN: Duration = Duration::from_secs(5);
+
+/// At the end nobody wants to wait.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 const AUDIO_TYPE: &str = "32 bit float mono audio";
 

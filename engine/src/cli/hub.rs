@@ -191,7 +191,12 @@ pub(super) fn main(mut args: HubArgs) -> Exit {
             depth: args.record_bits,
         }),
     };
-    run(&settings, &mut HubReporter::new(style))
+    let without_jack = if args.patch == PatchMode::Server {
+        "do without: --input and --output play and record files in its place, -p others lets players hear each other"
+    } else {
+        "do without: leave -i out, or let files take part in its place (--input, --output)"
+    };
+    run(&settings, &mut HubReporter::new(style), without_jack)
 }
 
 impl HubArgs {
@@ -238,8 +243,8 @@ impl HubArgs {
 }
 
 /// Runs this hub until a signal.
-pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter) -> Exit {
-    until_signal(|quit| hub::run(settings, reporter, quit))
+pub(super) fn run(settings: &HubSettings, reporter: &mut HubReporter, without_jack: &str) -> Exit {
+    until_signal(|quit| hub::run(settings, reporter, quit), without_jack)
 }
 
 /// The first of the ports that players have of their own, as in JackTrip, whose users' firewalls may know it.

@@ -58,6 +58,8 @@ pub(super) enum ChoreError {
         "{option} is for a hub that asks for passwords, and this one would let in everybody: add --auth, or leave {option} out (it goes with --make-cert and --add-user, too)"
     )]
     Open { option: &'static str },
+    #[error("--cert and --key are made as two files, and both are to be {}: name another for the key", .0.display())]
+    OneFile(PathBuf),
     #[error("{} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("the system gives no random numbers: {0}")]
@@ -128,6 +130,9 @@ impl AuthArgs {
         for path in [&certificate, &key] {
             make_folder(path)?;
         }
+        if place_of(&certificate) == place_of(&key) {
+            return Err(ChoreError::OneFile(key));
+        }
         let fingerprint = make_certificate(&certificate, &key)?;
         println!("certificate: {}", certificate.display());
         println!("key (keep it secret): {}", key.display());
@@ -164,7 +169,10 @@ impl AuthArgs {
 fn complain(error: &ChoreError) -> Exit {
     eprintln!("farsend: {error}");
     match error {
-        ChoreError::Entry(_) | ChoreError::NoHome { .. } | ChoreError::Open { .. } => Exit::Usage,
+        ChoreError::Entry(_)
+        | ChoreError::NoHome { .. }
+        | ChoreError::Open { .. }
+        | ChoreError::OneFile(_) => Exit::Usage,
         _ => Exit::Secret,
     }
 }
@@ -178,6 +186,16 @@ fn at_home(name: &'static str, option: &'static str) -> Result<PathBuf, ChoreErr
     let home = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
     let home = home.ok_or(ChoreError::NoHome { name, option })?;
     Ok(home.join("farsend").join(name))
+}
+
+/// A file's name in its real folder.
+fn place_of(file: &Path) -> PathBuf {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.join(file.file_name().unwrap_or_default())
 }
 
 /// Makes the folder that a file is to be in; only its owner can look into one that is new.

@@ -138,6 +138,10 @@ pub fn main(options: Vec<OsString>) -> Exit {
         );
         return Exit::Done;
     }
+    if let Some(help) = options.ignored.help() {
+        println!("{help}");
+        return Exit::Done;
+    }
     if options.hub_server {
         return hub::main(&options);
     }
@@ -154,14 +158,24 @@ pub fn main(options: Vec<OsString>) -> Exit {
             Err(why) => return super::complain(&why.into()),
         }
     }
-    let mut reporter = Reporter::new(options.style());
+    let mut reporter = Reporter::new(options.style()).every(options.interval());
     for remark in remarks {
         reporter.note(&remark);
     }
-    super::run(&request, &mut reporter)
+    super::run(
+        &request,
+        &mut reporter,
+        "do without: `farsend server`, `client` and `join` play and record files (--input, --record), too",
+    )
 }
 
 impl Options {
+    /// How often numbers are printed where they cannot be written over.
+    fn interval(&self) -> Option<Duration> {
+        let seconds = u64::try_from(self.iostat?).ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
     /// Numbers are printed where they were asked for.
     fn style(&self) -> Style {
         if self.iostat.is_some() || self.verbose {
@@ -218,6 +232,7 @@ impl Options {
             name: Name::EMPTY,
             repair: true,
             bind_port: self.port("-B", self.bind_port)?,
+            or_any_port: !self.server && self.bind_port.is_none() && self.offset == 0,
             role,
             send,
             receive,
@@ -275,9 +290,10 @@ impl Options {
         })
     }
 
-    /// A port of its own is taken as it is; JackTrip adds the offset to its default ports alike.
+    /// The offset is added to a port that was given, too.
     fn port(&self, option: &str, given: Option<i64>) -> Result<u16, String> {
-        let port = given.unwrap_or(i64::from(DEFAULT_PORT) + self.offset);
+        let given = given.unwrap_or(i64::from(DEFAULT_PORT));
+        let port = given.saturating_add(self.offset);
         let wrong =
             || format!("{option} (with -o) leads to port {port}, which is none: 1 to 65535");
         u16::try_from(port)
@@ -443,7 +459,7 @@ mod tests {
             port: 4474,
             name: Name::new("alice"),
         };
-        assert_eq!((made.session.role, made.session.bind_port), (role, 4500));
+        assert_eq!((made.session.role, made.session.bind_port), (role, 4510));
         let (made, _) = request("jacktrip -C ::1 -P 5000 -J me").unwrap();
         let role = Role::Member {
             host: "::1".into(),
@@ -464,6 +480,28 @@ mod tests {
         let (_, remarks) =
             request("jacktrip -s --udprt -O io -f 0.5 -q auto --bufstrategy 3").unwrap();
         assert_eq!(remarks.len(), 4, "{remarks:?}");
+    }
+
+    #[test]
+    fn help_for_what_is_not_there_says_so() {
+        for option in ["-f help", "-O help", "-a help", "-x h"] {
+            let line = format!("jacktrip {option}");
+            let options = Options::try_parse_from(line.split(' ')).unwrap();
+            let help = options.ignored.help();
+            assert!(
+                help.is_some_and(|text| text.starts_with(&option[..2])),
+                "{option}"
+            );
+        }
+        let options = Options::try_parse_from("jacktrip -s -O io".split(' ')).unwrap();
+        assert_eq!(options.ignored.help(), None);
+    }
+
+    #[test]
+    fn a_port_that_nobody_asked_for_may_be_another() {
+        let any = |line: &str| request(line).unwrap().0.session.or_any_port;
+        assert!(any("jacktrip -C a") && any("jacktrip -c a"));
+        assert!(!any("jacktrip -s") && !any("jacktrip -c a -o 1") && !any("jacktrip -C a -B 5000"));
     }
 
     #[test]

@@ -96,24 +96,38 @@ pub fn main() -> ExitCode {
 
 fn run_session(request: Result<Request, RunError>, args: &SessionArgs) -> Exit {
     match request {
-        Ok(request) => run(&request, &mut Reporter::new(args.style())),
+        Ok(request) => run(
+            &request,
+            &mut Reporter::new(args.style()),
+            "use --backend timer or file",
+        ),
         Err(error) => complain(&error),
     }
 }
 
-/// Runs one request to its end; errors go to standard error.
-pub fn run(request: &Request, reporter: &mut Reporter) -> Exit {
-    until_signal(|quit| engine::run(request, reporter, quit))
+/// Runs one request to its end; errors go to standard error. `without_jack`: see [`until_signal`].
+pub fn run(request: &Request, reporter: &mut Reporter, without_jack: &str) -> Exit {
+    until_signal(|quit| engine::run(request, reporter, quit), without_jack)
 }
 
-/// Has this run until it ends, or until a signal sets what it is given; errors go to standard error.
-fn until_signal(run: impl FnOnce(&Arc<AtomicBool>) -> Result<Exit, RunError>) -> Exit {
+/// Has this run until it ends, or until a signal sets what it is given; errors go to standard error, with what there is to
+/// do `without_jack`.
+fn until_signal(
+    run: impl FnOnce(&Arc<AtomicBool>) -> Result<Exit, RunError>,
+    without_jack: &str,
+) -> Exit {
     let quit = engine::quit_on_signals().map_err(|source| RunError::System {
         what: "a signal handler",
         source,
     });
-    quit.and_then(|quit| run(&quit))
-        .unwrap_or_else(|error| complain(&error))
+    match quit.and_then(|quit| run(&quit)) {
+        Ok(exit) => exit,
+        Err(error) if error.is_without_jack() => {
+            eprintln!("farsend: {error}, or {without_jack}");
+            error.exit()
+        }
+        Err(error) => complain(&error),
+    }
 }
 
 fn complain(error: &RunError) -> Exit {

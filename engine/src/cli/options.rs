@@ -40,9 +40,9 @@ pub(super) struct ClientArgs {
     /// The peer's UDP port, where HOST names none.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Our own UDP port; 0 takes any free one.
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
-    bind_port: u16,
+    /// Our own UDP port; 0 takes any free one [default: 4464, or any where that is taken].
+    #[arg(long, value_name = "PORT")]
+    bind_port: Option<u16>,
     /// End when the peer ends the session instead of calling again.
     #[arg(long)]
     once: bool,
@@ -61,9 +61,9 @@ pub(super) struct JoinArgs {
     /// The hub's TCP port, where HOST names none.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Our own UDP port; 0 takes any free one.
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
-    bind_port: u16,
+    /// Our own UDP port; 0 takes any free one [default: 4464, or any where that is taken].
+    #[arg(long, value_name = "PORT")]
+    bind_port: Option<u16>,
     #[command(flatten)]
     user: UserArgs,
     /// The JACK client's name, where it is to be another than --name.
@@ -190,7 +190,8 @@ impl ServerArgs {
     /// # Errors
     /// [`RunError::Wav`] for an input that cannot be read: its channels are the default.
     pub(super) fn request(&self) -> Result<Request, RunError> {
-        self.session.request(Role::Server, self.port, self.once)
+        self.session
+            .request(Role::Server, Some(self.port), self.once)
     }
 }
 
@@ -240,7 +241,7 @@ impl SessionArgs {
         }
     }
 
-    fn request(&self, role: Role, bind_port: u16, once: bool) -> Result<Request, RunError> {
+    fn request(&self, role: Role, bind_port: Option<u16>, once: bool) -> Result<Request, RunError> {
         self.refuse_idle()?;
         let of_input = match (&self.input, self.channels.or(self.send)) {
             (Some(path), None) => Some(WavInput::open(path)?.channels().0),
@@ -254,7 +255,8 @@ impl SessionArgs {
                 Role::Member { .. } => Name::EMPTY,
             },
             role,
-            bind_port,
+            bind_port: bind_port.unwrap_or(DEFAULT_PORT),
+            or_any_port: bind_port.is_none(),
             send: Channels(self.send.unwrap_or(both)),
             receive: Channels(self.receive.unwrap_or(both)),
             samples: self.bits,

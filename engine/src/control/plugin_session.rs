@@ -102,7 +102,7 @@ impl PluginSession {
         };
         let width = [settings.send, settings.receive];
         let called = settings.name;
-        let mut session = build(settings, wanted.rate, wanted.period, block)?;
+        let mut session = build(&settings, wanted.rate, wanted.period, block)?;
         let (takes, taps) = TakeDesk::new(wanted.rate, width);
         session.path.link().record_through(taps);
         let mut tracks = Tracks::default();

@@ -18,6 +18,8 @@ pub struct Printer {
     terminal: bool,
     /// Lines that are to be written over.
     open: u16,
+    /// Where numbers cannot be written over: how often they are printed, and when next.
+    every: Option<(Duration, Instant)>,
     /// While somebody writes a line: until when nothing is shown in its place.
     writing: Option<Instant>,
 }
@@ -29,6 +31,7 @@ impl Printer {
             style,
             terminal: writes_over(),
             open: 0,
+            every: None,
             writing: None,
         }
     }
@@ -38,10 +41,30 @@ impl Printer {
         self.style
     }
 
-    /// Whether numbers are shown in place. Not while somebody writes a line there.
+    /// Has numbers printed that often where they cannot be written over. `None`: not at all.
+    pub fn every(&mut self, interval: Option<Duration>) {
+        self.every = interval.map(|interval| (interval, Instant::now() + interval));
+    }
+
+    /// Whether numbers are to be shown now. Where they are written over always, but while somebody writes a line there.
     pub fn shows_numbers(&self) -> bool {
-        let writing = self.writing.is_some_and(|until| Instant::now() < until);
-        self.style == Style::Text && self.terminal && !writing
+        let now = Instant::now();
+        let due = match self.every {
+            _ if self.terminal => self.writing.is_none_or(|until| until <= now),
+            // We are asked once a second, or a little less.
+            Some((_, next)) => next <= now + Duration::from_millis(500),
+            None => false,
+        };
+        self.style == Style::Text && due
+    }
+
+    /// Columns and lines that there are for numbers.
+    pub fn size(&self) -> (u16, u16) {
+        if self.terminal {
+            terminal()
+        } else {
+            (WIDE, u16::MAX)
+        }
     }
 
     /// Somebody has pressed Enter: the cursor is a line further down.
@@ -82,6 +105,11 @@ impl Printer {
     /// Writes lines of numbers over those before; none of them may be longer than the terminal is wide.
     pub fn show(&mut self, lines: &str) {
         let lines = lines.trim_end_matches('\n');
+        if let (false, Some((interval, next))) = (self.terminal, &mut self.every) {
+            *next = Instant::now() + *interval;
+            _ = writeln!(io::stdout().lock(), "{lines}");
+            return;
+        }
         let before = std::mem::take(&mut self.open);
         let count = lines.split('\n').count();
         if show(&mut io::stdout().lock(), lines, before).is_ok() {
@@ -134,6 +162,9 @@ fn clear(out: &mut impl Write, lines: u16) -> io::Result<()> {
     }
     queue!(out, Clear(ClearType::FromCursorDown))
 }
+
+/// Columns where there is no terminal.
+const WIDE: u16 = 200;
 
 /// Before a line that is being written.
 const ASKING: &str = "write: ";

@@ -12,7 +12,7 @@ use super::adopted;
 use super::facts::facts;
 use super::health::Health;
 use super::line::line;
-use super::printer::{Printer, print_json, terminal};
+use super::printer::{Printer, print_json};
 use super::trouble::{Caller, Trouble};
 use super::words;
 use crate::backend::file::News;
@@ -63,6 +63,12 @@ impl Reporter {
         }
     }
 
+    /// Prints the numbers that often where they cannot be written over, too: into a file or a pipe.
+    pub fn every(mut self, interval: Option<Duration>) -> Self {
+        self.printer.every(interval);
+        self
+    }
+
     /// The session stands and waits for its peer.
     pub fn started(
         &mut self,
@@ -75,20 +81,26 @@ impl Reporter {
         self.wait_anew();
         let health = Health::new(rate, settings.depth, Caller::Machine);
         self.health = Some((Instant::now(), health));
+        let port = match settings.bind_port {
+            taken if settings.or_any_port && ![0, desk.port].contains(&taken) => {
+                format!("UDP port {} ({taken} is taken)", desk.port)
+            }
+            _ => format!("UDP port {}", desk.port),
+        };
         let text = match (&settings.role, desk.remote) {
             (Role::Client { host, .. }, Some(remote)) if *host == remote.ip().to_string() => {
-                format!("calling {remote} from UDP port {}", desk.port)
+                format!("calling {remote} from {port}")
             }
             (Role::Client { host, .. }, Some(remote)) => {
-                format!("calling {host} ({remote}) from UDP port {}", desk.port)
+                format!("calling {host} ({remote}) from {port}")
             }
             (Role::Member { name, .. }, _) if name.is_empty() => {
-                format!("joining a hub from UDP port {}", desk.port)
+                format!("joining a hub from {port}")
             }
             (Role::Member { name, .. }, _) => {
-                format!("joining a hub as {name} from UDP port {}", desk.port)
+                format!("joining a hub as {name} from {port}")
             }
-            _ => format!("waiting for a peer on UDP port {}", desk.port),
+            _ => format!("waiting for a peer on {port}"),
         };
         let text = format!(
             "{text}: sending {} and receiving {}, {rate}, {period} a packet",
@@ -240,7 +252,7 @@ impl Reporter {
             Style::Text if self.printer.shows_numbers() => {
                 if let Some((_, health)) = &self.health {
                     // Many terminals go to the next line with the last column.
-                    let width = usize::from(terminal().0) - 1;
+                    let width = usize::from(self.printer.size().0) - 1;
                     let line = line(now, health, [self.send, self.receive], width);
                     self.printer.show(&line);
                 }

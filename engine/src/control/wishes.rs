@@ -194,6 +194,8 @@ pub(super) fn settings(wanted: &WantedSession) -> Result<SessionSettings, Refuse
         give_up: matches!(role, Role::Member { .. }).then_some(HUB_PATIENCE),
         role,
         bind_port: wanted.port,
+        // Another instance may have it.
+        or_any_port: !matches!(wanted.role, WantedRole::Server),
         send,
         receive,
         samples,

@@ -74,6 +74,14 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether there is no JACK here at all, so that one may want to do without.
+    pub fn is_without_jack(&self) -> bool {
+        matches!(
+            self,
+            Self::Jack(JackError::NoLibrary | JackError::NoServer { .. })
+        )
+    }
+
     /// The exit code for this cause.
     pub fn exit(&self) -> Exit {
         match self {

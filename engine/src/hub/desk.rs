@@ -352,7 +352,10 @@ impl<'a> Desk<'a> {
     fn close(mut self, reporter: &mut HubReporter) -> Exit {
         // Where a sound server hangs it has the tape; the files are true but for their last moments.
         let Some(mut floor) = self.pacer.stop() else {
-            return Exit::Done;
+            reporter.note(
+                "the JACK server does not answer any more: recordings may lack their last two seconds, and players are not told that this is the end",
+            );
+            return Exit::NoJack;
         };
         floor.close();
         // And with it what was on its way there.

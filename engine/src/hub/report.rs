@@ -18,7 +18,7 @@ use super::ports::NoPort;
 use super::roster::{Entry, Expected, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
-use crate::control::printer::{Printer, print_json, terminal};
+use crate::control::printer::{Printer, print_json};
 use crate::control::report::Style;
 use crate::control::{adopted, words};
 use crate::peers::LinkEvent;
@@ -36,6 +36,14 @@ impl HubReporter {
         Self {
             printer: Some(Printer::new(style)),
         }
+    }
+
+    /// Prints the table that often where it cannot be written over, too: into a file or a pipe.
+    pub fn every(mut self, interval: Option<Duration>) -> Self {
+        if let Some(printer) = &mut self.printer {
+            printer.every(interval);
+        }
+        self
     }
 
     /// One that says what happens to the log only, and no numbers.
@@ -350,7 +358,7 @@ impl HubReporter {
                 print_json(line);
             }
             Style::Text if printer.shows_numbers() => {
-                let (columns, lines) = terminal();
+                let (columns, lines) = printer.size();
                 printer.show(&table::fitting(status, columns, lines));
             }
             Style::Text | Style::Quiet => {}

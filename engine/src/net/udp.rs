@@ -13,7 +13,7 @@ use super::{Outlet, port_owner};
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Another program has the port.
-    #[error("UDP port {port} is taken{}. End that program, or choose another port with --bind-port", owner_text(.owner, *.port))]
+    #[error("UDP port {port} is taken{}. Choose another port with --bind-port, or end that program", owner_text(.owner, *.port))]
     PortBusy {
         /// The port wanted.
         port: u16,

@@ -68,11 +68,15 @@ pub(super) fn main(options: &super::Options) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut reporter = HubReporter::new(options.style());
+    let mut reporter = HubReporter::new(options.style()).every(options.interval());
     for remark in remarks {
         reporter.note(&remark);
     }
-    crate::cli::hub::run(&settings, &mut reporter)
+    crate::cli::hub::run(
+        &settings,
+        &mut reporter,
+        "have the players play with each other only (-p 2, without -i)",
+    )
 }
 
 impl super::Options {
@@ -87,6 +91,7 @@ impl super::Options {
             .ok_or("-b takes 8, 16, 24 or 32")?;
         let mut remarks = self.ignored.remarks();
         remarks.extend(self.user.remarks(false, true));
+        remarks.extend(self.strategy_remark());
         let patch = match mode {
             0 => PatchMode::Server,
             1 => PatchMode::Loopback,
@@ -120,6 +125,7 @@ impl super::Options {
         } else {
             None
         };
+        remarks.extend(self.remarks_on_hub(local.is_some()));
         let port = self.port("-B", self.bind_port)?;
         let first = FIRST_UDP_PORT + i64::from(port) - i64::from(DEFAULT_PORT);
         let first = self.hub.udp_base_port.unwrap_or(first);
@@ -149,6 +155,42 @@ impl super::Options {
             ..HubSettings::default()
         };
         Ok((settings, remarks))
+    }
+
+    /// A line for each option that was given and means nothing to a hub, which may have ears of its own.
+    fn remarks_on_hub(&self, is_heard: bool) -> impl Iterator<Item = String> + use<> {
+        const AS_THEY_DO: &str = "each player is answered as they send";
+        const NOT_HERE: &str = "the hub takes no part in the music (-i, or -p 0)";
+        let of_ears = |given: bool| given && !is_heard;
+        let given = [
+            (self.redundancy != 1, "-r", AS_THEY_DO),
+            (self.peer_port.is_some(), "-P", "a hub calls nobody"),
+            (
+                self.remote_name.is_some(),
+                "-K",
+                "it names a client on a hub",
+            ),
+            (
+                self.timeout,
+                "-t",
+                "a player who is silent is forgotten after 12 s, and the hub stays",
+            ),
+            (
+                self.loopback,
+                "-l",
+                "-p 1 sends everybody back to themselves",
+            ),
+            (self.jamlink, "-j", "players have JackTrip's header"),
+            (self.empty_header, "-e", "players have JackTrip's header"),
+            (self.send.is_some(), "--sendchannels", AS_THEY_DO),
+            (self.receive.is_some(), "--receivechannels", AS_THEY_DO),
+            (of_ears(self.channels.is_some()), "-n", NOT_HERE),
+            (of_ears(self.name.is_some()), "-J", NOT_HERE),
+            (of_ears(self.no_connect), "-D", NOT_HERE),
+        ];
+        let line =
+            |(_, option, why): (bool, &str, &str)| format!("{option} means nothing here: {why}");
+        given.into_iter().filter(|one| one.0).map(line)
     }
 
     /// With `-A`, the files that JackTrip wants for it, too.
@@ -210,12 +252,26 @@ mod tests {
         assert_eq!((made.patch, made.include_local), (PatchMode::Server, false));
         assert_eq!(made.local.unwrap().through, through("stage", true));
         assert!(!made.port_each, "firewalls hate it");
-        let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 --port-each -i -r 2").unwrap();
+        let (made, remarks) = hub("jacktrip -S -p 5 -U 50000 --port-each -i").unwrap();
         assert_eq!(
             (made.udp_port, made.port_each, made.local),
             (50_000, true, None)
         );
         assert!(remarks[0].contains("-i"), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_is_for_a_client_is_taken_with_a_word_about_it() {
+        let (_, remarks) = hub(
+            "jacktrip -S -p 2 -r 2 -P 5 -K x -t -l -j -e --sendchannels 1 --receivechannels 2 -n 2 -J me -D --bufstrategy 2",
+        )
+        .unwrap();
+        let options = remarks.iter().filter_map(|line| line.split(' ').next());
+        let options: Vec<&str> = options.collect();
+        assert_eq!(
+            options.join(" "),
+            "--bufstrategy -r -P -K -t -l -j -e --sendchannels --receivechannels -n -J -D"
+        );
     }
 
     #[test]

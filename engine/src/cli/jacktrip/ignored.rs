@@ -67,6 +67,24 @@ pub(super) struct Ignored {
 }
 
 impl Ignored {
+    /// What `-f help` and the like print; nothing is run then.
+    pub(super) fn help(&self) -> Option<String> {
+        let asked = [
+            (&self.effects, "-f"),
+            (&self.limiter, "-O"),
+            (&self.assumed_clients, "-a"),
+            (&self.examine_delay, "-x"),
+        ];
+        let asks =
+            |given: &&Option<String>| given.as_deref().is_some_and(|spec| spec.starts_with('h'));
+        let (_, option) = asked.iter().find(|(given, _)| asks(given))?;
+        let mut remarks = self.remarks().into_iter();
+        let remark = remarks.find(|remark| remark.starts_with(option))?;
+        Some(format!(
+            "{remark}. It is taken, so that recipes run as they are."
+        ))
+    }
+
     /// A line for each option given.
     pub(super) fn remarks(&self) -> Vec<String> {
         let given: [(bool, &str, &str); 22] = [

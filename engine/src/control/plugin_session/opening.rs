@@ -10,7 +10,7 @@ use crate::control::wishes::Refused;
 use crate::engine::{RunError, Session};
 use crate::net::tcp::LogInError;
 use crate::net::udp::BindError;
-use crate::settings::{Role, SessionSettings};
+use crate::settings::SessionSettings;
 
 /// A segment for an instance, and its part of the session.
 pub(super) fn seat(
@@ -56,24 +56,14 @@ pub(super) fn is_final(error: &LogInError) -> bool {
         )
 }
 
-/// Builds the session. A client whose port is taken (by another instance, say) takes any other: the server
-/// answers to wherever it is called from.
+/// Builds the session.
 pub(super) fn build(
-    mut settings: SessionSettings,
+    settings: &SessionSettings,
     rate: SampleRate,
     period: Frames,
     block: Frames,
 ) -> Result<Session, Refused> {
-    loop {
-        let error = match Session::build(&settings, rate, period, block) {
-            Ok(session) => return Ok(session),
-            Err(error) => error,
-        };
-        let is_client = !matches!(settings.role, Role::Server);
-        match error {
-            RunError::Bind(BindError::PortBusy { .. }) if is_client && settings.bind_port != 0 => {
-                settings.bind_port = 0;
-            }
+    Session::build(settings, rate, period, block).map_err(|error| match error {
             RunError::Bind(BindError::PortBusy { port, owner }) => {
                 let ours = format!("(pid {})", std::process::id());
                 let (owner, advice) = match owner {
@@ -87,20 +77,19 @@ pub(super) fn build(
                         "Choose another port, or end that program.",
                     ),
                 };
-                return Err(Refused::new(
+                Refused::new(
                     format!("UDP port {port} is taken by {owner}"),
                     advice,
-                ));
+                )
             }
             error @ RunError::Resolve(_) => {
-                return Err(Refused::because(
+                Refused::because(
                     &error,
                     "Check the address and that this machine is online.",
-                ));
+                )
             }
-            error => return Err(Refused::because(&error, "Check the session's settings.")),
-        }
-    }
+            error => Refused::because(&error, "Check the session's settings."),
+    })
 }
 
 /// The largest block that is handled as one.
