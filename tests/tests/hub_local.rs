@@ -70,6 +70,7 @@ fn a_sound_server_that_hangs_keeps_nobody_from_ending_and_from_completing_their_
         let mut hub = hub(machine, &here, &["-i", "--record", folder]);
         std::thread::sleep(Duration::from_secs(1));
         here.running.signal(Signal::SIGSTOP);
+        hub.wait_for_event("jack_stands", 1, LIMIT);
         hub.running.signal(Signal::SIGINT);
         assert_eq!(hub.running.wait_exit_code(LIMIT), 0);
         let mut late = farsend::command(&["hub", "-i"]);

@@ -64,6 +64,10 @@ pub enum JackEvent {
     ServerGone,
     /// A server is back at the same rate, and so are our ports.
     ServerBack,
+    /// The server is there and has no cycles any more: it hangs, or is stopped.
+    ServerStands,
+    /// It has cycles again.
+    ServerGoesOn,
     /// A server is back at another rate: the session has to be made anew.
     RateChanged {
         /// The server's rate now.
@@ -90,6 +94,7 @@ pub struct JackBackend<P: Paced + 'static> {
     retry_at: Instant,
     /// When the ports' latencies are looked at again.
     look_at: Instant,
+    idle: Idle,
 }
 
 type Cell<P> = Arc<AtomicCell<Option<Box<P>>>>;
@@ -99,6 +104,7 @@ type Cell<P> = Arc<AtomicCell<Option<Box<P>>>>;
 struct Shared {
     gone: AtomicBool,
     period: AtomicU64,
+    cycles: AtomicU64,
     xruns: AtomicU64,
     /// Frames that sounds are under way outside of the server's cycles, out and in.
     converters: AtomicU64,
@@ -176,6 +182,7 @@ impl OpenClient {
             running: None,
             retry_at: Instant::now(),
             look_at: Instant::now(),
+            idle: Idle::new(),
         };
         backend.activate(self.client)?;
         Ok(backend)
@@ -194,6 +201,10 @@ impl<P: Paced + 'static> JackBackend<P> {
         let Some(running) = &self.running else {
             return self.retry();
         };
+        let cycles = self.shared.cycles.load(Relaxed);
+        if let Some(event) = self.idle.look(cycles, Instant::now()) {
+            return Some(event);
+        }
         if Instant::now() >= self.look_at {
             self.look_at = Instant::now() + LOOK_EVERY;
             let frames = converters(running.as_client());
@@ -284,6 +295,7 @@ impl<P: Paced + 'static> JackBackend<P> {
             self.connect_to_hardware(running.as_client());
         }
         self.running = Some(running);
+        self.idle = Idle::new();
         Ok(())
     }
 
@@ -300,6 +312,38 @@ impl<P: Paced + 'static> JackBackend<P> {
         for (playback, receive) in hardware(PortFlags::IS_INPUT).iter().zip(receives) {
             _ = client.connect_ports_by_name(&receive, playback);
         }
+    }
+}
+
+/// For how long there was no cycle, as far as we were awake ourselves.
+#[derive(Debug)]
+struct Idle {
+    cycles: u64,
+    looked: Instant,
+    idle: Duration,
+}
+
+impl Idle {
+    fn new() -> Self {
+        Self {
+            cycles: 0,
+            looked: Instant::now(),
+            idle: Duration::ZERO,
+        }
+    }
+
+    /// Says once that it stands, and once that it goes on.
+    fn look(&mut self, cycles: u64, now: Instant) -> Option<JackEvent> {
+        let passed = now.saturating_duration_since(self.looked);
+        self.looked = now;
+        let stood = self.idle >= STANDS_AFTER;
+        if self.cycles == cycles {
+            self.idle += passed.min(MOST_AWAKE);
+            return (!stood && self.idle >= STANDS_AFTER).then_some(JackEvent::ServerStands);
+        }
+        self.cycles = cycles;
+        self.idle = Duration::ZERO;
+        stood.then_some(JackEvent::ServerGoesOn)
     }
 }
 
@@ -325,6 +369,7 @@ impl<P> Process<P> {
 
 impl<P: Paced + 'static> jack::ProcessHandler for Process<P> {
     fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        self.shared.cycles.fetch_add(1, Relaxed);
         let missed = self.missed(scope);
         let mut outputs: ArrayVec<&mut [f32], MAX_CHANNELS> = self
             .outputs
@@ -432,5 +477,32 @@ const AUDIO_TYPE: &str = "32 bit float mono audio";
 /// How often the ports' latencies are looked at: who is connected may change.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Longer than any period, and than a server takes to change it.
+const STANDS_AFTER: Duration = Duration::from_secs(3);
+
+/// We look more often than that, unless we stood ourselves.
+const MOST_AWAKE: Duration = Duration::from_millis(100);
+
 /// How often a lost server is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_cycles_is_told_once_and_not_while_we_stood_ourselves() {
+        let mut idle = Idle::new();
+        let mut now = Instant::now();
+        let mut look = |cycles, passed| {
+            now += Duration::from_millis(passed);
+            idle.look(cycles, now)
+        };
+        assert_eq!(look(5, 50), None);
+        assert_eq!(look(5, 60_000), None);
+        let told: Vec<_> = (0..200).filter_map(|_| look(5, 50)).collect();
+        assert_eq!(told, [JackEvent::ServerStands]);
+        assert_eq!(look(6, 50), Some(JackEvent::ServerGoesOn));
+        assert_eq!(look(7, 50), None);
+    }
+}

@@ -23,6 +23,11 @@ use crate::peers::LinkEvent;
 use crate::settings::{Role, SessionSettings};
 use crate::statistics::Statistics;
 
+/// Of a JACK server that hangs.
+pub(crate) const JACK_STANDS: &str = "the JACK server is there and has done nothing for three seconds (does it hang, is it stopped, is its sound card gone?)";
+/// After that.
+pub(crate) const JACK_GOES_ON: &str = "the JACK server goes on";
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -186,6 +191,11 @@ impl Reporter {
                 "jack_back",
                 "the JACK server is back, and so are our ports".to_owned(),
             ),
+            JackEvent::ServerStands => (
+                "jack_stands",
+                format!("{JACK_STANDS}: nothing is sent or heard"),
+            ),
+            JackEvent::ServerGoesOn => ("jack_goes_on", JACK_GOES_ON.to_owned()),
             JackEvent::RateChanged { to } => (
                 "jack_rate",
                 format!("the JACK server is back at {to}: starting the session anew"),

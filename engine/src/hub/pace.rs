@@ -57,6 +57,10 @@ pub(super) enum Paused {
     Back,
     /// It is back at another rate, for which all would have to be made anew.
     RateChanged { to: SampleRate },
+    /// It is there and has no cycles.
+    Stands,
+    /// It has them again.
+    GoesOn,
     /// Its blocks are of another size; the mix's are not.
     Period { to: Frames },
 }
@@ -105,6 +109,8 @@ impl Pacer {
         Some(match jack.poll()? {
             JackEvent::ServerGone => Paused::Gone,
             JackEvent::ServerBack => Paused::Back,
+            JackEvent::ServerStands => Paused::Stands,
+            JackEvent::ServerGoesOn => Paused::GoesOn,
             JackEvent::RateChanged { to } => Paused::RateChanged { to },
             JackEvent::PeriodChanged { to } => Paused::Period { to },
         })

@@ -19,7 +19,7 @@ use super::roster::{Entry, Expected, Roster};
 use super::table;
 use super::{HubSettings, LocalSettings, Through};
 use crate::control::printer::{Printer, print_json};
-use crate::control::report::Style;
+use crate::control::report::{JACK_GOES_ON, JACK_STANDS, Style};
 use crate::control::{adopted, words};
 use crate::peers::LinkEvent;
 
@@ -131,6 +131,12 @@ impl HubReporter {
                 json!({}),
             ),
             Paused::Back => ("jack_back", "the JACK server is back".to_owned(), json!({})),
+            Paused::Stands => (
+                "jack_stands",
+                format!("{JACK_STANDS}, and so does the hub"),
+                json!({}),
+            ),
+            Paused::GoesOn => ("jack_goes_on", JACK_GOES_ON.to_owned(), json!({})),
             Paused::Period { to } => (
                 "jack_period",
                 format!("JACK's period is {to} now; the mix keeps its own"),
