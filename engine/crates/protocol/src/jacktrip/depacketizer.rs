@@ -197,12 +197,12 @@ impl Depacketizer {
         let Floats::Unknown { low_halves } = self.floats else {
             return;
         };
-        let Some(packet) = datagram.packets().next() else {
-            return;
-        };
         if datagram.format().samples != SampleFormat::F32 {
             return;
         }
+        let Some(packet) = datagram.packets().next() else {
+            return;
+        };
         self.floats = match classify_words(packet.samples) {
             Words::Floats => Floats::Yes,
             Words::Undecided => return,

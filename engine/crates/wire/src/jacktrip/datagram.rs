@@ -116,7 +116,11 @@ impl<'a> Datagram<'a> {
         let len = self.kind.len() + self.format.samples_len();
         let packet = self.payload.get(usize::from(age) * len..)?.get(..len)?;
         let (bytes, samples) = packet.split_at(self.kind.len());
-        let blank = age > 0 && !bytes.is_empty() && bytes.iter().all(|&byte| byte == 0);
+        if age == 0 {
+            let header = self.newest;
+            return Some(Packet { header, samples });
+        }
+        let blank = !bytes.is_empty() && bytes.iter().all(|&byte| byte == 0);
         if blank {
             return None;
         }
