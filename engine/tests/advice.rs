@@ -230,6 +230,10 @@ fn cases() -> Vec<(&'static str, Change)> {
             f.minute.irregular.late_blocks = 12;
             f.minute.irregular.late_by = Duration::from_millis(108);
         }),
+        ("a sample that is no number, or 1e30", |f| {
+            lose(f, 472);
+            f.minute.buffer.nonsense = 1;
+        }),
         ("packets overtake each other", |f| {
             f.minute.irregular.overtaken = 700;
             f.reserve = Duration::from_millis(6);
@@ -293,6 +297,8 @@ JACK's xruns
     this computer is late 5 times a minute, which makes gaps at both ends and is not the network's doing: take a longer period, end other programs, or allow real-time priority
 a late DAW
     the DAW is late by 9.0 ms 12 times a minute, which makes gaps at both ends and is not the network's doing: set a larger buffer in it, or give it less to do
+a sample that is no number, or 1e30
+    the other end sends samples that are no audio (no numbers, or beyond +48 dB): silence is heard in their place; a plugin or program there has gone wrong and wants to be restarted
 packets overtake each other
     3.1 % of the packets overtake each other on the way, and 9.0 ms of delay are kept for that: look for a VPN, a mesh or joined lines between the ends
 ";

@@ -1,4 +1,4 @@
-//! Any packets, blocks and calls in any order: every block is filled, with finite audio.
+//! Any packets, blocks and calls in any order: every block is filled, with audio.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -182,6 +182,9 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What is let in is 256 at the most; what is invented, and the resampler's overshoot, is somewhat more.
+const MOST: f32 = 4096.0;
+
 fn pull(buffer: &mut JitterBuffer, audio: &mut [Vec<f32>], frames: usize, channels: usize) {
     let frames = frames.min(8192);
     let mut out: Vec<&mut [f32]> = audio
@@ -193,6 +196,6 @@ fn pull(buffer: &mut JitterBuffer, audio: &mut [Vec<f32>], frames: usize, channe
     let _ = buffer.pull(&mut out);
     assert!(
         out.iter()
-            .all(|channel| channel.iter().all(|x| x.is_finite()))
+            .all(|channel| channel.iter().all(|x| x.abs() <= MOST))
     );
 }

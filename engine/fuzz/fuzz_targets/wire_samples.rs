@@ -1,4 +1,4 @@
-//! Any floats to bytes as the specification says, and any bytes to finite floats.
+//! Any floats to bytes as the specification says, and any bytes to samples, of which only floats can be loud.
 #![no_main]
 
 use farsend_wire::SampleFormat;
@@ -14,7 +14,8 @@ fuzz_target!(|input: (Vec<f32>, Vec<u8>)| {
         }
         let mut decoded = vec![9.0; bytes.len() / format.bytes()];
         format.decode(&bytes, &mut decoded);
-        assert!(decoded.iter().all(|x| x.is_finite()));
+        let is_float = format == SampleFormat::F32;
+        assert!(decoded.iter().all(|x| is_float || x.abs() <= 1.0));
     }
 });
 

@@ -165,6 +165,7 @@ fn since(now: BufferCounts, then: BufferCounts) -> BufferCounts {
     between.duplicate -= then.duplicate;
     between.revived -= then.revived;
     between.repaired -= then.repaired;
+    between.nonsense -= then.nonsense;
     between.dry -= then.dry;
     between.concealed -= then.concealed;
     between.skipped -= then.skipped;

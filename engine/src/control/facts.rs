@@ -72,6 +72,7 @@ fn counts(now: &Statistics) -> Value {
         "repair_parities": now.repair.parities,
         "fetched": now.fetching.fetched,
         "given_up": now.fetching.given_up,
+        "nonsense_samples": now.buffer.nonsense,
         "dry": now.buffer.dry,
         "concealed_frames": now.buffer.concealed,
         "skipped": now.buffer.skipped,

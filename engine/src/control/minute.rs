@@ -138,6 +138,7 @@ fn buffer_between(from: &BufferCounts, to: &BufferCounts) -> BufferCounts {
         duplicate: to.duplicate.saturating_sub(from.duplicate),
         revived: to.revived.saturating_sub(from.revived),
         repaired: to.repaired.saturating_sub(from.repaired),
+        nonsense: to.nonsense.saturating_sub(from.nonsense),
         dry: to.dry.saturating_sub(from.dry),
         concealed: to.concealed.saturating_sub(from.concealed),
         skipped: to.skipped.saturating_sub(from.skipped),

@@ -143,6 +143,9 @@ pub fn no_caller(port: u16, waiting: Duration, now: &Statistics) -> Option<Strin
 /// The sentence about destroyed 32 bit samples.
 pub const BROKEN_FLOATS: &str = "the peer is a JackTrip of 1.3 to 2.7.2 with 32 bit samples, which it destroys before sending (its issue 1469): nothing of it can be heard until it uses -b 16 or -b 24";
 
+/// The rest of a sentence about samples that are none.
+pub const NONSENSE: &str = "samples that are no audio (no numbers, or beyond +48 dB): silence is heard in their place; a plugin or program there has gone wrong and wants to be restarted";
+
 /// A peak as decibels below full scale, -120 at the least.
 pub fn decibels(peak: f32) -> f32 {
     20.0 * peak.max(1e-6).log10()

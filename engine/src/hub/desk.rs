@@ -222,9 +222,14 @@ impl<'a> Desk<'a> {
         let numbers = self.numbers.read();
         self.sight.note(&mut self.roster, &numbers);
         for (_, entry) in self.roster.iter_mut() {
-            if !entry.told_broken_floats && entry.watch.statistics.read().broken_floats {
+            let numbers = entry.watch.statistics.read();
+            if !entry.told_broken_floats && numbers.broken_floats {
                 entry.told_broken_floats = true;
                 reporter.broken_floats(entry);
+            }
+            if !entry.told_nonsense && numbers.buffer.nonsense > 0 {
+                entry.told_nonsense = true;
+                reporter.nonsense(entry);
             }
         }
         self.see_off_silent(reporter);

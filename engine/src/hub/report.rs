@@ -288,8 +288,17 @@ impl HubReporter {
 
     /// A player is silence to all, and cannot know.
     pub(super) fn broken_floats(&mut self, entry: &Entry) {
+        self.advise(entry, "is not heard:", words::BROKEN_FLOATS);
+    }
+
+    /// A player sends what nobody should hear, and cannot know.
+    pub(super) fn nonsense(&mut self, entry: &Entry) {
+        self.advise(entry, "sends", words::NONSENSE);
+    }
+
+    fn advise(&mut self, entry: &Entry, does: &str, what: &str) {
         let title = title(entry.name, entry.address);
-        let text = format!("{title} is not heard: {}", words::BROKEN_FLOATS);
+        let text = format!("{title} {does} {what}");
         let mut facts = of(entry.name, entry.address.ip());
         facts["remote"] = json!(entry.address);
         self.say("advice", &text, facts);

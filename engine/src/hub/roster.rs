@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) watch: Watch,
     /// It was said that their 32-bit samples are destroyed.
     pub(super) told_broken_floats: bool,
+    /// It was said that they send samples that are no audio.
+    pub(super) told_nonsense: bool,
     pub(super) since: Instant,
     /// Their delay is to stay as it is.
     pub(super) keeps_delay: bool,
@@ -77,6 +79,7 @@ impl Entry {
             round_trip,
             watch,
             told_broken_floats: false,
+            told_nonsense: false,
             since: Instant::now(),
             keeps_delay: false,
             quiet: None,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use farsend_ipc::message::{Placement, Take, TakeState};
-use farsend_units::{Channels, SampleRate};
+use farsend_units::{Channels, SampleRate, audio_or_silence};
 use farsend_wire::SampleFormat;
 use farsend_wire::jacktrip::Format;
 
@@ -248,6 +248,9 @@ impl PeerTrack {
         let lines = samples.chunks_exact(line.max(1));
         for (lane, line) in self.lanes.iter_mut().zip(lines) {
             self.format.samples.decode(line, lane);
+            // As it is played: who opens the file is to hear no more than who was there.
+            lane.iter_mut()
+                .for_each(|sample| *sample = audio_or_silence(*sample));
         }
         let lanes: Vec<&[f32]> = self.lanes.iter().map(|lane| &lane[..kept]).collect();
         self.track.write(at, &lanes);

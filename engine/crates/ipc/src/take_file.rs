@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use farsend_units::SampleRate;
+use farsend_units::{SampleRate, audio_or_silence};
 use thiserror::Error;
 
 /// The head of a file, with which its audio can be found and placed.
@@ -49,7 +49,7 @@ impl TakeSamples {
         }
     }
 
-    /// One sample, of as many bytes as there are to one; silence if there are not, or if it is no number.
+    /// One sample, of as many bytes as there are to one; silence if there are not, or if it is no audio.
     pub fn decode(self, bytes: &[u8]) -> f32 {
         let sample = match (self, bytes) {
             (Self::Int24, &[low, middle, high]) => {
@@ -58,7 +58,7 @@ impl TakeSamples {
             (Self::Float32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
             _ => 0.0,
         };
-        if sample.is_finite() { sample } else { 0.0 }
+        audio_or_silence(sample)
     }
 }
 
@@ -287,7 +287,9 @@ mod tests {
         assert_eq!(TakeSamples::Int24.decode(&[0, 0, 0x80]), -1.0);
         assert_eq!(TakeSamples::Int24.decode(&[0, 0, 0x40]), 0.5);
         assert_eq!(TakeSamples::Float32.decode(&0.25_f32.to_le_bytes()), 0.25);
-        assert_eq!(TakeSamples::Float32.decode(&f32::NAN.to_le_bytes()), 0.0);
+        for nonsense in [f32::NAN, 1e30] {
+            assert_eq!(TakeSamples::Float32.decode(&nonsense.to_le_bytes()), 0.0);
+        }
         assert_eq!(TakeSamples::Int24.decode(&[1]), 0.0);
     }
 }

@@ -178,6 +178,8 @@ pub struct BufferCounts {
     pub revived: u64,
     /// Packets that were calculated from others in time, of those received.
     pub repaired: u64,
+    /// Samples that were no audio (not a number, infinite, beyond +48 dB), and are silence instead.
+    pub nonsense: u64,
     /// Pulls that had to invent something.
     pub dry: u64,
     /// Frames invented by these.

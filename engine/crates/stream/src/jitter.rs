@@ -72,6 +72,7 @@ pub struct JitterBuffer {
     far_behind: u8,
     revived: u64,
     repaired: u64,
+    nonsense: u64,
     dry: u64,
     concealed: u64,
     skipped: u64,
@@ -116,6 +117,7 @@ impl JitterBuffer {
             far_behind: 0,
             revived: 0,
             repaired: 0,
+            nonsense: 0,
             dry: 0,
             concealed: 0,
             skipped: 0,
@@ -203,7 +205,7 @@ impl JitterBuffer {
     /// came. The arrival of a copy or of a repaired packet is not one of the peer's clock.
     ///
     /// If the packet is of use `decode` is called for each of its channels that are played, and is
-    /// to fill the slice, one period, whole; not-a-number and infinity are replaced by silence.
+    /// to fill the slice, one period, whole; what is no audio (not a number, infinite, beyond +48 dB) is replaced by silence and counted.
     pub fn insert(
         &mut self,
         number: i64,
@@ -228,7 +230,7 @@ impl JitterBuffer {
             self.watch.arrived(n, at, period);
         }
         // Late ones too: a stream that is anchored anew begins with them.
-        self.slots.put(n, decode);
+        self.nonsense += self.slots.put(n, decode);
         let end = (n + 1).saturating_mul(self.period);
         self.depth.arrived(end, at, late_by, origin);
         self.judge();

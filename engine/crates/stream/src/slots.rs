@@ -1,6 +1,6 @@
 //! Where packets wait for their turn.
 
-use farsend_units::Frames;
+use farsend_units::{Frames, audio_or_silence, is_audio};
 use pulp::Arch;
 
 use crate::prefetch::prefetch;
@@ -65,25 +65,30 @@ impl Slots {
     }
 
     /// Takes packet `n`, each channel filled by `decode`, in the place of an older one; not if a
-    /// newer one is there. What is not a number becomes silence.
-    pub(crate) fn put(&mut self, n: i64, decode: &mut dyn FnMut(usize, &mut [f32])) {
+    /// newer one is there. What is no audio becomes silence; returns how many samples that are.
+    pub(crate) fn put(&mut self, n: i64, decode: &mut dyn FnMut(usize, &mut [f32])) -> u64 {
         let slot = self.slot(n);
         let size = self.period * self.channels;
         let Some(samples) = self.memory.get_mut(slot * size..(slot + 1) * size) else {
-            return;
+            return 0;
         };
         if self.numbers[slot] >= n || self.period == 0 {
-            return;
+            return 0;
         }
         self.numbers[slot] = n;
+        let mut nonsense = 0;
         for (channel, samples) in samples.chunks_exact_mut(self.period).enumerate() {
             decode(channel, samples);
-            Arch::new().dispatch(|| {
+            nonsense += Arch::new().dispatch(|| {
+                let mut nonsense = 0_u32;
                 for sample in samples {
-                    *sample = if sample.is_finite() { *sample } else { 0.0 };
+                    nonsense += u32::from(!is_audio(*sample));
+                    *sample = audio_or_silence(*sample);
                 }
+                u64::from(nonsense)
             });
         }
+        nonsense
     }
 
     /// One channel of packet `n`; silence-to-be (nothing) if the packet or the channel is not here.
@@ -183,12 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_becomes_silence() {
+    fn what_is_no_audio_becomes_silence_and_is_counted() {
         let mut slots = Slots::new(64, 1, 4);
-        slots.set_format(Frames(4), 1, 16);
-        slots.put(5, &mut |_, out| {
-            out.copy_from_slice(&[0.5, f32::NAN, f32::INFINITY, -0.25]);
-        });
-        assert_eq!(slots.samples(5, 0), [0.5, 0.0, 0.0, -0.25]);
+        slots.set_format(Frames(6), 1, 24);
+        let mut put =
+            |n, samples: [f32; 6]| slots.put(n, &mut |_, out| out.copy_from_slice(&samples));
+        assert_eq!(
+            put(5, [0.5, f32::NAN, f32::INFINITY, 1e30, -257.0, -0.25]),
+            4
+        );
+        assert_eq!(
+            put(6, [-0.0, 1e-42, 16.0, 256.0, -256.0, 1.0]),
+            0,
+            "loud, and no more"
+        );
+        assert_eq!(put(5, [f32::NAN; 6]), 0, "it is there");
+        assert_eq!(slots.samples(5, 0), [0.5, 0.0, 0.0, 0.0, 0.0, -0.25]);
+        assert_eq!(slots.samples(6, 0), [-0.0, 1e-42, 16.0, 256.0, -256.0, 1.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Any calls in any order: nothing panics, nothing allocates, everything is filled and finite, and
+//! Any calls in any order: nothing panics, nothing allocates, everything is filled and no louder than audio, and
 //! nothing is played that was not sent. (A panic under `assert_no_alloc` shows as an abort.)
 
 mod common;
@@ -61,6 +61,9 @@ fn call() -> impl Strategy<Value = Call> {
         Just(f32::NAN),
         Just(f32::NEG_INFINITY),
         Just(1e-42f32),
+        Just(1e30f32),
+        Just(257.0f32),
+        Just(-256.0f32),
         Just(f32::MAX)
     ];
     let origin = prop_oneof![2 => Just(Origin::Direct), 1 => Just(Origin::Copy), 1 => Just(Origin::Repaired)];
@@ -212,6 +215,38 @@ fn numbers_at_both_ends_of_their_range_begin_anew() {
         pulled(&mut buffer, &mut [Vec::new(), Vec::new()], 128);
     }
     assert!(buffer.counts().reanchored > 0);
+}
+
+#[test]
+fn what_no_signal_can_be_is_silence_and_what_one_can_is_played_to_the_bit() {
+    let mut buffer = common::Scene::default().buffer();
+    let sent = [
+        0.25,
+        f32::NAN,
+        1e30,
+        -1e30,
+        f32::INFINITY,
+        257.0,
+        -256.0,
+        16.0,
+    ];
+    let mut out = vec![Vec::new(), Vec::new()];
+    for i in 0..400_u64 {
+        let at = MonoTime::from_nanos(i * 2_666_667);
+        let _ = assert_no_alloc(|| {
+            buffer.insert(i as i64, at, Origin::Direct, &mut |_, out| {
+                let samples = sent.iter().cycle();
+                out.iter_mut().zip(samples).for_each(|(x, sent)| *x = *sent);
+            })
+        });
+        buffer.settle(at, Frames::ZERO, Frames(128));
+        pulled(&mut buffer, &mut out, 128);
+    }
+    assert_eq!(buffer.counts().nonsense, 400 * 2 * 128 * 5 / 8);
+    let last = &out[1][399 * 128..];
+    for eight in last.chunks(8) {
+        assert_eq!(eight, [0.25, 0.0, 0.0, 0.0, 0.0, 0.0, -256.0, 16.0]);
+    }
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl SampleFormat {
         }
     }
 
-    /// Reads samples from `bytes` to `out`, as many as both have room for.
+    /// Reads samples from `bytes` to `out`, as many as both have room for. Floats as they were sent: any 32 bits, and not to
+    /// be heard before somebody has looked whether they are audio.
     pub fn decode(self, bytes: &[u8], out: &mut [f32]) {
         Arch::new().dispatch(Decode {
             format: self,
@@ -135,8 +136,7 @@ impl SampleFormat {
             }
             Self::F32 => {
                 for (x, &bytes) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                    let value = f32::from_le_bytes(bytes);
-                    *x = if value.is_finite() { value } else { 0.0 };
+                    *x = f32::from_le_bytes(bytes);
                 }
             }
         }

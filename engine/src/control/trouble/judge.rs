@@ -22,6 +22,11 @@ impl Judge<'_> {
         }
     }
 
+    /// One is enough: chance makes none.
+    pub(super) fn nonsense(&self) -> Option<Trouble> {
+        (self.facts.minute.buffer.nonsense > 0).then_some(Trouble::Nonsense)
+    }
+
     pub(super) fn late_here(&self) -> Option<Trouble> {
         let minute = &self.facts.minute;
         let late = minute.irregular.late_blocks;

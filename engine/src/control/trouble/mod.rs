@@ -55,6 +55,8 @@ pub enum Caller {
 /// Something that is wrong. Displayed as a sentence for musicians.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trouble {
+    /// Samples come that are no audio.
+    Nonsense,
     /// This end's own blocks are late.
     LateHere {
         /// How often a minute, and by how much each time, where that is known.
@@ -179,6 +181,7 @@ pub enum Whose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see `Trouble`")]
 pub enum Kind {
+    Nonsense,
     LateHere,
     Loss,
     Stalls,
@@ -193,6 +196,7 @@ impl Kind {
     /// Its name in JSON lines.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Nonsense => "nonsense",
             Self::LateHere => "late_here",
             Self::Loss => "loss",
             Self::Stalls => "stalls",
@@ -214,7 +218,8 @@ impl Trouble {
         }
         let judge = Judge { facts, known };
         judge
-            .late_here()
+            .nonsense()
+            .or_else(|| judge.late_here())
             .or_else(|| judge.loss())
             .or_else(|| judge.bunches())
             .or_else(|| judge.stalls())
@@ -227,6 +232,7 @@ impl Trouble {
     /// Which one it is.
     pub const fn kind(&self) -> Kind {
         match self {
+            Self::Nonsense => Kind::Nonsense,
             Self::LateHere { .. } => Kind::LateHere,
             Self::Loss { .. } => Kind::Loss,
             Self::Stalls { .. } => Kind::Stalls,
@@ -241,6 +247,7 @@ impl Trouble {
     /// How bad it is, to be compared with the same kind only.
     pub fn size(&self) -> f64 {
         match self {
+            Self::Nonsense => 1.0,
             Self::LateHere { times, .. } => *times,
             Self::Loss { percent, .. } | Self::Overtaking { percent, .. } => *percent,
             Self::Stalls {

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::super::words::NONSENSE;
 use super::{Caller, Cost, Cure, Set, Trouble, Whose, clipped};
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Self::Nonsense => write!(f, "the other end sends {NONSENSE}"),
             Self::LateHere { times, by, caller } => {
                 let by = by.map_or_else(String::new, |by| format!(" by {}", ms(by)));
                 let times = often(times);

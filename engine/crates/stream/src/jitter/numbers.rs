@@ -19,6 +19,7 @@ impl JitterBuffer {
             duplicate,
             revived: self.revived,
             repaired: self.repaired,
+            nonsense: self.nonsense,
             dry: self.dry,
             concealed: self.concealed,
             skipped: self.skipped,

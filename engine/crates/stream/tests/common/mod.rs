@@ -277,10 +277,13 @@ pub fn pull(buffer: &mut JitterBuffer, out: &mut [Vec<f32>], frames: usize) -> P
     let pulled = assert_no_alloc(|| buffer.pull(&mut block));
     assert!(
         out.iter()
-            .all(|channel| channel[from..].iter().all(|sample| sample.is_finite()))
+            .all(|channel| channel[from..].iter().all(|sample| sample.abs() <= MOST))
     );
     pulled
 }
+
+/// What is let in is 256 at the most; what a resampler or a prediction makes of it may be some more.
+const MOST: f32 = 4096.0;
 
 /// Every frame has its own value, exactly: of channel 0 that of [`frame_of`].
 pub fn ramp(channel: usize, frame: i64) -> f32 {

@@ -164,7 +164,7 @@ pub struct Packet<'a> {
 
 impl Packet<'_> {
     /// Decodes one channel to the start of `out`. The rest of `out`, and all of it for a channel that
-    /// the packet does not have, becomes silence.
+    /// the packet does not have, becomes silence. Floats are as they were sent, whatever that is.
     pub fn decode_channel(&self, channel: usize, out: &mut [f32]) {
         let frames = usize::from(self.header.frames);
         let decoded = SampleFormat::from_bits(self.header.bits)
