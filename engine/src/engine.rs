@@ -181,6 +181,11 @@ impl Desk {
         let now = self.statistics.read();
         self.keeping.attend(&now);
         self.sounding.attend(&now);
+        if let Some(trip) = self.sounding.news()
+            && self.tell(Word::Sounded(trip))
+        {
+            self.sounding.told(trip);
+        }
     }
 
     /// What the session is doing, with what only the control thread knows of it.

@@ -8,6 +8,7 @@ mod machines;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use farsend_protocol::jacktrip::{Event, PacketizerError, Remark, Talked};
 use farsend_protocol::repair::History;
@@ -47,7 +48,7 @@ pub enum LinkEvent {
     Malformed(DatagramError),
 }
 
-/// What a peer is told by way of its audio thread, if it is a Farsend.
+/// What the control thread tells the audio thread of a peer; most of it is said to the peer, if it is a Farsend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// Somebody has written this.
@@ -56,6 +57,8 @@ pub enum Word {
     Called(Name),
     /// What we play on has this colour from now on.
     Coloured(Option<[u8; 3]>),
+    /// So long its host takes to answer echoes, where that is known.
+    Sounded(Option<Duration>),
 }
 
 /// What a member of a hub is to do from now on.

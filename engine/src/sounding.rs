@@ -14,6 +14,8 @@ pub struct Sounding {
     echo: Option<Echo>,
     /// Echoes are not allowed here: not tried again for this peer.
     refused: bool,
+    /// The round trip that the audio thread was told.
+    told: Option<Duration>,
 }
 
 impl Sounding {
@@ -39,6 +41,17 @@ impl Sounding {
     /// The round trip to the peer's host, as the system there answers echoes: none of its sound card or its queue is in it.
     pub fn round_trip(&self) -> Option<Duration> {
         self.echo.as_ref()?.round_trip()
+    }
+
+    /// The round trip, if the audio thread knows another. It keeps that of one who has gone until there is somebody else.
+    pub fn news(&self) -> Option<Option<Duration>> {
+        let trip = self.round_trip();
+        (self.peer.is_some() && trip != self.told).then_some(trip)
+    }
+
+    /// The audio thread knows this one.
+    pub fn told(&mut self, trip: Option<Duration>) {
+        self.told = trip;
     }
 }
 

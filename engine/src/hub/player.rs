@@ -147,6 +147,11 @@ impl Player {
         &self.heard
     }
 
+    /// The round trip to their host when they logged in, where the system knows it.
+    pub(super) fn sound(&mut self, trip: Option<Duration>) {
+        self.machines.sound(trip);
+    }
+
     /// Has what each period needs of them brought near, but for their audio, which one of the other two asks for when this is there.
     pub(super) fn prefetch(&self) {
         self.machines.jitter_buffer().prefetch();

@@ -62,6 +62,8 @@ pub struct Machines<O> {
     /// What we are called, whichever peer it is.
     name: Name,
     colour: Option<[u8; 3]>,
+    /// The round trip to the peer's host, estimated by others than the peer.
+    sounded: Option<Duration>,
     /// Whether the one that is called was heard: else it is not said goodbye to. A JackTrip 2.7.2 hub hangs for ever
     /// if that is the first that it hears.
     heard: bool,
@@ -174,6 +176,7 @@ impl<O: Outlet> Machines<O> {
             words: None,
             name: settings.name,
             colour: None,
+            sounded: None,
             heard: false,
             once: settings.once,
             tap: None,
@@ -249,6 +252,7 @@ impl<O: Outlet> Machines<O> {
                     self.colour = colour;
                     self.peer.colour_us(colour);
                 }
+                Word::Sounded(trip) => self.sounded = trip,
             }
         }
         if self.state == State::Outside {

@@ -24,6 +24,8 @@ pub struct Place {
     measured: Option<Pair>,
     /// What had come when: the latest that each frame can have been captured at.
     came: Vec<Pair>,
+    /// How much farther it is there and back than from the newest frame to us, in our frames.
+    beyond: f64,
     /// How much faster than ours the far end's clock is, in ppm.
     drift: f64,
 }
@@ -75,13 +77,17 @@ impl Place {
         });
     }
 
-    /// The frames before `end` had come by `position`; there and back it is `beyond` frames more.
+    /// The frames before `end` had come by `position`; there and back it is `beyond` frames more, as is known by now: that
+    /// counts for all that came before, too.
     pub fn note_came(&mut self, position: f64, end: f64, beyond: f64) {
         let pair = Pair {
             captured: end,
-            position: position - beyond,
+            position,
         };
         push(&mut self.came, pair);
+        if beyond.is_finite() {
+            self.beyond = beyond;
+        }
     }
 
     /// The far end's clock is so many ppm faster than ours.
@@ -108,12 +114,15 @@ impl Place {
         }
         // The earliest that came had no jitter in its way.
         let offset = |pair: &Pair| pair.position - pair.captured * step;
-        let came = nearby(&self.came, from, to);
+        let came = nearby(&self.came, from + self.beyond, to + self.beyond);
         let earliest = came
             .iter()
             .copied()
             .min_by(|one, other| offset(one).total_cmp(&offset(other)));
-        earliest.map(|pair| fit(Placement::Estimated, vec![pair]))
+        earliest.map(|pair| {
+            let position = pair.position - self.beyond;
+            fit(Placement::Estimated, vec![Pair { position, ..pair }])
+        })
     }
 }
 
@@ -289,6 +298,18 @@ mod tests {
         assert_eq!(placed(&place), (Placement::Measured, Some(900)));
         place.note_exact(pair(10_000.0, 10_880.0));
         assert_eq!(placed(&place), (Placement::Exact, Some(880)));
+    }
+
+    #[test]
+    fn a_way_that_is_known_later_counts_for_what_came_before() {
+        let mut place = Place::new(1.0);
+        // The first echo took long.
+        for (second, beyond) in [(1.0, 500.0), (2.0, 2900.0), (3.0, 900.0)] {
+            let end = second * 48_000.0;
+            place.note_came(end + 1500.0, end, beyond);
+        }
+        let fit = place.fit(0.0, 144_000.0).expect("something is known");
+        assert_eq!(fit.shift(0.0, 144_000.0), Some(600));
     }
 
     #[test]

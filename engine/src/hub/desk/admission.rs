@@ -189,6 +189,7 @@ impl Desk<'_> {
         player.take_knock(knock.at, knock.payload());
         let called = (name, self.roster.title(name, from));
         let trip = self.door.round_trip(host);
+        player.sound(trip);
         let mut entry = Entry::new(admission, called, (from, udp_port), format, trip, watch);
         entry.user = user;
         let group = self.book.groups.recall(&entry, &self.roster);

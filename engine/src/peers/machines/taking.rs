@@ -1,5 +1,7 @@
 //! What the recording of takes needs of a peer: the tap, what is kept for the other end, and which frame was heard when.
 
+use std::time::Duration;
+
 use farsend_protocol::repair::History;
 use farsend_rt::MailboxReader;
 use farsend_units::{MonoTime, SampleRate, SeqNum};
@@ -34,14 +36,20 @@ impl<O: Outlet> Machines<O> {
     }
 
     /// How long the way to the far end's ear and back is, beyond from its newest packet here to us, as far as that is known: frames at `rate`. What the
-    /// far end's queue and sound card are is only guessed.
+    /// far end's queue and sound card are is only guessed, and the round trip to who answers nothing of ours is estimated.
     pub fn beyond(&self, rate: SampleRate) -> u32 {
-        let way = self.peer.round_trip().unwrap_or_default().as_secs_f64();
+        let trip = self.peer.round_trip().or(self.sounded);
+        let way = trip.unwrap_or_default().as_secs_f64();
         let queue = self.format.map_or(0.0, |format| {
             let packets = f64::from(format.period.0) * GUESSED_PACKETS;
             packets / f64::from(format.rate.0.max(1))
         });
         ((way + queue) * f64::from(rate.0)) as u32
+    }
+
+    /// The round trip to the peer's host, as others than the peer tell. Before the first period.
+    pub fn sound(&mut self, trip: Option<Duration>) {
+        self.sounded = trip;
     }
 
     /// What the peer wants to be kept is kept in what comes through here. Control thread, before the first period.
