@@ -32,6 +32,7 @@ fn what_is_heard_is_written_and_scored() {
     for line in lines {
         assert_eq!(line["scenario"], "clean");
         assert_eq!([&line["dry"], &line["late"], &line["lost"]], [0, 0, 0]);
+        assert_eq!(line["remarks"], serde_json::json!([]));
         assert!(
             line["signal_to_error_db"].as_f64().unwrap() > 75.0,
             "{line}"
@@ -116,9 +117,13 @@ fn what_the_numbers_do_not_say_is_said() {
     ] {
         let output = bench(&arguments);
         assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
-        assert!(errors(&output).contains(said), "{}", errors(&output));
         let table = String::from_utf8(output.stdout).unwrap();
-        assert!(!table.contains("NaN"), "{table}");
+        assert!(table.contains(said) && !table.contains("NaN"), "{table}");
+        let output = bench(&[&arguments[..], &["--json"]].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let remark = last["remarks"][0].as_str().unwrap();
+        assert!(remark.contains(said), "{last}");
     }
 }
 

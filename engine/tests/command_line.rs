@@ -177,6 +177,8 @@ fn times_and_shares_that_cannot_be_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{options}");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("expected "), "{options}: {said}");
+        let is_time = !options.contains("dry");
+        assert!(!is_time || said.contains("a year"), "{options}: {said}");
     }
 }
 

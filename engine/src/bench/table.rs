@@ -97,8 +97,8 @@ pub fn remark(way: &str, outcome: &Outcome) -> Option<String> {
     is_silent.then(|| format!("{way}: what is played is silent, so there is nothing to score"))
 }
 
-/// The same for a program.
-pub fn as_json(name: &str, way: &str, outcome: &Outcome) -> Value {
+/// The same for a program, with what is to be said about it.
+pub fn as_json(name: &str, way: &str, outcome: &Outcome, remarks: &[String]) -> Value {
     let Outcome { score, counts, .. } = outcome;
     json!({
         "event": "scenario",
@@ -125,5 +125,6 @@ pub fn as_json(name: &str, way: &str, outcome: &Outcome) -> Value {
         "middle_db": score.middle,
         "log_mel_db": score.log_mel,
         "clicks_per_minute": score.clicks_per_minute(),
+        "remarks": remarks,
     })
 }

@@ -417,7 +417,9 @@ pub(super) fn bits(text: &str) -> Result<SampleFormat, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=A_YEAR).contains(&number) => Ok(Duration::from_secs_f64(number)),
-        _ => Err("expected seconds, 0 or more, such as 2.5".to_owned()),
+        _ => Err(format!(
+            "expected seconds, such as 2.5: 0 or more, and at most a year ({A_YEAR})"
+        )),
     }
 }
 

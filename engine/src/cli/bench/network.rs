@@ -131,21 +131,11 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
             scenario.name,
             scenario.about
         );
-        let seconds = music.channels[0].len() as f64 / f64::from(music.rate.0);
-        if let Some(last) = scenario.last_event()
-            && seconds < last.as_secs_f64() + 1.0
-        {
-            let enough = last.as_secs() + 5;
-            eprintln!(
-                "    it ends after {seconds:.0} s, before all of that has happened: give {enough} s or more"
-            );
-        }
         let outcomes = perform(&scenario.plan, &music)?;
         for (way, outcome) in WAYS.into_iter().zip(&outcomes) {
-            tell(&mut out, args, &scenario.name, way, outcome)?;
-            if let Some(remark) = table::remark(way, outcome) {
-                eprintln!("    {remark}");
-            }
+            let remarks = [unfinished(scenario, &music), table::remark(way, outcome)];
+            let remarks: Vec<String> = remarks.into_iter().flatten().collect();
+            tell(&mut out, args, &scenario.name, way, outcome, &remarks)?;
         }
         if let Some(folder) = &args.pictures {
             let [there, back] = &outcomes;
@@ -166,17 +156,33 @@ fn run(args: &NetworkArgs) -> Result<(), BenchError> {
     Ok(())
 }
 
+/// What there is to say where the music ends too early.
+fn unfinished(scenario: &Scenario, music: &Music) -> Option<String> {
+    let seconds = music.channels[0].len() as f64 / f64::from(music.rate.0);
+    let last = scenario.last_event()?;
+    (seconds < last.as_secs_f64() + 1.0).then(|| {
+        format!(
+            "it ends after {seconds:.0} s, before all of that has happened: give {} s or more",
+            last.as_secs() + 5
+        )
+    })
+}
+
 fn tell(
     out: &mut impl Write,
     args: &NetworkArgs,
     name: &str,
     way: &str,
     outcome: &Outcome,
+    remarks: &[String],
 ) -> Result<(), BenchError> {
     if args.json {
-        writeln!(out, "{}", table::as_json(name, way, outcome))?;
+        writeln!(out, "{}", table::as_json(name, way, outcome, remarks))?;
     } else {
         writeln!(out, "{}", table::row(name, way, outcome, true))?;
+        for remark in remarks {
+            writeln!(out, "    {remark}")?;
+        }
     }
     out.flush()?;
     if let Some(folder) = &args.out {
