@@ -22,11 +22,17 @@ pub(crate) struct Clock {
     at: f64,
     delay: f64,
     slope: f64,
-    /// The slope before the line was moved a first time, of several within seconds.
+    /// The slope before the line was moved a first time, of several within seconds, and whether it was known by then; and for
+    /// how long the line has been moved the same way, and far.
     untilted: f64,
+    known: bool,
+    pressed: f64,
     window: Option<Least>,
-    /// The usual error of a window.
+    /// By how much the error of a window usually is another one than that of the window before, apart from their trend.
     noise: f64,
+    /// The error of the last window against the line as it is now, and how that usually changes.
+    error: f64,
+    trend: f64,
     /// Seconds of frames for which the line was followed, and for how long all came later or earlier than it allows.
     age: f64,
     late_for: f64,
@@ -67,8 +73,12 @@ impl Clock {
             delay: 0.0,
             slope: 0.0,
             untilted: 0.0,
+            known: false,
+            pressed: 0.0,
             window: None,
             noise: FIRST_NOISE,
+            error: 0.0,
+            trend: 0.0,
             age: 0.0,
             late_for: 0.0,
             early_for: 0.0,
@@ -217,12 +227,13 @@ impl Clock {
         self.age += passed.min(1.0);
         self.delay = self.line(least.at.max(self.at));
         self.at = self.at.max(least.at);
+        let change = error - std::mem::replace(&mut self.error, error);
         if self.follow_a_move(error, passed) {
             return;
         }
         let usual = 4.0 * self.noise + 10e-6;
         let error = error.clamp(-usual, usual);
-        self.noise += (error.abs() - self.noise) * NOISE_GAIN;
+        self.learn_noise(error, change);
         // Right after a move only the new delay is looked for: the clock goes on as fast as before.
         let (at, by) = self.shifted;
         let found = by == 0.0 || self.at - at > FOUND_WITHIN;
@@ -232,12 +243,24 @@ impl Clock {
             WIDEST
         };
         let omega = (std::f64::consts::TAU * bandwidth * passed).min(0.6);
-        self.delay += std::f64::consts::SQRT_2 * omega * error;
+        let step = std::f64::consts::SQRT_2 * omega * error;
+        self.delay += step;
+        self.error -= step;
         // What is far off for a while is a move, and tells nothing of the slope.
         if passed > 0.0 && self.age > 0.3 && found && !self.is_in_doubt() {
             self.slope += omega * omega * error / passed;
         }
         self.slope = self.slope.clamp(-STEEPEST, STEEPEST);
+    }
+
+    /// How windows differ from each other is noise, how far all of them are from the line is not: else a delay that swells
+    /// would be taken for jitter, and the line not be moved any more.
+    fn learn_noise(&mut self, error: f64, change: f64) {
+        let usual = 4.0 * self.noise + 10e-6;
+        let odd = (change - self.trend).clamp(-usual, usual);
+        self.trend += odd * TREND_GAIN;
+        let odd = if self.age < NOISE_KNOWN { error } else { odd };
+        self.noise += (odd.abs() - self.noise) * NOISE_GAIN;
     }
 
     /// Follows at once what stays away from the line: a path with another delay, a clock that stood.
@@ -281,23 +304,44 @@ impl Clock {
 
     /// Moves the line. Once, that is a path with another delay; one after the other, that is a
     /// clock which falls behind by jumps, as a sound server's whose machine is too busy; or a path whose delay grows, as
-    /// where somebody fills a router's queue, which is no reason to play out of tune.
+    /// where somebody fills a router's queue, which is no reason to play out of tune. No queue is filled at such a pace for long,
+    /// so the slope may follow by more, the longer that lasts; and as soon as the line has to go the other way the slope goes
+    /// back, by all that it was wrong, to what it was before.
     fn shift(&mut self, by: f64) {
         let (at, before) = self.shifted;
         let since = self.at - at;
-        if self.moves_tilt && since > 0.05 && since < ONE_AFTER_THE_OTHER && by * before > 0.0 {
+        let again = since > 0.05 && by * before > 0.0;
+        self.pressed = if again && since < STILL_PRESSED && by.abs() > MOST_TILT * since {
+            self.pressed + since
+        } else {
+            0.0
+        };
+        let too_long = if self.known {
+            TOO_LONG
+        } else {
+            TOO_LONG_AT_FIRST
+        };
+        let longer = (self.pressed - too_long).max(0.0);
+        if self.moves_tilt && again && (since < ONE_AFTER_THE_OTHER || longer > 0.0) {
             let tilted = self.slope + 0.3 * by / since;
-            let (least, most) = (self.untilted - MOST_TILT, self.untilted + MOST_TILT);
+            let most_tilt = MOST_TILT + MORE_TILT * longer * longer;
+            let (least, most) = (self.untilted - most_tilt, self.untilted + most_tilt);
             // Never away from what the loop has found, however far that is.
             let bounded = tilted.clamp(least.min(self.slope), most.max(self.slope));
             self.slope = bounded.clamp(-STEEPEST, STEEPEST);
         } else if since > CALM {
             self.untilted = self.slope;
+            self.known = true;
+        }
+        let back = self.untilted - self.slope;
+        if self.moves_tilt && since > 0.05 && since < CALM && by * back > 0.0 {
+            self.slope += (by / since).clamp(back.min(0.0), back.max(0.0));
         }
         self.shifted = (self.at, by);
         self.age = self.age.min(WIDE_AGAIN);
         self.jumps += 1;
         self.delay += by;
+        self.error -= by;
         (self.late_for, self.early_for) = (0.0, 0.0);
         (self.least_late, self.most_late) = (f64::MAX, 0.0);
     }
@@ -316,6 +360,8 @@ const WIDEST: f64 = 0.7;
 /// The error that is taken to be usual at first, and how fast the usual error is learnt, a window.
 const FIRST_NOISE: f64 = 200e-6;
 const NOISE_GAIN: f64 = 0.04;
+const TREND_GAIN: f64 = 0.08;
+const NOISE_KNOWN: f64 = 4.0;
 /// Seconds off the line that mean that a clock or a count jumped.
 const JUMP: f64 = 1.0;
 /// Seconds without a frame after which the line is begun anew.
@@ -335,6 +381,12 @@ const YOUNG: f64 = 1.0;
 const SLOPE_KNOWN: f64 = 8.0;
 /// As much the slope is tilted by moves one after the other, at the most: 5 cents.
 const MOST_TILT: f64 = 3e-3;
+/// What moves the line the same way for so many seconds, again and again within so many, is a clock's doing, and tilts it
+/// farther by as much, times the square of the seconds.
+const TOO_LONG: f64 = 4.0;
+const TOO_LONG_AT_FIRST: f64 = 2.0;
+const STILL_PRESSED: f64 = 1.5;
+const MORE_TILT: f64 = 1.2e-3;
 /// After so many seconds without a move the slope is the clock's own, however it came about.
 const CALM: f64 = 10.0;
 /// No clock is farther off than this.
@@ -420,6 +472,33 @@ mod tests {
         }
         let tilt = after(70.0, 50.0, swell).drift() * 1e6 - 50.0;
         assert!(tilt.abs() < 100.0, "{tilt} ppm later");
+    }
+
+    #[test]
+    fn after_a_path_has_swollen_the_drift_is_soon_what_it_was() {
+        // From 14 to 44 ms within 3 s, for good or for 3 s more; through a little jitter.
+        let up = |seconds: f64| 0.01 * (seconds - 20.0).clamp(0.0, 3.0);
+        let down = |seconds: f64| 0.01 * (seconds - 26.0).clamp(0.0, 3.0);
+        for (back, calm) in [(false, 27.0), (true, 34.0)] {
+            let delay = |i: u64| {
+                let seconds = i as f64 * PERIOD as f64 / 48_000.0;
+                let swollen = up(seconds) - if back { down(seconds) } else { 0.0 };
+                swollen + ((i * 7919) % 1000) as f64 * 0.2e-6
+            };
+            for second in 0..30 {
+                let seconds = calm + f64::from(second);
+                let clock = after(seconds, 50.0, delay);
+                let off = clock.drift() * 1e6 - 50.0;
+                assert!(off.abs() < 300.0, "{off} ppm after {seconds} s");
+                assert!(
+                    off.abs() < 50.0 || second < 5,
+                    "{off} ppm after {seconds} s"
+                );
+                let i = (seconds * 375.0) as u64;
+                let late = clock.lateness(i as i64 * PERIOD, at(i, 50.0, delay(i)));
+                assert!(late.abs() < 0.5e-3, "{late} s after {seconds} s");
+            }
+        }
     }
 
     #[test]
