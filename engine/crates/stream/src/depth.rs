@@ -21,6 +21,7 @@
 //!  Steady    less than 0 in half a second            -> `Step::Move` back: played a little slower
 //!            more than 0 for seconds                 -> `Step::Move` forward: a little faster
 //!            a gap was heard, and there is too little -> jump back: the break is there anyway
+//!            ... and too much for seconds      -> jump forward; waited for, where there are gaps
 //!            our own blocks had a break, and there is too much since -> jump forward
 //!            a clock's line jumps soon after the beginning -> Settling again
 //! ```
@@ -111,6 +112,8 @@ pub(crate) struct Depth {
     newest: i64,
     /// A packet came too late to be heard.
     missed: bool,
+    /// When one did last, in frames played.
+    gap_at: i64,
     /// Our own blocks stopped and went on later: what came meanwhile is too much.
     fell_behind: bool,
     strikes: i32,
@@ -162,6 +165,7 @@ impl Depth {
             since: Arrivals::default(),
             newest: 0,
             missed: false,
+            gap_at: i64::MIN / 2,
             fell_behind: false,
             strikes: 0,
             quiet: 0,
@@ -320,6 +324,9 @@ impl Depth {
             return self.jump(-self.in_theirs(grown));
         }
         let step = self.judge();
+        if self.missed {
+            self.gap_at = self.played;
+        }
         self.missed = false;
         step
     }

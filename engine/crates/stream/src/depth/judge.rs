@@ -90,13 +90,25 @@ impl Depth {
             return self.jump(less);
         }
         self.note_own(self.spare.own() as f64);
-        if less > self.bearable() && self.spare.frames() as f64 > self.ours * CALM_S {
-            return self.start_move(less);
-        }
-        if self.spare.frames() as f64 > self.ours * (CALM_S + 1.0) {
+        let calm_for = self.spare.frames() as f64 / self.ours;
+        if less > self.bearable() && calm_for > CALM_S {
+            if self.missed {
+                // A gap is heard: what has come in any case is passed over with it.
+                return self.jump(less.min(self.spare.there()).max(0));
+            }
+            if calm_for > CALM_S + self.worth_a_wait() {
+                return self.start_move(less);
+            }
+        } else if calm_for > CALM_S + 1.0 {
             self.spare = Spare::default();
         }
         Step::Stay
+    }
+
+    /// Seconds for which a gap is waited for, where there are some: a move without one takes seconds and is heard in each.
+    fn worth_a_wait(&self) -> f64 {
+        let since = self.played.saturating_sub(self.gap_at) as f64 / self.ours;
+        if since < GAPS_S { GAPS_S } else { 0.0 }
     }
 
     /// Frames too many that are left as they are. A queue that was asked for is not polished: packets that came in
@@ -141,6 +153,8 @@ const HYSTERESIS: f64 = 0.05;
 const STEADY_S: f64 = 100e-6;
 /// ... and not before so many seconds have shown it.
 const CALM_S: f64 = 3.0;
+/// Seconds after a gap in which another one is likely.
+const GAPS_S: f64 = 6.0;
 /// Frames that are not worth a move of the play position.
 const LEAST_MOVE: i64 = 16;
 /// Seconds of depth too many that are not waited for to pass.

@@ -195,6 +195,37 @@ fn a_larger_block_raises_the_depth_at_once() {
 }
 
 #[test]
+fn what_is_too_much_is_passed_over_where_a_gap_is_heard_if_there_are_gaps() {
+    for gaps in [false, true] {
+        let mut play = Play::new(DepthPolicy::AUTO, 0.0);
+        // Stalls that are ridden out, for a while.
+        play.late = |i| match (i < 7500, i % 375) {
+            (true, late @ 0..10) => (10 - late) as f64 * 2.6e-3,
+            _ => 0.0,
+        };
+        play.run(375 * 20);
+        let held = play.held();
+        for _ in 0..60 {
+            play.run(375);
+            if gaps {
+                // One that was lost and is repaired too late in any case.
+                let end = (play.came - 90) * PERIOD;
+                let at = time(1.0 + play.settled as f64 * play.ours);
+                play.depth.arrived(end, at, 80 * PERIOD, Origin::Repaired);
+            }
+        }
+        assert!(play.held() < held / 2, "{gaps}: {}", play.held());
+        let steps = play.steps_since(7500);
+        let as_meant = |step: &Step| match step {
+            Step::Jump(frames) => gaps && *frames > 0,
+            Step::Move(frames) => !gaps && *frames > 0,
+            _ => false,
+        };
+        assert!(steps.iter().all(as_meant), "{gaps}: {steps:?}");
+    }
+}
+
+#[test]
 fn a_sound_server_that_falls_behind_by_jumps_is_followed() {
     for ours in [false, true] {
         for every in [30, 100, 400] {
