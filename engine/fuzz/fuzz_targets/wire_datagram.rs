@@ -65,7 +65,9 @@ fn judge(payload: &[u8], kind: HeaderKind, fallback: Option<Format>) {
         classify_words(packet.samples);
         for channel in [0, 1, format.channels.get() - 1, format.channels.get(), 1000] {
             packet.decode_channel(channel, &mut out);
-            assert!(out.iter().all(|x| x.is_finite()));
+            // Floats are what was sent; who plays them looks whether they are audio.
+            let is_float = packet.header.bits == 32;
+            assert!(out.iter().all(|x| is_float || x.abs() <= 1.0));
         }
         forwards.push((packet.header, packet.samples));
     }
