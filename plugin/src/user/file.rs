@@ -9,7 +9,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +32,7 @@ pub enum UserFileError {
         /// What the system says.
         source: io::Error,
     },
-    /// Another program has had it locked for half a second.
+    /// Another program has had it locked for half a second without a change to it, or others have changed it for seconds.
     #[error("{path} is being changed by another program")]
     Busy {
         /// The file.
@@ -150,11 +150,18 @@ impl UserFile {
             .write(true)
             .open(&path)
             .map_err(|source| self.system(source))?;
-        for _ in 0..TRIES {
+        // A disk that is busy takes long over each change, and whoever asks next may have it first: those who get on are waited for.
+        let begun = Instant::now();
+        let (mut seen, mut since) = (self.stamp(), begun);
+        while since.elapsed() < PATIENCE && begun.elapsed() < MOST_PATIENCE {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PATIENCE / TRIES),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
                 Err(TryLockError::Error(source)) => return Err(self.system(source)),
+            }
+            let now = self.stamp();
+            if now != seen {
+                (seen, since) = (now, Instant::now());
             }
         }
         let path = self.shown();
@@ -205,9 +212,11 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// More than a thousand addresses.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// For how long a change waits for those of others; the window stands meanwhile.
+/// For how long a change waits for that of another; the window stands meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
-const TRIES: u32 = 50;
+/// For how long it waits for those of many, one after the other.
+const MOST_PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
@@ -236,12 +245,46 @@ mod tests {
         std::thread::scope(|scope| {
             for name in ["a", "b", "c", "d"] {
                 let file = &file;
-                scope.spawn(move || (0..5).for_each(|_| _ = count(file, name)));
+                scope.spawn(move || (0..5).for_each(|_| count_at_last(file, name)));
             }
         });
         let (numbers, note) = file.read::<Numbers>().expect("it can be read");
         assert_eq!(numbers.values().copied().collect::<Vec<_>>(), [5; 4]);
         assert_eq!(note, None);
+    }
+
+    /// Where a disk takes more than our patience over a single change, one of them is refused, and counts only when it is tried again.
+    fn count_at_last(file: &UserFile, name: &str) {
+        let begun = Instant::now();
+        let one_more = |numbers: &mut Numbers| *numbers.entry(name.into()).or_default() += 1;
+        while let Err(error) = file.change(one_more) {
+            assert!(matches!(error, UserFileError::Busy { .. }), "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
+        }
+    }
+
+    #[test]
+    fn those_who_get_on_are_waited_for_and_one_who_does_not_for_half_a_second() {
+        let (_folder, file) = file();
+        count(&file, "a");
+        let lock = file.lock().expect("nobody has it");
+        let begun = Instant::now();
+        let refused = file.change(|_: &mut Numbers| {});
+        assert!(matches!(refused, Err(UserFileError::Busy { .. })));
+        assert!(begun.elapsed() >= PATIENCE);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| count(&file, "a"));
+            for number in 0..12 {
+                std::thread::sleep(PATIENCE / 5);
+                // Not synced: a busy disk takes any time over that.
+                let numbers = format!("{{\"a\": 1, \"b\": {number}}}");
+                fs::write(file.path(), numbers).expect("there is room");
+            }
+            drop(lock);
+            waits.join().expect("it was waited for");
+        });
+        let (numbers, _) = file.read::<Numbers>().expect("it can be read");
+        assert_eq!(numbers.values().copied().collect::<Vec<_>>(), [2, 11]);
     }
 
     #[test]
