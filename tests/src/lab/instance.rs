@@ -1,6 +1,7 @@
 //! Instances of the plugin without a DAW: they speak to a real engine as the plugin does, and are called one after another
 //! in each block of a host that keeps time.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use farsend_ipc::connection::{ClientConnection, connect};
@@ -29,7 +30,16 @@ pub const BLOCK: usize = 256;
 ///
 /// If it does not start.
 pub fn engine(machine: &Machine) -> Running {
-    let running = Running::start(machine, "engine", &mut command(&["engine"]));
+    engine_by(machine, &mut command(&["engine"]))
+}
+
+/// The same, started by this command.
+///
+/// # Panics
+///
+/// If it does not start.
+pub fn engine_by(machine: &Machine, command: &mut Command) -> Running {
+    let running = Running::start(machine, "engine", command);
     let socket = runtime().socket();
     wait_until("the engine is there", LIMIT, || socket.exists());
     running

@@ -12,6 +12,7 @@ pub mod leftovers;
 pub mod looping;
 pub mod machine;
 pub mod need;
+pub mod preload;
 pub mod probe;
 pub mod program;
 pub mod qtractor;

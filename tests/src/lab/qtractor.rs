@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use super::jack::JackServer;
 use super::program::{self, Running};
-use super::{Machine, need};
+use super::{Machine, need, preload};
 
 /// What is in the session.
 #[derive(Debug, Clone, Copy)]
@@ -215,7 +215,7 @@ impl Qtractor {
             .env("DISPLAY", display.name())
             .env("QT_QPA_PLATFORM", "xcb")
             .env("LC_ALL", "C.UTF-8")
-            .env("LD_PRELOAD", no_sequencer(machine))
+            .env("LD_PRELOAD", preload::no_sequencer(machine))
             .env("FARSEND_ENGINE", engine)
             .env("FARSEND_RUNTIME_DIR", folder("run"))
             .env_remove("WAYLAND_DISPLAY")
@@ -263,21 +263,6 @@ impl Qtractor {
         let code = self.running.wait_exit_code(Duration::from_secs(15));
         assert_eq!(code, 0, "{}", self.running.output());
     }
-}
-
-/// The library that stands in for the kernel's sequencer.
-fn no_sequencer(machine: &Machine) -> PathBuf {
-    let library = machine.path("no_sequencer.so");
-    if !library.exists() {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts/no_sequencer.c");
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(&library)
-            .arg(source)
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "cc failed");
-    }
-    library
 }
 
 /// What it says goes to its standard output, and it keeps no copies of its sessions.
