@@ -11,6 +11,7 @@ pub mod allocations;
 pub mod crowd;
 mod handlers;
 pub mod perform;
+mod render;
 
 use std::ffi::CString;
 use std::path::Path;
