@@ -30,6 +30,7 @@ pub mod situation;
 pub mod state;
 pub mod supervisor;
 pub mod takes;
+mod unknown;
 mod unread;
 pub mod user;
 mod vst3;

@@ -2,8 +2,8 @@
 //!
 //! It is one JSON object with a version, under the key `session` of the plugin's persistent fields.
 //! Whatever a host hands back is taken for what it is worth: a field that is missing, or that makes no
-//! sense, has its default, fields of a newer version are left out, and each of these is noted for the
-//! editor.
+//! sense, has its default, which is noted for the editor; fields that only a newer Farsend knows are kept
+//! and saved with the others.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use crate::address;
 use crate::players::{Listen, Patch};
 use crate::signal::Signal;
+use crate::unknown::{self, Fields};
 
 /// The session that a plugin instance wants. Channels, rate and block come from the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -178,7 +179,7 @@ impl Session {
         {
             reader.notes.push(format!(
                 "The session was saved by a newer Farsend (state version {version}, this one knows \
-                 {VERSION}); what this one does not know was left out."
+                 {VERSION}); what this one does not know has no effect."
             ));
         }
         reader.take("connected", &mut self.connected, |_| true);
@@ -285,6 +286,8 @@ struct Stored {
     notes: Vec<String>,
     /// What the host handed over, where not all of it was understood: it gets that back until somebody changes the session.
     kept: Option<String>,
+    /// What a newer Farsend has in the session, to be saved with it.
+    unknown: Fields,
     /// The same of a whole state that could not be read at all.
     unread: Option<Arc<[u8]>>,
 }
@@ -423,6 +426,21 @@ impl fmt::Debug for SessionStore {
     }
 }
 
+/// What a newer Farsend has in a session.
+fn unknown_of(session: &str) -> Fields {
+    let ours = unknown::read(Session::default().to_json().as_bytes()).unwrap_or_default();
+    let theirs = unknown::read(session.as_bytes()).unwrap_or_default();
+    unknown::beyond(theirs, &ours)
+}
+
+/// A session as saved, and beside it what a newer Farsend had in it.
+fn with_unknown(session: String, unknown: &Fields) -> String {
+    let known = unknown::read(session.as_bytes()).filter(|_| !unknown.is_empty());
+    let whole =
+        known.and_then(|known| serde_json::to_string(&unknown::joined(known, unknown)).ok());
+    whole.unwrap_or(session)
+}
+
 /// What becomes of a state that was not understood.
 const KEPT: &str = "The project keeps them as they were until something is changed here.";
 
@@ -443,7 +461,7 @@ unsafe impl Params for SessionStore {
         let stored = self.stored.lock();
         let text = match &stored.kept {
             Some(kept) => kept.clone(),
-            None => stored.session.to_json(),
+            None => with_unknown(stored.session.to_json(), &stored.unknown),
         };
         BTreeMap::from([(KEY.to_owned(), text)])
     }
@@ -471,6 +489,7 @@ unsafe impl Params for SessionStore {
             session,
             notes,
             kept,
+            unknown: text.map(|text| unknown_of(text)).unwrap_or_default(),
             unread: None,
         };
         drop(stored);

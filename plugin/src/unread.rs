@@ -9,14 +9,16 @@
 //!                                └─▶ the defaults; the bytes are kept in the [`SessionStore`], and its notes say so
 //!   host ◀── save ── kept bytes, until somebody changes a setting in the window ── else ── framework
 //! ```
-//! On the host's main thread.
+//! Of one that can be read, what is [unknown](crate::unknown) goes past the framework. On the host's main thread.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::state::SessionStore;
+use crate::unknown::Unknown;
 
 /// What an instance knows of its own state, for the guard before it.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ pub(crate) struct Unread {
     store: Option<Arc<SessionStore>>,
     /// What the framework saves of a new instance.
     new: Option<Vec<u8>>,
+    /// What a newer Farsend has in the state that was loaded last.
+    unknown: Mutex<Unknown>,
+    /// Bytes before the state itself: its length.
+    lead: usize,
 }
 
 /// Bytes that came from a host's stream.
@@ -36,34 +42,57 @@ pub(crate) struct Came {
 }
 
 impl Unread {
-    /// For an instance that was just made, which saves this.
-    pub(crate) fn new(store: Option<Arc<SessionStore>>, new: Option<Vec<u8>>) -> Self {
-        Self { store, new }
+    /// For an instance that was just made, which saves this. Before the state itself there are `lead` bytes that tell its length, or none.
+    pub(crate) fn new(store: Option<Arc<SessionStore>>, new: Option<Vec<u8>>, lead: usize) -> Self {
+        Self {
+            store,
+            new,
+            unknown: Mutex::default(),
+            lead,
+        }
     }
 
-    /// Loads these bytes by the framework's `load`, or keeps them. `lead`: bytes before the state itself. Whether the host may take it
-    /// for loaded.
-    pub(crate) fn load(&self, came: Came, lead: usize, load: impl Fn(&[u8]) -> bool) -> bool {
+    /// Loads these bytes by the framework's `load`, or keeps them. Whether the host may take it for loaded.
+    pub(crate) fn load(&self, came: Came, load: impl Fn(&[u8]) -> bool) -> bool {
         if load(&came.bytes) {
+            let ours = self.new.as_deref().unwrap_or(&[]);
+            *self.unknown.lock() = Unknown::of(self.state(&came.bytes), self.state(ours));
             return true;
         }
         let Some(store) = self.store.as_ref().filter(|_| !came.in_part) else {
             return false;
         };
         // As a new instance, whatever was loaded before.
+        *self.unknown.lock() = Unknown::default();
         if let Some(new) = &self.new {
             let _ = load(new);
         }
         if !came.bytes.is_empty() {
-            let why = why(came.bytes.get(lead..).unwrap_or(&[]));
+            let why = why(self.state(&came.bytes));
             store.keep(came.bytes, why);
         }
         true
     }
 
-    /// What the host is to save in place of the instance's settings.
-    pub(crate) fn kept(&self) -> Option<Arc<[u8]>> {
-        self.store.as_ref()?.unread()
+    /// What the host is to save, where the framework saves this.
+    pub(crate) fn save(&self, saved: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        if let Some(kept) = self.store.as_ref().and_then(|store| store.unread()) {
+            return Some(kept.to_vec());
+        }
+        let saved = saved()?;
+        let state = self.unknown.lock().put_into(self.state(&saved).to_vec());
+        let length = (state.len() as u64).to_le_bytes();
+        Some([&length[..self.lead], &state].concat())
+    }
+
+    /// The state itself, of what is loaded or saved: what comes behind it is nobody's.
+    fn state<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some((lead, state)) = bytes.split_at_checked(self.lead) else {
+            return &[];
+        };
+        let length = lead.try_into().ok().map(u64::from_le_bytes);
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        &state[..length.map_or(state.len(), |length| length.min(state.len()))]
     }
 }
 

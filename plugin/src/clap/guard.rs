@@ -95,7 +95,7 @@ pub(super) unsafe fn stand_before(
         params: UnsafeCell::new(None),
         inner_params,
         inner_state,
-        unread: Unread::new(store, new),
+        unread: Unread::new(store, new, state::LEAD),
         active: AtomicBool::new(false),
         busy: AtomicBool::new(false),
         inputs: Ports::default(),
@@ -411,7 +411,7 @@ unsafe extern "C" fn load(plugin: *const clap_plugin, stream: *const clap_istrea
             return false;
         };
         let load = |bytes: &[u8]| state::load(inner, guard.inner, bytes);
-        guard.unread.load(state::read(stream), state::LEAD, load)
+        guard.unread.load(state::read(stream), load)
     }
 }
 
@@ -422,13 +422,8 @@ unsafe extern "C" fn save(plugin: *const clap_plugin, stream: *const clap_ostrea
         let (Some((guard, inner)), Some(stream)) = (known, stream.as_ref()) else {
             return false;
         };
-        match guard.unread.kept() {
-            Some(kept) => state::write(stream, &kept),
-            None => {
-                let saved = state::save(inner, guard.inner);
-                saved.is_some_and(|bytes| state::write(stream, &bytes))
-            }
-        }
+        let saved = guard.unread.save(|| state::save(inner, guard.inner));
+        saved.is_some_and(|bytes| state::write(stream, &bytes))
     }
 }
 

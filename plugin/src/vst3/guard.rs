@@ -67,7 +67,7 @@ impl<P: Vst3Plugin> Guarded<P> {
         Self {
             inner: ManuallyDrop::new(inner),
             tasks,
-            unread: Unread::new(store, new),
+            unread: Unread::new(store, new, 0),
             active: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             inputs: Ports::default(),
@@ -182,7 +182,7 @@ impl<P: Vst3Plugin> Guarded<P> {
         };
         // SAFETY: likewise.
         let came = unsafe { stream::read(&state) };
-        match self.unread.load(came, 0, load) {
+        match self.unread.load(came, load) {
             true => kResultOk,
             false => kResultFalse,
         }
@@ -198,10 +198,7 @@ impl<P: Vst3Plugin> Guarded<P> {
         let Some(state) = (unsafe { ComRef::from_raw(state) }) else {
             return kInvalidArgument;
         };
-        let bytes = match self.unread.kept() {
-            Some(kept) => kept.to_vec(),
-            None => saved(&self.inner).unwrap_or_default(),
-        };
+        let bytes = self.unread.save(|| saved(&self.inner)).unwrap_or_default();
         // SAFETY: likewise. Where nothing could be saved there are none.
         let written = !bytes.is_empty() && unsafe { stream::write(&state, &bytes) };
         match written {
