@@ -247,3 +247,29 @@ fn where_no_player_can_be_picked_a_sentence_says_so() {
         });
     });
 }
+
+#[test]
+fn the_hub_sees_the_colour_of_a_players_track_also_when_it_changes() {
+    on_a_private_machine(&[], |machine| {
+        let _engine = engine(machine);
+        let mut host = Host::default();
+        host.instances.push(Instance::new(&hub(), &[0.0; 2]));
+        host.play_until("the hub is open", |all| players(all) == Some(0));
+        let member = WantedSession {
+            role: Role::Member,
+            ..call(PORT, None)
+        };
+        host.instances.push(Instance::new(&member, &[0.25; 2]));
+        let sees = |colour| {
+            move |all: &[Instance]| {
+                let seen = all[0].players.as_ref().map(|players| &players.players[..]);
+                matches!(seen, Some([one]) if one.is_farsend && one.colour == colour)
+            }
+        };
+        host.play_until("a player is there, of no colour", sees(None));
+        for colour in [Some([206, 130, 58]), Some([0; 3]), None] {
+            host.instances[1].tell_about("Track", colour);
+            host.play_until("the colour is seen", sees(colour));
+        }
+    });
+}

@@ -86,6 +86,8 @@ pub struct HubPlayer {
     pub drift_ppm: Option<f64>,
     /// How often the delay of what they play was changed since they came.
     pub moves: u64,
+    /// The colour of what they play on, where they say it.
+    pub colour: Option<[u8; 3]>,
 }
 
 /// What the session wants of its hub.

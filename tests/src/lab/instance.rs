@@ -186,10 +186,17 @@ impl Instance {
     ///
     /// If the engine has gone.
     pub fn rename(&mut self, name: &str) {
-        let about = About {
-            name: name.into(),
-            colour: None,
-        };
+        self.tell_about(name, None);
+    }
+
+    /// Its track is called this, and has this colour, from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has gone.
+    pub fn tell_about(&mut self, name: &str, colour: Option<[u8; 3]>) {
+        let name = name.into();
+        let about = About { name, colour };
         let sent = self
             .connection
             .send(&ToEngine::About(about), Duration::from_secs(5));

@@ -15,7 +15,8 @@ impl PluginSession {
         self.introduce();
     }
 
-    /// Tells the peer what we are called, where that is told while a session goes on.
+    /// Tells the peer what we are called, where that is told while a session goes on, and the colour of what we play on. A hub that we join is
+    /// told the colour only: the name is that of the log-in. Players at a hub of ours are told nothing: they see nobody.
     pub(super) fn introduce(&mut self) {
         if matches!(self.wanted.role, Role::Client | Role::Server) {
             let name = Name::new(self.tracks.first_name().trim());
@@ -24,10 +25,13 @@ impl PluginSession {
                 let told = self.desk.call_us(name);
                 self.told_name = if told { name } else { self.told_name };
             }
-            let colour = self.tracks.first_colour();
-            if colour != self.told_colour && self.desk.colour_us(colour) {
-                self.told_colour = colour;
-            }
+        }
+        let colour = self.tracks.first_colour();
+        if self.wanted.role != Role::Hub
+            && colour != self.told_colour
+            && self.desk.colour_us(colour)
+        {
+            self.told_colour = colour;
         }
     }
 

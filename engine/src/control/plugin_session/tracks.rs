@@ -353,7 +353,7 @@ impl PluginSession {
             is_present: status.present,
             is_farsend: status.is_farsend,
             is_muted: status.muted,
-            colour: None,
+            colour: player.colour,
             level: 10f32.powf(status.level_db / 20.0),
             delay_us: status.delay_ms.map(|ms| (ms * 1e3) as u32),
             loss_percent: status.loss_percent as f32,

@@ -126,6 +126,7 @@ impl<'a> Desk<'a> {
                 status: sight::player(entry, settings.rate, book),
                 drift_ppm: now.drift_ppm,
                 moves: now.buffer.moves,
+                colour: now.colour,
             }
         };
         HubSight {
