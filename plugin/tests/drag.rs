@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use farsend_ipc::message::TakeState;
 use farsend_plugin::editor::create_editor;
 use nice_plug::editor::EditorHandle as _;
 use nice_plug::prelude::Editor as _;
@@ -86,6 +87,7 @@ fn scene(files: &[PathBuf; 3]) -> Scene {
     let scene = Scene::of("takes");
     scene.shared.show(|view| {
         let mut takes = (*view.takes).clone();
+        takes.retain(|take| !matches!(take.state, TakeState::Failed(_)));
         for (take, file) in takes.iter_mut().zip(files) {
             take.path = file.display().to_string();
         }

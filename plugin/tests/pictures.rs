@@ -51,8 +51,24 @@ fn shots() -> Vec<Shot> {
             ..shot("small", "connected")
         },
         Shot {
+            size: [540.0, 380.0],
+            ..shot("small-takes", "takes")
+        },
+        Shot {
+            size: [540.0, 500.0],
+            ..light("small-players", "players")
+        },
+        Shot {
             size: [1200.0, 820.0],
             ..shot("large", "connected")
+        },
+        Shot {
+            size: [540.0, 380.0],
+            ..light("small-off", "off")
+        },
+        Shot {
+            size: [540.0, 380.0],
+            ..light("tmp-off", "off")
         },
         Shot {
             scale: 2.0,

@@ -30,22 +30,25 @@ pub(super) fn show(ui: &mut Ui, shared: &Shared, view: &View, form: &mut CallFor
     form.fill(&session);
     let before = session.clone();
     let mut go = false;
-    // Where there is little room, an address has a row of its own.
+    // Where there is little room, an address or port has a row of its own.
     let narrow = ui.available_width() < NARROW;
     let verb = verb(session.connected, &view.situation);
     ui.horizontal(|ui| {
         ui.add_enabled_ui(!session.connected, |ui| {
             role(ui, &mut session.role);
             match session.role {
-                Role::Client | Role::Member if narrow => {}
+                _ if narrow => {}
                 Role::Client | Role::Member => go |= field(ui, form, BUTTON + 8.0),
                 Role::Server | Role::Hub => port(ui, &mut session),
             }
         });
         look::from_right(ui, |ui| go |= button(ui, verb, form));
     });
-    if narrow && matches!(session.role, Role::Client | Role::Member) {
-        ui.add_enabled_ui(!session.connected, |ui| go |= field(ui, form, 0.0));
+    if narrow {
+        ui.add_enabled_ui(!session.connected, |ui| match session.role {
+            Role::Client | Role::Member => go |= field(ui, form, 0.0),
+            Role::Server | Role::Hub => _ = ui.horizontal(|ui| port(ui, &mut session)),
+        });
     }
     if go {
         toggle(shared, form, &mut session);

@@ -123,15 +123,18 @@ fn row(ui: &mut Ui, places: &mut Places, list: List, entry: &Entry) -> Option<Do
     let mut done = None;
     ui.horizontal(|ui| {
         let title = RichText::new(entry.title());
+        let width = ui.available_width() - 2.0 * (WORD + ui.spacing().item_spacing.x);
         let about = match (entry.name.is_empty(), entry.role) {
+            _ if width < NARROW => String::new(),
             (false, _) => entry.address(),
             (true, Role::Member) => "hub".into(),
             (true, _) => String::new(),
         };
-        let width = ui.available_width() - 2.0 * (WORD + ui.spacing().item_spacing.x);
-        let button = Button::new(title).right_text(look::quiet(about)).truncate();
-        let button = ui.add(button.min_size(vec2(width, look::HEIGHT)));
-        let button = button.on_hover_text("Press to take this address, twice to call it.");
+        let button = Button::new(title).right_text(look::quiet(about));
+        let button = ui.add(button.truncate().min_size(vec2(width, look::HEIGHT)));
+        let address = entry.address();
+        let hint = format!("{address}\nPress to take this address, twice to call it.");
+        let button = button.on_hover_text(hint);
         if button.double_clicked() {
             done = Some(Done::Called);
         } else if button.clicked() {
@@ -191,5 +194,7 @@ fn name(ui: &mut Ui, places: &mut Places) {
 const LOOK_EVERY: f64 = 2.0;
 /// How wide the buttons behind an entry are.
 const WORD: f32 = 62.0;
+/// An entry in less than this shows its name only.
+const NARROW: f32 = 220.0;
 /// Of a name, in letters.
 const LONGEST: usize = 60;

@@ -111,8 +111,8 @@ pub(super) fn hub(ui: &mut Ui, shared: &Shared) {
         return;
     }
     let before = session.clone();
-    ui.horizontal(|ui| {
-        ui.add_enabled_ui(!session.connected, |ui| {
+    ui.add_enabled_ui(!session.connected, |ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(look::quiet("Players hear this track and"));
             let name = |patch| match patch {
                 Patch::Others => "each other",
@@ -126,7 +126,7 @@ pub(super) fn hub(ui: &mut Ui, shared: &Shared) {
                         ui.selectable_value(&mut session.patch, patch, name(patch));
                     }
                 });
-            ui.label(look::quiet("at most"));
+            ui.add(Label::new(look::quiet("at most")).extend());
             ui.add(
                 DragValue::new(&mut session.places)
                     .range(PLACES)
@@ -158,12 +158,15 @@ pub(super) fn table(ui: &mut Ui, view: &View) {
     look::card(ui, &count, |ui| {
         // Nothing here is pressed: lines as close as text.
         ui.spacing_mut().interact_size.y = 18.0;
-        let name = (ui.available_width() - NUMBERS).max(80.0);
+        let narrow = ui.available_width() < NARROW;
+        let numbers = if narrow { FEW_NUMBERS } else { NUMBERS };
+        let columns = if narrow { FEW } else { COLUMNS.len() };
+        let name = (ui.available_width() - numbers).max(60.0);
         Grid::new("players")
-            .num_columns(6)
+            .num_columns(columns)
             .spacing([10.0, 3.0])
             .show(ui, |ui| {
-                for (title, meaning) in COLUMNS {
+                for (title, meaning) in COLUMNS.into_iter().take(columns) {
                     ui.label(look::heading(title)).on_hover_text(meaning);
                 }
                 ui.end_row();
@@ -203,8 +206,10 @@ pub(super) fn table(ui: &mut Ui, view: &View) {
                         ..1.0 => loss.color(colours.warm),
                         _ => loss.color(colours.bad),
                     });
-                    number(ui, player.drift_ppm.map(|drift| format!("{drift:+.0} ppm")));
-                    ui.add(Label::new(look::quiet(player.tracks.join(", "))).truncate());
+                    if !narrow {
+                        number(ui, player.drift_ppm.map(|drift| format!("{drift:+.0} ppm")));
+                        ui.add(Label::new(look::quiet(player.tracks.join(", "))).truncate());
+                    }
                     ui.end_row();
                 }
             });
@@ -256,6 +261,10 @@ fn about(player: &PlayerInfo) -> String {
 
 /// Everything but the name.
 const NUMBERS: f32 = 370.0;
+/// In less than this there is room for the first columns only: so many, and all of them but the name.
+const NARROW: f32 = 450.0;
+const FEW: usize = 4;
+const FEW_NUMBERS: f32 = 225.0;
 
 const COLUMNS: [(&str, &str); 6] = [
     (

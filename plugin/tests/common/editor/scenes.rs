@@ -229,6 +229,13 @@ impl Scene {
                 self.page = Page::Takes;
                 self.record();
                 let takes = vec![
+                    take(
+                        1,
+                        "Konzertmeisterin Anna-Magdalena",
+                        65.3,
+                        [0, 0],
+                        TakeState::Failed(FULL.into()),
+                    ),
                     take(1, "Ann", 65.3, [132, 0], TakeState::Done),
                     take(2, "Ann", 118.9, [241, 7], TakeState::Done),
                     take(3, "Ann", 12.4, [0, 0], TakeState::Recording),
@@ -372,6 +379,9 @@ fn set_switch(param: &BoolParam) {
     // SAFETY: it points to the parameter that is borrowed.
     let _ = unsafe { param.as_ptr()._internal_set_normalized_value(1.0) };
 }
+
+/// As the engine says it.
+const FULL: &str = "The disk is full: /home/ann/Music/Farsend/Band";
 
 fn take(
     number: u32,
