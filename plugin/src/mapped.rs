@@ -1,9 +1,27 @@
 //! Keeps this library in memory when a thread of it cannot be waited for: a host may unload it once its last instance is gone.
 
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Waits for the end of a thread that was told to end, but no longer than this: a disk or another program may hold it for ever, and the
+/// host is waiting. It owns what it uses, and ends as soon as it is let go.
+pub(crate) fn part_from(thread: JoinHandle<()>, patience: Duration) {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        std::thread::sleep(TURN);
+    }
+    if thread.is_finished() {
+        // A panic over there has been reported, and there is nothing left to do about it.
+        let _ = thread.join();
+    } else {
+        keep_mapped();
+    }
+}
+
 /// From now on the library is not unloaded before the host ends. What is part of a program never is.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "the system is asked by pointers")]
-pub(crate) fn keep_mapped() {
+fn keep_mapped() {
     let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: the address is one of ours, and `found` is good for what is written there.
     let outcome = unsafe { libc::dladdr(keep_mapped as *const libc::c_void, found.as_mut_ptr()) };
@@ -18,4 +36,7 @@ pub(crate) fn keep_mapped() {
 
 /// Not done here yet.
 #[cfg(not(unix))]
-pub(crate) fn keep_mapped() {}
+fn keep_mapped() {}
+
+/// How often it is looked whether a thread has ended.
+const TURN: Duration = Duration::from_millis(1);

@@ -2,8 +2,8 @@
  *
  *     cc -shared -fPIC -o bad_disk.so bad_disk.c      LD_PRELOAD=bad_disk.so farsend engine ...
  *
- * A file whose name ends in ".part" takes 100 KB a second. A folder called "hung" is not read before there is a file
- * "let-go" beside it, and a file "asked" beside it tells that somebody waits.
+ * A file whose name ends in ".part" takes 100 KB a second. A folder called "hung" is not read, and nothing in it
+ * is told of, before there is a file "let-go" beside it; a file "asked" beside it tells that somebody waits.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int ends_in(const char *name, size_t length, const char *end)
@@ -35,16 +36,29 @@ ssize_t write(int file, const void *bytes, size_t count)
 	return next(file, bytes, count);
 }
 
+static void wait_for(const char *name)
+{
+	const char *hung = name ? strstr(name, "/hung") : NULL;
+	if (!hung || (hung[5] != '/' && hung[5] != '\0'))
+		return;
+	char beside[4096];
+	snprintf(beside, sizeof beside, "%.*s/asked", (int)(hung - name), name);
+	close(open(beside, O_CREAT | O_WRONLY, 0600));
+	snprintf(beside, sizeof beside, "%.*s/let-go", (int)(hung - name), name);
+	while (access(beside, F_OK) != 0)
+		usleep(1000);
+}
+
 DIR *opendir(const char *name)
 {
 	DIR *(*next)(const char *) = dlsym(RTLD_NEXT, "opendir");
-	if (ends_in(name, strlen(name), "/hung")) {
-		char beside[4096];
-		snprintf(beside, sizeof beside, "%s/../asked", name);
-		close(open(beside, O_CREAT | O_WRONLY, 0600));
-		snprintf(beside, sizeof beside, "%s/../let-go", name);
-		while (access(beside, F_OK) != 0)
-			usleep(1000);
-	}
+	wait_for(name);
 	return next(name);
+}
+
+int statx(int folder, const char *name, int flags, unsigned mask, struct statx *about)
+{
+	int (*next)(int, const char *, int, unsigned, struct statx *) = dlsym(RTLD_NEXT, "statx");
+	wait_for(name);
+	return next(folder, name, flags, mask, about);
 }

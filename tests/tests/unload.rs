@@ -9,9 +9,13 @@ use farsend_tests::host::Host;
 use farsend_tests::lab::{Machine, Need, Running, need, on_a_private_machine, preload, wait_until};
 use serde_json::json;
 
-/// Tells the test, started once more, that it is the host, and where its takes are.
-const TAKES: &str = "FARSEND_TESTS_TAKES";
-/// The session's folder, of which the disk does not answer, is called so; beside it are files with these names.
+/// Tells the test, started once more, that it is the host, and where its disk is.
+const DISK: &str = "FARSEND_TESTS_DISK";
+/// Disks: one that answers, one with takes that do not, one with settings that do not.
+const GOOD: &str = "good";
+const BAD_TAKES: &str = "bad-takes";
+const BAD_HOME: &str = "bad-home";
+/// The folder for which the disk does not answer is called so; beside it are files with these names.
 const HUNG: &str = "hung";
 const ASKED: &str = "asked";
 const LET_GO: &str = "let-go";
@@ -23,51 +27,48 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[test]
 fn a_host_that_unloads_the_plugin_while_a_disk_holds_a_thread_of_it_lives_on() {
     on_a_private_machine(&[Need::Compiler], |machine| {
-        if let Some(takes) = std::env::var_os(TAKES) {
-            return be_the_host(Path::new(&takes));
+        if let Some(disk) = std::env::var_os(DISK) {
+            return be_the_host(Path::new(&disk));
         }
-        for hangs in [false, true] {
-            let host = started(machine, hangs);
-            assert!(
-                host.contains(if hangs { "stays" } else { "is gone" }),
-                "{host}"
-            );
+        for (disk, outcome) in [(GOOD, "is gone"), (BAD_TAKES, "stays"), (BAD_HOME, "stays")] {
+            let host = started(machine, disk);
+            assert!(host.contains(outcome), "{disk}: {host}");
         }
     });
 }
 
-/// What a host says that is started with a disk that hangs, or with one that does not.
-fn started(machine: &Machine, hangs: bool) -> String {
-    let takes = machine.path(if hangs { "bad" } else { "good" });
-    std::fs::create_dir_all(takes.join(HUNG)).expect("the test's folder is writable");
-    if !hangs {
-        std::fs::write(takes.join(LET_GO), "").expect("the test's folder is writable");
+/// What a host says that is started with this disk.
+fn started(machine: &Machine, disk: &str) -> String {
+    let folder = machine.path(disk);
+    std::fs::create_dir_all(folder.join(HUNG)).expect("the test's folder is writable");
+    if disk == GOOD {
+        std::fs::write(folder.join(LET_GO), "").expect("the test's folder is writable");
     }
     let test = std::thread::current();
     let mut command = Command::new(std::env::current_exe().expect("a running test has a path"));
     command
         .args(["--exact", test.name().expect("tests have names")])
         .args(["--nocapture", "--test-threads=1"])
-        .env(TAKES, &takes)
+        .env(DISK, &folder)
+        .env("XDG_CONFIG_HOME", folder.join(HUNG))
         .env("LD_PRELOAD", preload::bad_disk(machine));
-    let name = if hangs { "host-bad" } else { "host-good" };
-    let mut host = Running::start(machine, name, &mut command);
-    let code = host.wait_exit_code(Duration::from_secs(60));
+    let mut host = Running::start(machine, disk, &mut command);
+    let code = host.wait_exit_code(Duration::from_secs(40));
     assert_eq!(code, 0, "{}", host.output());
     host.output()
 }
 
-fn be_the_host(takes: &Path) {
+fn be_the_host(disk: &Path) {
     let plugin = need::own_plugin();
     let library = load(&plugin);
     // On a thread that ends: one that is there and has used the library keeps it loaded.
-    let (file, folder) = (plugin.clone(), takes.to_owned());
+    let (file, folder) = (plugin.clone(), disk.to_owned());
     let user = std::thread::spawn(move || use_it(&file, &folder));
     user.join().expect("it can be used");
     drop(library);
     let stays = is_loaded(&plugin);
     // The thread that waited goes on, and ends in the library's code.
-    std::fs::write(takes.join(LET_GO), "").expect("the folder is writable");
+    std::fs::write(disk.join(LET_GO), "").expect("the folder is writable");
     wait_until("the plugin's threads have ended", LIMIT, || threads() <= 2);
     // Some systems keep what a thread uses; then it would go now.
     drop(load(&plugin));
@@ -82,13 +83,21 @@ fn load(plugin: &Path) -> PluginEntry {
     library.expect("it can be loaded")
 }
 
-/// Has an instance render, until its thread reads the takes; then it is removed.
-fn use_it(plugin: &Path, takes: &Path) {
+/// Has an instance read the takes, or look for a password; then it is removed.
+fn use_it(plugin: &Path, folder: &Path) {
     let mut host = Host::load(plugin).expect("it can be loaded");
-    let session = json!({ "share": HUNG, "takes": takes });
+    let session = match folder.ends_with(BAD_HOME) {
+        true => json!({ "connected": true, "role": "member", "host": "127.0.0.1", "user": "ann" }),
+        false => json!({ "share": HUNG, "takes": folder }),
+    };
     host.want_session(&session).expect("it has a state");
-    host.render(RATE, BLOCK, 400).expect("it renders");
-    assert!(takes.join(ASKED).exists(), "the takes were not looked for");
+    let (begun, asked) = (Instant::now(), folder.join(ASKED));
+    let more = |_| {
+        std::thread::sleep(Duration::from_millis(1));
+        !asked.exists() && begun.elapsed() < LIMIT
+    };
+    host.render(RATE, BLOCK, more).expect("it renders");
+    assert!(asked.exists(), "nothing was looked for");
     let begun = Instant::now();
     drop(host);
     assert!(

@@ -22,9 +22,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nice_plug_egui::RepaintNotifier;
 use parking_lot::Mutex;
+
+use crate::mapped::part_from;
 
 /// Whether something can be dragged on this system.
 pub const POSSIBLE: bool = cfg!(target_os = "linux");
@@ -115,8 +118,7 @@ impl Drop for Drag {
     fn drop(&mut self) {
         self.told.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A panic over there has been reported, and there is nothing left to do about it.
-            let _ = thread.join();
+            part_from(thread, PARTING);
         }
     }
 }
@@ -130,6 +132,9 @@ impl Told {
         }
     }
 }
+
+/// How long who ends it waits: not for a disk that does not answer.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// From the button to the end, on the thread.
 #[cfg(target_os = "linux")]

@@ -33,7 +33,7 @@ pub use pace::Pace;
 pub use reel::Reel;
 pub use whose::{Place, Whose};
 
-use crate::mapped::keep_mapped;
+use crate::mapped::part_from;
 
 /// What both threads look at.
 #[derive(Debug, Default)]
@@ -219,19 +219,8 @@ impl Drop for Playback {
     fn drop(&mut self) {
         self.tape.state.lock().leaving = true;
         self.tape.changed.notify_all();
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        let until = Instant::now() + PARTING;
-        while !thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(TURN);
-        }
-        if thread.is_finished() {
-            // A panic over there has been reported, and there is nothing left to do about it.
-            let _ = thread.join();
-        } else {
-            // The disk has it. It owns what it uses, and ends as soon as it is let go.
-            keep_mapped();
+        if let Some(thread) = self.thread.take() {
+            part_from(thread, PARTING);
         }
     }
 }
@@ -339,7 +328,6 @@ static IN_VAIN: AtomicU64 = AtomicU64::new(0);
 static WAITED: AtomicU64 = AtomicU64::new(0);
 /// How long an instance that goes waits for the disk: not worth a word in a host.
 const PARTING: Duration = Duration::from_millis(200);
-const TURN: Duration = Duration::from_millis(1);
 /// Frames that are read at a time.
 const CHUNK: usize = 1 << 15;
 /// Chunks that are read ahead.
@@ -576,7 +564,7 @@ mod tests {
         let until = Instant::now() + PATIENCE * 5;
         while kept.upgrade().is_some() {
             assert!(Instant::now() < until, "it does not end");
-            std::thread::sleep(TURN);
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -35,6 +35,7 @@ pub use environment::Environment;
 
 use crate::choice::Choice;
 use crate::link::LinkSender;
+use crate::mapped::part_from;
 use crate::password;
 use crate::shared::Shared;
 use crate::situation::Situation;
@@ -45,8 +46,8 @@ use latency::LatencyKeeper;
 use live::Live;
 use starter::Start;
 
-/// A running supervisor. Dropping it leaves the session, and waits until the thread has ended: hosts
-/// may unload the module right after.
+/// A running supervisor. Dropping it leaves the session, and waits until the thread has ended, but not
+/// [for ever](part_from): hosts may unload the module right after.
 #[derive(Debug)]
 pub struct Supervision {
     shared: Arc<Shared>,
@@ -75,8 +76,7 @@ impl Drop for Supervision {
     fn drop(&mut self) {
         self.shared.leave();
         if let Some(thread) = self.thread.take() {
-            // A panic over there has been reported, and there is nothing left to do about it.
-            let _ = thread.join();
+            part_from(thread, PARTING);
         }
     }
 }
@@ -438,6 +438,9 @@ const OTHER_VERSION_TURN: Duration = Duration::from_secs(1);
 
 /// How long a wish of the host's automation may take to be seen while nothing else goes on.
 const AUTOMATION_TURN: Duration = Duration::from_millis(250);
+
+/// How long an instance that goes waits for its supervisor, which leaves at its next turn unless a disk holds it.
+const PARTING: Duration = Duration::from_millis(1500);
 
 /// How long a new connection may take; the instance cannot go away in the meantime.
 const CONNECT_PATIENCE: Duration = Duration::from_millis(250);

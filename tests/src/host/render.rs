@@ -9,12 +9,12 @@ use clack_host::utils::{BeatTime, SecondsTime};
 use super::Host;
 
 impl Host {
-    /// Renders as many blocks from the beginning of its timeline on, in silence.
+    /// Renders from the beginning of its timeline on, in silence, as long as there are to be more blocks than so many.
     ///
     /// # Errors
     ///
     /// If the plugin refuses.
-    pub fn render(&mut self, rate: u32, frames: u32, blocks: u32) -> Result<()> {
+    pub fn render(&mut self, rate: u32, frames: u32, more: impl Fn(u32) -> bool) -> Result<()> {
         let configuration = PluginAudioConfiguration {
             sample_rate: f64::from(rate),
             min_frames_count: 1,
@@ -27,7 +27,7 @@ impl Host {
         let [mut inputs, mut outputs] =
             [(); 2].map(|()| vec![vec![0.0_f32; frames as usize]; channels]);
         let [mut input, mut output] = [(); 2].map(|()| AudioPorts::with_capacity(channels, 1));
-        for block in 0..blocks {
+        for block in (0..).take_while(|block| more(*block)) {
             let lanes = inputs.iter_mut().map(InputChannel::variable);
             let input = input.with_input_buffers([AudioPortBuffer {
                 latency: 0,
