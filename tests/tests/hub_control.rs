@@ -138,6 +138,30 @@ fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
 }
 
 #[test]
+fn one_who_is_killed_and_back_at_once_is_who_they_were() {
+    on_a_private_machine(&[], |machine| {
+        let mut hub = start(machine, &[]);
+        let mut ann = member(machine, "ann", &[]);
+        ann.wait_for_peer();
+        hub.wait_for_event("joined", 1, LIMIT);
+        told(&["mute", "ann"]);
+        ann.running.signal(nix::sys::signal::Signal::SIGKILL);
+        ann.running.wait_exit(LIMIT);
+        let mut again = member(machine, "ann", &[]);
+        again.wait_for_peer();
+        wait_until("she is known again", LIMIT, || {
+            let players = status()["players"].clone();
+            players.as_array().is_some_and(|all| all.len() == 1)
+                && players[0]["name"] == "ann"
+                && players[0]["present"] == true
+        });
+        let players = status()["players"].clone();
+        assert_eq!(players[0]["muted"], true, "{players}");
+        assert_eq!(status()["absent"], Value::Array(Vec::new()));
+    });
+}
+
+#[test]
 fn a_farsend_that_is_sent_away_knows_it_and_comes_back_only_where_it_may() {
     on_a_private_machine(&[], |machine| {
         let _hub = start(machine, &[]);

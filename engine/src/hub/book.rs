@@ -1,7 +1,7 @@
 //! What was asked for by hand: how loud players are, for all and for single listeners, and who was sent away. It holds for those who leave
 //! and come back, too.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,8 @@ pub(super) struct KeptOut {
     pub(super) name: Option<Name>,
     /// This user may not come from anywhere else, either.
     pub(super) user: Option<Arc<str>>,
+    /// Where their stream came from, and when they were sent away: it may go on.
+    pub(super) stream: Option<(SocketAddr, Instant)>,
     pub(super) until: Instant,
     /// Whether it was said that they wanted in again.
     pub(super) told: bool,
@@ -245,6 +247,20 @@ impl Book {
         })
     }
 
+    /// Whether a stream that comes from there, and began then, is that of one who was sent away and heeds it not.
+    pub(super) fn bars_stream(
+        &self,
+        from: SocketAddr,
+        began: Option<Instant>,
+        now: Instant,
+    ) -> bool {
+        let goes_on = |(address, since): (SocketAddr, Instant)| {
+            address == from && began.is_none_or(|began| began <= since + STREAMS_ON)
+        };
+        let mut all = self.kept_out.iter().filter(|one| one.until > now);
+        all.any(|one| one.stream.is_some_and(goes_on))
+    }
+
     /// Lets those in again who are named so: by name, in whatever letters, by user, or by host. Who they are.
     pub(super) fn let_in(&mut self, text: &str, now: Instant) -> Vec<KeptOut> {
         let host = text.parse::<IpAddr>().ok();
@@ -278,6 +294,9 @@ pub(super) fn linear(db: f64) -> f32 {
 const MOST_STANDINGS: usize = 8192;
 const MOST_KEPT_OUT: usize = 1024;
 
+/// After this a stream from where somebody was sent away is not noticed only now, but another.
+const STREAMS_ON: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -293,14 +312,20 @@ mod tests {
         let (ann, bob) = (Name::new("ann"), Name::new("bob"));
         let now = Instant::now();
         let minute = Duration::from_secs(60);
+        let from = SocketAddr::new(host, 4464);
         let one = KeptOut {
             host,
             name: Some(ann),
             user: None,
+            stream: Some((from, now)),
             until: now + minute,
             told: false,
         };
         book.keep_out(one.clone());
+        let streams_on = |began, at| book.bars_stream(from, began, at);
+        assert!(streams_on(None, now) && streams_on(Some(now + minute / 100), now));
+        assert!(!streams_on(Some(now + minute / 20), now) && !streams_on(None, now + minute));
+        assert!(!book.bars_stream((host, 4465).into(), None, now));
         let barred = |left, first| Some(Barred { left, first });
         assert_eq!(book.bars(host, ann, None, now), barred(minute, true));
         assert_eq!(book.bars(host, ann, None, now), barred(minute, false));
@@ -322,6 +347,7 @@ mod tests {
             host,
             name: Some(ann),
             user: user.map(Arc::from),
+            stream: None,
             until: now + Duration::from_secs(60),
             told: false,
         };
@@ -376,6 +402,7 @@ mod tests {
                 host: IpAddr::from(n.to_be_bytes()),
                 name: None,
                 user: None,
+                stream: None,
                 until: now + Duration::from_secs(1),
                 told: false,
             });

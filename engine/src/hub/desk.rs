@@ -104,6 +104,11 @@ fn paced_by(settings: &HubSettings, sound: Option<&OpenClient>) -> HubSettings {
             paced.period = sound.period();
         }
     }
+    if paced.port_each {
+        // As many as there are ports from there on.
+        let ports = usize::from(u16::MAX - paced.udp_port);
+        paced.players = paced.players.min(ports + 1);
+    }
     if paced.period == Frames::ZERO {
         paced.period = PERIOD;
     }
@@ -303,6 +308,20 @@ impl<'a> Desk<'a> {
         }
         for place in self.roster.begun_anew(now) {
             self.let_go(place, "began again", reporter);
+        }
+        if self.ports.is_none() {
+            for (before, place) in self.roster.returned(now) {
+                self.let_go(before, "is back from elsewhere", reporter);
+                self.seat_again(place, reporter);
+            }
+        }
+    }
+
+    /// One who plays is let in anew, as who they are known to be now: what was set for them counts again.
+    fn seat_again(&mut self, place: u16, reporter: &mut HubReporter) {
+        if let Some(host) = self.roster.expect_again(place, Instant::now()) {
+            self.order(Order::Expect(host, true));
+            self.let_go(place, "is one who was here before", reporter);
         }
     }
 

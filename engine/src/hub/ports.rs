@@ -83,6 +83,7 @@ impl Ports {
             Err(NoPort::Taken | NoPort::Listening) => Err(BindError::PortBusy {
                 port: first,
                 owner: port_owner::find(first),
+                option: "-U",
             }),
             Err(NoPort::System(source)) => Err(BindError::System {
                 port: first,

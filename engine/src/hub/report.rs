@@ -108,6 +108,7 @@ impl HubReporter {
         );
         let mut facts = of(entry.name, entry.address.ip());
         facts["remote"] = json!(entry.address);
+        facts["user"] = json!(entry.user.as_deref());
         facts["channels"] = json!(format.channels.0);
         facts["wants"] = json!(format.wants.0);
         facts["rate"] = json!(format.rate.0);

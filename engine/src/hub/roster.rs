@@ -224,6 +224,40 @@ impl Roster {
         .map(|(place, _)| place)
     }
 
+    /// Places of players who stopped, and of those of the same name and host who came after that: the same, back from elsewhere
+    /// before it was known.
+    pub(super) fn returned(&self, now: Instant) -> Vec<(u16, u16)> {
+        let mut found = Vec::new();
+        for (before, entry) in self.iter() {
+            let gone = entry
+                .quiet
+                .filter(|quiet| now.duration_since(*quiet) >= GONE_AFTER);
+            let stopped = gone.and_then(|quiet| quiet.checked_sub(QUIET_AFTER));
+            let (Some(stopped), false) = (stopped, entry.name.is_empty()) else {
+                continue;
+            };
+            let is_back = |other: &Entry| {
+                other.name == entry.name
+                    && other.address.ip() == entry.address.ip()
+                    && other.since >= stopped
+            };
+            let back = self
+                .iter()
+                .find(|(place, other)| *place != before && is_back(other));
+            found.extend(back.map(|(place, _)| (before, place)));
+        }
+        found
+    }
+
+    /// Waits for the one in this place as for one who has just logged in. Gives the host.
+    pub(super) fn expect_again(&mut self, place: u16, now: Instant) -> Option<IpAddr> {
+        let entry = self.get(place)?;
+        let (host, port) = (entry.address.ip(), entry.address.port());
+        let expected = Expected::new(host, port, (entry.name, entry.user.as_deref()), now);
+        self.expected.push(expected);
+        Some(host)
+    }
+
     /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard,
     /// and they come from the port that was said then, or had stopped before it. A program that goes on may begin anew, too.
     pub(super) fn begun_anew(&mut self, now: Instant) -> Vec<u16> {

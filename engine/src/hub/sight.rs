@@ -137,6 +137,7 @@ pub(super) fn player(entry: &mut Entry, rate: SampleRate, book: &Book) -> Player
     let peak = now.peaks_in[..sends].iter().copied().fold(0.0, f32::max);
     PlayerStatus {
         name: entry.called.clone(),
+        user: entry.user.as_deref().map(str::to_owned),
         address: entry.address,
         present: now.present,
         is_farsend: now.farsend,

@@ -24,7 +24,8 @@ impl HubSocket {
     /// # Errors
     /// [`BindError`].
     pub(super) fn bind(port: u16) -> Result<Self, BindError> {
-        let socket = AudioSocket::bind(port, None)?;
+        let socket = AudioSocket::bind(port, None)
+            .map_err(|error| error.chosen_by("--udp-port (`jacktrip -S`: -U)"))?;
         socket.ignore_refusals();
         let mapped = socket.is_mapped();
         Ok(Self::of(Some(socket), mapped))

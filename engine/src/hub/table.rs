@@ -262,6 +262,7 @@ mod tests {
     fn player(name: &str) -> PlayerStatus {
         PlayerStatus {
             name: name.to_owned(),
+            user: None,
             address: "192.168.100.17:61002".parse().unwrap(),
             present: true,
             is_farsend: true,

@@ -13,12 +13,14 @@ use super::{Outlet, port_owner};
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Another program has the port.
-    #[error("UDP port {port} is taken{}. Choose another port with --bind-port, or end that program", owner_text(.owner, *.port))]
+    #[error("UDP port {port} is taken{}. Choose another port with {option}, or end that program", owner_text(.owner, *.port))]
     PortBusy {
         /// The port wanted.
         port: u16,
         /// The program that has it, where the system tells.
         owner: Option<String>,
+        /// What chooses another.
+        option: &'static str,
     },
     /// The system says no for another reason.
     #[error("no UDP socket on port {port}: {source}")]
@@ -34,6 +36,21 @@ fn owner_text(owner: &Option<String>, port: u16) -> String {
     match owner {
         Some(owner) => format!(" by {owner}"),
         None => format!(" by another program (`ss -ulpn sport = :{port}` names it)"),
+    }
+}
+
+impl BindError {
+    /// The same for a port that is chosen by another option.
+    #[must_use]
+    pub fn chosen_by(self, option: &'static str) -> Self {
+        match self {
+            Self::PortBusy { port, owner, .. } => Self::PortBusy {
+                port,
+                owner,
+                option,
+            },
+            other => other,
+        }
     }
 }
 
@@ -84,6 +101,7 @@ impl AudioSocket {
             io::ErrorKind::AddrInUse => BindError::PortBusy {
                 port,
                 owner: port_owner::find(port),
+                option: "--bind-port",
             },
             _ => BindError::System { port, source },
         })
@@ -406,7 +424,9 @@ mod tests {
         let first = AudioSocket::bind(0, None).unwrap();
         let port = first.port().unwrap();
         match AudioSocket::bind(port, Some(local(1))) {
-            Err(BindError::PortBusy { port: busy, owner }) => {
+            Err(BindError::PortBusy {
+                port: busy, owner, ..
+            }) => {
                 assert_eq!(busy, port);
                 if cfg!(target_os = "linux") {
                     let owner = owner.unwrap();

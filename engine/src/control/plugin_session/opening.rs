@@ -64,7 +64,7 @@ pub(super) fn build(
     block: Frames,
 ) -> Result<Session, Refused> {
     Session::build(settings, rate, period, block).map_err(|error| match error {
-            RunError::Bind(BindError::PortBusy { port, owner }) => {
+            RunError::Bind(BindError::PortBusy { port, owner, .. }) => {
                 let ours = format!("(pid {})", std::process::id());
                 let (owner, advice) = match owner {
                     Some(owner) if owner.ends_with(&ours) => (

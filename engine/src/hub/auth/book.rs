@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use farsend_protocol::jacktrip::{BadLine, Users};
@@ -140,7 +140,15 @@ fn read(path: &Path) -> Result<(Users, Vec<BadLine>), BookError> {
             source,
         },
     };
-    let file = File::open(path).map_err(failed)?;
+    // A pipe that nobody writes to would be waited for.
+    let mut options = File::options();
+    let options = options
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).map_err(failed)?;
+    if !file.metadata().is_ok_and(|data| data.is_file()) {
+        return Err(failed(io::Error::other("it is no file")));
+    }
     let path = path.to_owned();
     if is_open_to_all(&file) {
         return Err(BookError::Open { path });

@@ -128,6 +128,13 @@ impl Porter {
                 return false;
             }
             let answer = welcome(question.host, &question.hello, question.user.as_deref());
+            if matches!(answer, Answer::Port(_)) {
+                tidings.push(Tidings::LoggedIn {
+                    user: question.user.clone(),
+                    name: question.hello.name,
+                    host: question.host,
+                });
+            }
             if answer != Answer::Later {
                 _ = answers.send((question.id, answer));
             }
@@ -279,22 +286,20 @@ fn judge(guest: &mut Guest, book: &Book, throttle: &mut Throttle, say: &SyncSend
     let user = user.map(str::to_owned);
     let asks = user.clone();
     let now = Instant::now();
-    let (tidings, reply) = match judgement {
+    let refused = match judgement {
         Judgement::WrongCredentials => {
-            (Tidings::Wrong { user, host }, Some(Reply::WrongCredentials))
+            Some((Tidings::Wrong { user, host }, Reply::WrongCredentials))
         }
-        Judgement::NotAtThisTime => (Tidings::NotNow { user, host }, Some(Reply::NotAtThisTime)),
-        Judgement::Welcome => {
-            let name = hello.name;
-            (Tidings::LoggedIn { user, name, host }, None)
-        }
+        Judgement::NotAtThisTime => Some((Tidings::NotNow { user, host }, Reply::NotAtThisTime)),
+        // Told of once there is a place for them.
+        Judgement::Welcome => None,
     };
     if judgement != Judgement::WrongCredentials {
         throttle.give_back(host, now);
     }
-    // With nobody listening it is not told; the log-in goes on.
-    _ = say.try_send(Word::Tells(tidings));
-    if let Some(reply) = reply {
+    if let Some((tidings, reply)) = refused {
+        // With nobody listening it is not told; the answer is given.
+        _ = say.try_send(Word::Tells(tidings));
         guest.say(reply, now);
         return true;
     }

@@ -143,7 +143,7 @@ fn users_come_in_with_their_password_at_their_time_and_others_do_not() {
         "it may be a password"
     );
     assert!(matches!(&told[3], Tidings::NotNow { .. }));
-    assert_eq!(told.len(), 6, "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
 }
 
 #[test]

@@ -116,6 +116,8 @@ impl Desk<'_> {
         let now = Instant::now();
         let claim = match at {
             Some(port) => self.roster.claim_at(port),
+            // Whatever another there has logged in for.
+            None if self.book.bars_stream(knock.from, knock.began(now), now) => None,
             None => self.roster.claim(knock.from, knock.began(now), now),
         };
         let Some(claim) = claim else {

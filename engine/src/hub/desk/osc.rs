@@ -11,6 +11,7 @@ use crate::hub::osc::{MOST_MS, OscPort, OscSocket, QueueWish};
 use crate::hub::report::HubReporter;
 use crate::hub::roster::Entry;
 use crate::hub::tidings::shown;
+use crate::net::port_owner;
 use crate::net::udp::BindError;
 
 /// The port, and what has come of it.
@@ -33,7 +34,7 @@ impl Osc {
             OscPort::Nowhere => None,
             OscPort::OfDoor => OscSocket::open(door).ok(),
             OscPort::At(port) => {
-                Some(OscSocket::open(port).map_err(|source| BindError::System { port, source })?)
+                Some(OscSocket::open(port).map_err(|source| no_port(port, source))?)
             }
         };
         Ok(Self {
@@ -45,6 +46,17 @@ impl Osc {
     /// Where it is.
     pub(super) fn port(&self) -> Option<u16> {
         self.socket.as_ref().map(OscSocket::port)
+    }
+}
+
+fn no_port(port: u16, source: std::io::Error) -> BindError {
+    if source.kind() != std::io::ErrorKind::AddrInUse {
+        return BindError::System { port, source };
+    }
+    BindError::PortBusy {
+        port,
+        owner: port_owner::find(port),
+        option: "--osc-port",
     }
 }
 

@@ -43,6 +43,7 @@ impl Desk<'_> {
             host: entry.address.ip(),
             name: (!host).then_some(entry.name),
             user: entry.user.clone().filter(|user| !is_shared(user)),
+            stream: Some((entry.address, Instant::now())),
             until: Instant::now() + Duration::from_secs_f64(minutes * 60.0),
             told: false,
         };

@@ -220,6 +220,36 @@ fn one_who_is_back_from_another_port_is_the_same_once_nothing_comes_from_the_old
 }
 
 #[test]
+fn one_who_is_back_before_it_is_known_that_they_were_gone_is_the_same_once_it_is() {
+    let (mut roster, now) = (Roster::new(4), Instant::now());
+    let _ann = seat(&mut roster, 1, 4464);
+    roster.note(0, &LinkEvent::Peer(Event::FellQuiet), now);
+    let later = now + GONE_AFTER;
+    assert!(roster.returned(later).is_empty(), "nobody came");
+    let _other_host = seat(&mut roster, 2, 4464);
+    assert!(roster.returned(later).is_empty());
+    let _again = seat(&mut roster, 1, 5000);
+    assert!(roster.returned(now).is_empty(), "perhaps a stall");
+    assert_eq!(roster.returned(later), [(0, 2)]);
+    roster.note(0, &LinkEvent::Peer(Event::Returned), later);
+    assert!(
+        roster.returned(later + GONE_AFTER).is_empty(),
+        "two of a name"
+    );
+    // Who was here before the other stopped is somebody else.
+    roster.note(0, &LinkEvent::Peer(Event::FellQuiet), now + 10 * GONE_AFTER);
+    assert!(roster.returned(now + 20 * GONE_AFTER).is_empty());
+
+    assert_eq!(
+        roster.expect_again(2, later),
+        Some(IpAddr::from([10, 0, 0, 1]))
+    );
+    assert_eq!(roster.expect_again(3, later), None);
+    roster.leave(2);
+    assert!(heard_from(&mut roster, 1, 5000, later));
+}
+
+#[test]
 fn junk_is_told_once_for_each_who_has_logged_in_and_kept_in_mind_for_those_who_are_not_heard() {
     let (mut roster, now) = (Roster::new(4), Instant::now());
     let from = |port| SocketAddr::from(([10, 0, 0, 1], port));

@@ -53,6 +53,9 @@ pub struct Status {
 pub struct PlayerStatus {
     /// What they are called here: their name, with a number where several have it; their address if they have none.
     pub name: String,
+    /// The user that they have logged in as, where users have passwords.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Where their audio comes from.
     pub address: SocketAddr,
     /// Whether they are heard now.
