@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use farsend_tests::lab::farsend::{self, Farsend};
-use farsend_tests::lab::hub::start;
+use farsend_tests::lab::hub::{ask, start};
 use farsend_tests::lab::jack::{JackClock, JackServer};
 use farsend_tests::lab::jacktrip::Jacktrip;
 use farsend_tests::lab::probe::{Plan, Probe};
@@ -145,10 +145,28 @@ fn a_folder_that_cannot_be_made_is_said_at_once() {
         let mut hub = Running::start(machine, "hub", &mut farsend::command(&words));
         assert_eq!(hub.wait_exit_code(LIMIT), 8, "a file cannot be written");
         assert!(
-            hub.output().contains("cannot record to"),
+            hub.output()
+                .contains("that is a file, and a folder is needed"),
             "{}",
             hub.output()
         );
+    });
+}
+
+#[test]
+fn no_recording_begins_on_a_disk_that_is_full() {
+    on_a_private_machine(&[], |machine| {
+        let takes = machine.path("takes");
+        std::fs::create_dir(&takes).expect("the test's folder is writable");
+        let mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs"];
+        let mounted = Command::new("mount").args(mount).arg(&takes).status();
+        assert!(mounted.is_ok_and(|status| status.success()));
+        let _hub = start(machine, &[]);
+        let (said, code) = ask(&["record", "start", takes.to_str().expect("plain text")]);
+        assert!(code == 1 && said.contains("the disk is full"), "{said}");
+        assert_eq!(std::fs::read_dir(&takes).expect("a folder").count(), 0);
+        let unmounted = Command::new("umount").arg(&takes).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
     });
 }
 

@@ -278,9 +278,15 @@ impl Recording {
                 })
             })
             .collect();
+        let stopped = stopped || !troubles.is_empty();
+        let frames = if stopped {
+            tracks.iter().map(|track| track.frames).max().unwrap_or(0)
+        } else {
+            last.length
+        };
         let facts = json!({
-            "folder": folder, "rate": rate.0, "frames": last.length, "missed_frames": last.missed,
-            "stopped": stopped || !troubles.is_empty(), "tracks": all,
+            "folder": folder, "rate": rate.0, "frames": frames, "missed_frames": last.missed,
+            "stopped": stopped, "tracks": all,
         });
         reporter.say("recorded", &text, facts);
     }

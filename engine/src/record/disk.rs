@@ -60,6 +60,10 @@ impl Disk for Folder {
     )]
     fn free(&self) -> Option<u64> {
         let there = nix::sys::statvfs::statvfs(&self.0).ok()?;
+        // File systems that do not count say that they have none at all.
+        if there.blocks() == 0 {
+            return None;
+        }
         // Of different width from system to system.
         u64::from(there.blocks_available()).checked_mul(there.fragment_size() as u64)
     }

@@ -28,6 +28,17 @@ pub enum RecordError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something else has the folder's name.
+    #[error("cannot record to {}: that is a file, and a folder is needed", .0.display())]
+    NoFolder(PathBuf),
+    /// Nothing of use would fit.
+    #[error("cannot record to {}: the disk is full ({left} bytes are left): make room, or choose another folder", .path.display())]
+    Full {
+        /// The folder wanted.
+        path: PathBuf,
+        /// Bytes that are left.
+        left: u64,
+    },
     /// There is no thread for the disk.
     #[error("the system refuses a thread for the disk: {0}")]
     Thread(io::Error),
@@ -185,14 +196,22 @@ impl Folder {
     /// A new folder for a recording that begins then: `2026-11-21 21.37.05`, or with ` (2)` where that is there.
     ///
     /// # Errors
-    /// [`RecordError::Folder`].
+    /// [`RecordError::Folder`], [`RecordError::NoFolder`], [`RecordError::Full`].
     pub fn for_session(within: &Path, begins: &Moment) -> Result<Self, RecordError> {
         let failed = |path: &Path, source| RecordError::Folder {
             path: path.to_owned(),
             source,
         };
         allow_open_files();
-        fs::create_dir_all(within).map_err(|source| failed(within, source))?;
+        fs::create_dir_all(within).map_err(|source| match fs::metadata(within) {
+            Ok(there) if !there.is_dir() => RecordError::NoFolder(within.to_owned()),
+            _ => failed(within, source),
+        })?;
+        let full = |left: &u64| *left < LEAST_ROOM;
+        if let Some(left) = Self(within.to_owned()).free().filter(full) {
+            let path = within.to_owned();
+            return Err(RecordError::Full { path, left });
+        }
         let name = format!("{} {}", begins.date(), begins.time('.'));
         let mut n = 1;
         loop {
@@ -224,5 +243,7 @@ fn allow_open_files() {
 #[cfg(not(unix))]
 fn allow_open_files() {}
 
+/// Bytes that a recording needs at least, of some seconds of a few players.
+const LEAST_ROOM: u64 = 1 << 20;
 /// Sessions that may begin in one second.
 const MOST_SESSIONS: u32 = 1000;
