@@ -276,6 +276,9 @@ fn converse(stream: &mut Patient, words: &[u8]) -> io::Result<[u8; Reply::LEN]> 
             Ok(0) => return Err(ErrorKind::InvalidData.into()),
             Ok(more) => got += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if got > 0 && error.kind() == ErrorKind::ConnectionReset => {
+                return Err(ErrorKind::InvalidData.into());
+            }
             Err(error) => return Err(error),
         }
     }
