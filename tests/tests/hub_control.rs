@@ -139,8 +139,17 @@ fn what_was_asked_for_holds_for_one_who_comes_back_and_names_are_told_apart() {
 
 #[test]
 fn one_who_is_killed_and_back_at_once_is_who_they_were() {
+    killed_and_back(&[]);
+}
+
+#[test]
+fn the_same_at_a_hub_with_a_port_for_each() {
+    killed_and_back(&["--port-each", "-U", "47100", "--players", "3"]);
+}
+
+fn killed_and_back(options: &[&str]) {
     on_a_private_machine(&[], |machine| {
-        let mut hub = start(machine, &[]);
+        let mut hub = start(machine, options);
         let mut ann = member(machine, "ann", &[]);
         ann.wait_for_peer();
         hub.wait_for_event("joined", 1, LIMIT);
@@ -158,6 +167,10 @@ fn one_who_is_killed_and_back_at_once_is_who_they_were() {
         let players = status()["players"].clone();
         assert_eq!(players[0]["muted"], true, "{players}");
         assert_eq!(status()["absent"], Value::Array(Vec::new()));
+        // A script reads what was asked for.
+        let control = &hub.events("control")[0];
+        assert_eq!([&control["do"], &control["player"]], ["mute", "ann"]);
+        assert_eq!(control["on"], true);
     });
 }
 

@@ -46,6 +46,9 @@ fn those_of_a_group_hear_one_another_and_one_who_comes_back_is_in_it_again() {
 
         ben.running.signal(Signal::SIGINT);
         hub.wait_for_event("left", 1, LIMIT);
+        let away = status()["absent"][0].clone();
+        assert_eq!([&away["name"], &away["group"]], ["ben", "brass"]);
+        assert!(told(&["group", "Ben", "winds"]).contains("who is not here"));
         let mut ben = join(machine, "ben", 0.25);
         hub.wait_for_event("joined", 4, LIMIT);
         let players = status()["players"].clone();
@@ -55,7 +58,7 @@ fn those_of_a_group_hear_one_another_and_one_who_comes_back_is_in_it_again() {
         };
         assert_eq!(
             [player("ann"), player("ben"), player("carl")],
-            ["strings", "brass", "strings"]
+            ["strings", "winds", "strings"]
         );
         hears(&mut ben, &[0.05, 0.0125]);
         told(&["group", "--clear"]);

@@ -46,10 +46,10 @@ pub(super) struct HubArgs {
     /// free one [default: the number of --port, where audio has another].
     #[arg(long, value_name = "PORT")]
     osc_port: Option<u16>,
-    /// Who hears whom: others, all, loopback, server (what is played at the hub, in JACK) or none; or JackTrip's 2, 4, 1, 0, 5.
+    /// Who hears whom: others, all, loopback, server (what is played at the hub, in JACK) or none; or JackTrip's 2, 4, 1, 0 (or 3), 5.
     #[arg(short = 'p', long, value_name = "MODE", default_value = "others")]
     patch: PatchMode,
-    /// A player who sends one channel is heard in both.
+    /// A player who sends one channel is heard in both, and so is a hub's own (-i, --input). Else in the left one only.
     #[arg(short = 'u', long)]
     upmix: bool,
     /// The hub takes part, as a JACK client or by WAV files: players hear what is played into it, and are heard there. With

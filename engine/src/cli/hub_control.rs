@@ -267,6 +267,9 @@ impl Control {
             Self::Record { what } => return what.request(),
             Self::Align { on, bound, hub } => {
                 let on = matches!(on, Switch::On);
+                if !on && bound.is_some() {
+                    return Err("without `align on` nobody is held back: leave --bound out".into());
+                }
                 let bound_ms = bound;
                 (Request::Align { on, bound_ms }, hub)
             }

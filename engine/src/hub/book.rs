@@ -48,7 +48,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    const USUAL: Self = Self {
+    pub(super) const USUAL: Self = Self {
         db: 0.0,
         muted: false,
     };

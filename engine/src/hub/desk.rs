@@ -31,7 +31,7 @@ use super::player::Player;
 use super::ports::Ports;
 use super::recordings::{Recordings, TAPES};
 use super::report::HubReporter;
-use super::roster::{Entry, KNOCKS_WITHIN, Roster};
+use super::roster::{Entry, Expected, KNOCKS_WITHIN, Roster};
 use super::sight::Sight;
 use super::socket::HubSocket;
 use super::track_takes::TrackTakes;
@@ -125,6 +125,8 @@ pub(super) struct Desk<'a> {
     udp_port: u16,
     /// Where each player has one.
     ports: Option<Ports>,
+    /// Those who are let in anew once their ports are given back.
+    moving: Vec<(u16, Expected)>,
     orders: Producer<Order>,
     /// What did not fit into the ring of orders yet, in order.
     pending: std::collections::VecDeque<Order>,
@@ -190,6 +192,7 @@ impl<'a> Desk<'a> {
             recordings,
             udp_port,
             ports,
+            moving: Vec::new(),
             orders,
             pending: std::collections::VecDeque::new(),
             knocks,
@@ -258,7 +261,7 @@ impl<'a> Desk<'a> {
         self.see_off(reporter);
         self.give_up(reporter);
         while let Ok(player) = self.returns.pop() {
-            drop(player);
+            self.take_back(*player);
         }
         self.recordings.attend(reporter, &mut self.pending);
         if let Some(takes) = &mut self.track_takes {
@@ -309,19 +312,37 @@ impl<'a> Desk<'a> {
         for place in self.roster.begun_anew(now) {
             self.let_go(place, "began again", reporter);
         }
-        if self.ports.is_none() {
-            for (before, place) in self.roster.returned(now) {
-                self.let_go(before, "is back from elsewhere", reporter);
-                self.seat_again(place, reporter);
-            }
+        for (before, place) in self.roster.returned(now) {
+            self.let_go(before, "is back from elsewhere", reporter);
+            self.seat_again(place, reporter);
         }
     }
 
     /// One who plays is let in anew, as who they are known to be now: what was set for them counts again.
     fn seat_again(&mut self, place: u16, reporter: &mut HubReporter) {
-        if let Some(host) = self.roster.expect_again(place, Instant::now()) {
-            self.order(Order::Expect(host, true));
-            self.let_go(place, "is one who was here before", reporter);
+        let Some(again) = self.roster.newly_come(place, Instant::now()) else {
+            return;
+        };
+        let port = self.roster.get(place).map(|entry| entry.udp_port);
+        self.let_go(place, "is one who was here before", reporter);
+        match port {
+            Some(port) if self.ports.is_some() => self.moving.push((port, again)),
+            _ => {
+                self.order(Order::Expect(again.host, true));
+                self.roster.expect(again, None);
+            }
+        }
+    }
+
+    /// One whom the audio thread has let go. Where they are let in anew they keep the port of their own.
+    fn take_back(&mut self, player: Player) {
+        let Some(line) = player.into_line() else {
+            return;
+        };
+        let mut moving = self.moving.iter();
+        if let Some(index) = moving.position(|(port, _)| *port == line.port()) {
+            let (_, again) = self.moving.swap_remove(index);
+            self.roster.expect(again, Some(line));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which players are in which group: names for people, numbers for the audio thread. It holds for those who leave and come back.
 
-use super::book::Who;
+use super::book::{Who, is_alike};
 use super::group_mixes::{Group, MOST_GROUPS};
 use super::roster::{Entry, Roster};
 
@@ -26,6 +26,12 @@ impl Groups {
         found.map(|(_, name)| &**name)
     }
 
+    /// The same of one who need not be here.
+    pub(super) fn of_who(&self, one: &Who) -> Option<&str> {
+        let found = self.members.iter().find(|(who, _)| who == one);
+        found.map(|(_, name)| &**name)
+    }
+
     /// Puts this one into a group, or into none, and gives its number. Large and small letters are alike.
     ///
     /// # Errors
@@ -48,6 +54,41 @@ impl Groups {
             self.members.push((Who::of(entry), name));
         }
         Ok(number)
+    }
+
+    /// Those who are in one, here or not, with its name.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&Who, &str)> {
+        self.members.iter().map(|(who, name)| (who, &**name))
+    }
+
+    /// Puts those of this name, in whatever letters, who are not here and are in a group, into another, or into none. What the
+    /// first of them is called, and the group's name.
+    ///
+    /// # Errors
+    /// [`TooMany`]; then nothing has changed.
+    pub(super) fn put_absent(
+        &mut self,
+        called: &str,
+        group: Option<&str>,
+        roster: &Roster,
+    ) -> Result<Option<(String, Option<String>)>, TooMany> {
+        let is_meant = |who: &Who| {
+            is_alike(who.called(), called) && !roster.iter().any(|(_, entry)| who.is(entry))
+        };
+        let Some((who, _)) = self.members.iter().find(|(who, _)| is_meant(who)) else {
+            return Ok(None);
+        };
+        let found = who.called().to_owned();
+        let number = group.map_or(Ok(0), |name| self.number(name, roster))?;
+        let name = self.name(number).map(str::to_owned);
+        match &name {
+            None => self.members.retain(|(who, _)| !is_meant(who)),
+            Some(name) => {
+                let meant = self.members.iter_mut().filter(|(who, _)| is_meant(who));
+                meant.for_each(|(_, group)| group.clone_from(name));
+            }
+        }
+        Ok(Some((found, name)))
     }
 
     /// The number of the group of one who comes, in none if there are too many.
@@ -149,6 +190,29 @@ mod tests {
         assert_eq!(groups.of(&ann), None);
         groups.clear();
         assert_eq!(groups.recall(&carl, &roster), 0);
+    }
+
+    #[test]
+    fn one_who_is_away_is_put_elsewhere_by_name() {
+        let (mut groups, mut roster) = (Groups::default(), roster(&["ann", "ben"]));
+        let [ann, ben] = ["ann", "ben"].map(entry);
+        for one in [&ann, &ben] {
+            assert_eq!(groups.put(one, Some("strings"), &roster), Ok(1));
+        }
+        assert_eq!(groups.put_absent("ann", None, &roster), Ok(None), "is here");
+        roster.leave(0);
+        let put = groups.put_absent("Ann", Some("Brass"), &roster);
+        assert_eq!(put, Ok(Some(("ann".into(), Some("Brass".into())))));
+        assert_eq!(
+            [groups.of(&ann), groups.of(&ben)],
+            [Some("Brass"), Some("strings")]
+        );
+        assert_eq!(
+            groups.put_absent("ann", None, &roster),
+            Ok(Some(("ann".into(), None)))
+        );
+        assert_eq!([groups.of(&ann), groups.of(&ben)], [None, Some("strings")]);
+        assert_eq!(groups.put_absent("ann", None, &roster), Ok(None));
     }
 
     #[test]

@@ -90,6 +90,8 @@ impl FromStr for PatchMode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // JackTrip's 3 does the same as its 0.
+        let text = if text == "3" { "0" } else { text };
         Self::ALL
             .into_iter()
             .find(|mode| text == mode.name() || text.parse() == Ok(mode.number()))
@@ -109,6 +111,7 @@ mod tests {
             assert_eq!(mode.name().parse(), Ok(mode));
             assert_eq!(mode.number().to_string().parse(), Ok(mode));
         }
+        assert_eq!("3".parse(), Ok(PatchMode::Server));
         assert!("6".parse::<PatchMode>().is_err() && "".parse::<PatchMode>().is_err());
     }
 }

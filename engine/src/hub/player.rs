@@ -138,6 +138,11 @@ impl Player {
         self.line = line;
     }
 
+    /// That port, of one who has left the audio thread. Control thread.
+    pub(super) fn into_line(self) -> Option<Line> {
+        self.line
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -237,9 +237,9 @@ impl HubReporter {
         self.say("kept_out", &text, of(name, host));
     }
 
-    /// Something was changed by hand.
-    pub(super) fn asked_for(&mut self, text: &str) {
-        self.say("control", text, json!({}));
+    /// Something was changed by hand. `request` is what was asked for, as the control socket has it.
+    pub(super) fn asked_for(&mut self, text: &str, request: Value) {
+        self.say("control", text, request);
     }
 
     /// Something was asked for by OSC that is not to be had.

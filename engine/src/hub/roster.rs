@@ -12,6 +12,7 @@ use farsend_wire::jacktrip::{Format, Hello, Name};
 pub(super) use self::expected::{Expected, Settled};
 use super::fair::{network, share};
 use super::player::Watch;
+use super::ports::Line;
 use crate::peers::LinkEvent;
 
 /// All places, and those who have logged in and were not heard yet.
@@ -249,13 +250,18 @@ impl Roster {
         found
     }
 
-    /// Waits for the one in this place as for one who has just logged in. Gives the host.
-    pub(super) fn expect_again(&mut self, place: u16, now: Instant) -> Option<IpAddr> {
+    /// The one in this place as one who has just logged in.
+    pub(super) fn newly_come(&self, place: u16, now: Instant) -> Option<Expected> {
         let entry = self.get(place)?;
         let (host, port) = (entry.address.ip(), entry.address.port());
-        let expected = Expected::new(host, port, (entry.name, entry.user.as_deref()), now);
-        self.expected.push(expected);
-        Some(host)
+        let who = (entry.name, entry.user.as_deref());
+        Some(Expected::new(host, port, who, now))
+    }
+
+    /// Waits for this one: at this port, where it is to be one of their own.
+    pub(super) fn expect(&mut self, mut one: Expected, line: Option<Line>) {
+        one.line = line;
+        self.expected.push(one);
     }
 
     /// Places whose players began anew and are somebody who has logged in since: for a while nobody else of that host was heard,

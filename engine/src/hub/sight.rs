@@ -6,7 +6,7 @@ use farsend_ipc::hub::{Absent, AlignStatus, Aligned, KeptOut, PlayerStatus, Stat
 use farsend_units::SampleRate;
 
 use super::align::{Aligner, Standing};
-use super::book::{Book, Who, Wished};
+use super::book::{Book, Standing as Mixed, Who, Wished};
 use super::distance::{Basis, Distance};
 use super::floor::FloorStatistics;
 use super::roster::{Entry, Roster};
@@ -114,14 +114,21 @@ impl Sight {
 
 fn absent(roster: &Roster, book: &Book) -> Vec<Absent> {
     let is_here = |who: &Who| roster.iter().any(|(_, entry)| who.is(entry));
-    let away = book.standings().filter(|(who, _)| !is_here(who));
-    away.map(|(who, standing)| Absent {
+    let absent = |who: &Who, standing: Mixed, group: Option<&str>| Absent {
         name: who.called().to_owned(),
         host: who.host(),
         gain_db: standing.db,
         muted: standing.muted,
-    })
-    .collect()
+        group: group.map(str::to_owned),
+    };
+    let away = book.standings().filter(|(who, _)| !is_here(who));
+    let mut all: Vec<Absent> = away
+        .map(|(who, standing)| absent(who, *standing, book.groups.of_who(who)))
+        .collect();
+    let members = book.groups.members().filter(|(who, _)| !is_here(who));
+    let others = members.filter(|(who, _)| book.standings().all(|(other, _)| other != *who));
+    all.extend(others.map(|(who, group)| absent(who, Mixed::USUAL, Some(group))));
+    all
 }
 
 /// One player, but for how they are held back.

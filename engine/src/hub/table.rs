@@ -227,7 +227,14 @@ fn absent(one: &Absent) -> String {
         (true, _) => "muted".to_owned(),
         (false, db) => format!("at {db:+} dB"),
     };
-    format!("{} ({}), who is not here: {heard}", one.name, one.host)
+    let group = match &one.group {
+        None => String::new(),
+        Some(group) => format!(", in the group {group}"),
+    };
+    format!(
+        "{} ({}), who is not here: {heard}{group}",
+        one.name, one.host
+    )
 }
 
 fn kept_out(one: &KeptOut) -> String {
@@ -350,6 +357,7 @@ mod tests {
                 host: "10.0.0.2".parse().unwrap(),
                 gain_db: -3.0,
                 muted,
+                group: muted.then(|| "strings".into()),
             });
         }
         insta::assert_snapshot!(whole(&status, u16::MAX), @r"
@@ -358,7 +366,7 @@ mod tests {
         ann  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10     12.3 ▕████ ▏ -12 dB -6 dB
         bob  192.168.100.17:61002 2/1 48000    128  16      5.3   0.10        - not heard      muted
         ann hears bob alone, at +3 dB, at -0.5 (-1: left, 1: right)
-        dora (10.0.0.2), who is not here: muted
+        dora (10.0.0.2), who is not here: muted, in the group strings
         emil (10.0.0.2), who is not here: at -3 dB
         nobody called carl from 10.0.0.1, and not the user carlo, may come in for 2 min
         ");

@@ -98,7 +98,7 @@ impl HubReporter {
             }
             Tidings::NoUsers(why) => {
                 let text = format!("{why}. Until then the users of before may log in");
-                self.say("no_users", &text, json!({}));
+                self.say("users_unreadable", &text, json!({}));
             }
             Tidings::NoRoom { host } => {
                 let text = format!(

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use farsend_wire::jacktrip::{Format, OscError, OscRequest, latency_response};
+use serde_json::json;
 
 use super::Desk;
 use crate::engine::RunError;
@@ -135,16 +136,19 @@ impl Desk<'_> {
                 self.pending.push_back(Order::Depth(place, policy));
             }
         }
-        reporter.asked_for(&match queue {
-            QueueWish::Milliseconds(ms) => {
-                format!("by OSC: {ms} ms of each player are kept before they are mixed")
-            }
-            // JackTrip would add what is less than 0 as so much headroom.
-            QueueWish::Auto => {
+        // JackTrip would add what is less than 0 as so much headroom.
+        let (text, ms) = match queue {
+            QueueWish::Milliseconds(ms) => (
+                format!("by OSC: {ms} ms of each player are kept before they are mixed"),
+                Some(ms),
+            ),
+            QueueWish::Auto => (
                 "by OSC: as much of each player is kept as the network's lateness asks for"
-                    .to_owned()
-            }
-        });
+                    .to_owned(),
+                None,
+            ),
+        };
+        reporter.asked_for(&text, json!({ "do": "queue", "queue_ms": ms }));
     }
 
     /// What JackTrip's is: how long a player's audio waits here, in milliseconds; -1 for one who has not been heard yet.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use farsend_ipc::hub::{Answer, Request, Status, Why};
+use serde_json::json;
 
 use super::Desk;
 use crate::hub::PatchMode;
@@ -84,6 +85,7 @@ impl Desk<'_> {
     }
 
     fn obey(&mut self, request: Request, reporter: &mut HubReporter) -> Answer {
+        let asked = json!(request);
         let done = match request {
             Request::Status {} => return Answer::Status(Box::new(self.status())),
             Request::Kick {
@@ -184,7 +186,7 @@ impl Desk<'_> {
         };
         match done {
             Ok(text) => {
-                reporter.asked_for(&text);
+                reporter.asked_for(&text, asked);
                 Answer::Done { text }
             }
             Err(refused) => refused,
@@ -284,8 +286,21 @@ impl Desk<'_> {
             pending,
             ..
         } = self;
+        let too_many = |_| refused(Why::TooMuch, TOO_MANY.to_owned());
         let places: Vec<u16> = match player {
-            Some(player) => vec![find(roster, player)?],
+            Some(player) => match find(roster, player) {
+                Err(answer) if is_nobody(&answer) => {
+                    let put = book.groups.put_absent(player, group, roster);
+                    let (called, group) = put.map_err(too_many)?.ok_or(answer)?;
+                    return Ok(match group {
+                        None => format!("{called}, who is not here, is in no group"),
+                        Some(group) => {
+                            format!("{called}, who is not here, comes back into the group {group}")
+                        }
+                    });
+                }
+                found => vec![found?],
+            },
             None => roster.iter().map(|(place, _)| place).collect(),
         };
         if (player, group) == (None, None) {
@@ -296,7 +311,7 @@ impl Desk<'_> {
                 continue;
             };
             let number = book.groups.put(entry, group, roster);
-            let number = number.map_err(|_| refused(Why::TooMuch, TOO_MANY.to_owned()))?;
+            let number = number.map_err(too_many)?;
             pending.push_back(Order::Group(*place, number));
         }
         let first = places.first().and_then(|place| roster.get(*place));

@@ -240,12 +240,11 @@ fn one_who_is_back_before_it_is_known_that_they_were_gone_is_the_same_once_it_is
     roster.note(0, &LinkEvent::Peer(Event::FellQuiet), now + 10 * GONE_AFTER);
     assert!(roster.returned(now + 20 * GONE_AFTER).is_empty());
 
-    assert_eq!(
-        roster.expect_again(2, later),
-        Some(IpAddr::from([10, 0, 0, 1]))
-    );
-    assert_eq!(roster.expect_again(3, later), None);
+    let again = roster.newly_come(2, later).expect("is here");
+    assert_eq!(again.host, IpAddr::from([10, 0, 0, 1]));
+    assert!(roster.newly_come(3, later).is_none());
     roster.leave(2);
+    roster.expect(again, None);
     assert!(heard_from(&mut roster, 1, 5000, later));
 }
 

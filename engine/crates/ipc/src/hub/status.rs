@@ -150,6 +150,9 @@ pub struct Absent {
     pub gain_db: f64,
     /// For everybody.
     pub muted: bool,
+    /// Whose group they come back into.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 /// Somebody who was sent away.
