@@ -307,6 +307,10 @@ fn files_that_cannot_be_used_end_the_hub_with_a_word_about_what_to_do() {
         stops("chmod 600");
         std::fs::remove_file(&files.users).expect("it is there");
         stops("--add-user");
+        let mode = nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR;
+        nix::unistd::mkfifo(&files.users, mode).expect("a pipe can be made");
+        stops("it is no file");
+        std::fs::remove_file(&files.users).expect("it is there");
         hub_users::write(&files.users, &good);
         open(&files.key);
         stops("chmod 600");
