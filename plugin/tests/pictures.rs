@@ -67,10 +67,6 @@ fn shots() -> Vec<Shot> {
             ..light("small-off", "off")
         },
         Shot {
-            size: [540.0, 380.0],
-            ..light("tmp-off", "off")
-        },
-        Shot {
             scale: 2.0,
             ..shot("sharp", "connected")
         },
